@@ -1,0 +1,200 @@
+//! One list of stable error codes for Rust, Python, C, the command line and the wire.
+//!
+//! A code never changes its meaning and is never used again for another; what a person reads beside it may improve.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Who has to act, and hence the exit code of the `prism` command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Class {
+    /// The caller's input is wrong: exit code 2.
+    Usage,
+    /// The other side, or the manifest's terms, say no: exit code 3.
+    Refused,
+    /// Evidence, a signature or a log did not hold: exit code 4.
+    NotTrusted,
+    /// A file, asset, name or entry does not exist: exit code 5.
+    NotFound,
+    /// A machine cannot be reached or is busy: trying again may help. Exit code 6.
+    Unavailable,
+    /// The algorithm ran and failed, or was stopped: exit code 7.
+    RunFailed,
+    /// A fault of Prism or of the machine it runs on: exit code 1.
+    Internal,
+}
+
+impl Class {
+    /// The exit code of the `prism` command for this class.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::Refused => 3,
+            Self::NotTrusted => 4,
+            Self::NotFound => 5,
+            Self::Unavailable => 6,
+            Self::RunFailed => 7,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $class:ident;)*) => {
+        /// A stable error code such as `manifest.approval-missing`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[$doc])* $name,)* }
+
+        impl Code {
+            /// Every code there is, in the order of the list.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as text.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Who has to act.
+            #[must_use]
+            pub const fn class(self) -> Class {
+                match self { $(Self::$name => Class::$class,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An argument or option is wrong.
+    Usage = "usage", Usage;
+    /// A file is not what its place asks for.
+    FileMalformed = "file.malformed", Usage;
+    /// A file or directory does not exist.
+    FileMissing = "file.missing", NotFound;
+    /// A file exists already and is never overwritten.
+    FileExists = "file.exists", Usage;
+    /// A file could not be read or written.
+    FileIo = "file.io", Internal;
+    /// A key file or key text is malformed or of a kind that is not accepted.
+    KeyMalformed = "key.malformed", Usage;
+    /// A private key file can be read by others.
+    KeyExposed = "key.exposed", Usage;
+    /// The key is not one that the manifest names.
+    KeyUnknown = "key.unknown", Refused;
+    /// A signature does not hold.
+    SignatureInvalid = "signature.invalid", NotTrusted;
+    /// An envelope is malformed or of another type.
+    EnvelopeMalformed = "envelope.malformed", Usage;
+    /// A manifest is malformed or contradicts itself.
+    ManifestMalformed = "manifest.malformed", Usage;
+    /// A participant has not approved these bytes.
+    ApprovalMissing = "manifest.approval-missing", Refused;
+    /// An approval is by an unnamed key, of other bytes, or altered.
+    ApprovalInvalid = "manifest.approval-invalid", NotTrusted;
+    /// The manifest is not valid yet or no longer.
+    ManifestNotCurrent = "manifest.not-current", Refused;
+    /// An archive is unsafe or malformed.
+    ArchiveUnsafe = "archive.unsafe", Refused;
+    /// An archive exceeds a bound on size, count or ratio.
+    ArchiveTooLarge = "archive.too-large", Refused;
+    /// Evidence does not hold: see the findings.
+    EvidenceRefused = "evidence.refused", NotTrusted;
+    /// The platform is unknown here or not built in.
+    PlatformUnsupported = "platform.unsupported", NotTrusted;
+    /// The agent cannot be reached.
+    AgentUnreachable = "agent.unreachable", Unavailable;
+    /// The agent or an asset is busy with another connection.
+    AgentBusy = "agent.busy", Unavailable;
+    /// The agent says something that the protocol does not allow.
+    AgentMisbehaved = "agent.misbehaved", NotTrusted;
+    /// The connection broke.
+    ConnectionLost = "connection.lost", Unavailable;
+    /// The call needs an authenticated participant.
+    AuthRequired = "auth.required", Refused;
+    /// The authentication does not fit this connection, agent, computation or name.
+    AuthRefused = "auth.refused", Refused;
+    /// The participant's role does not allow the call.
+    RoleRefused = "role.refused", Refused;
+    /// The asset is not named by the manifest.
+    AssetUnknown = "asset.unknown", NotFound;
+    /// Another participant provides this asset.
+    AssetWrongProvider = "asset.wrong-provider", Refused;
+    /// The asset's size or digest differs from the manifest's.
+    AssetMismatch = "asset.mismatch", Refused;
+    /// The asset has been accepted already.
+    AssetDuplicate = "asset.duplicate", Refused;
+    /// The call is not allowed in the run's present state.
+    StateRefused = "state.refused", Refused;
+    /// The run failed: exit status, limit or sandbox.
+    RunFailed = "run.failed", RunFailed;
+    /// The run was stopped.
+    RunStopped = "run.stopped", RunFailed;
+    /// A sandbox layer that the manifest demands is not available.
+    SandboxUnavailable = "sandbox.unavailable", RunFailed;
+    /// The requirements could not be installed.
+    RequirementsFailed = "requirements.failed", RunFailed;
+    /// There is no result yet.
+    ResultNotReady = "result.not-ready", Unavailable;
+    /// The result key went to another recipient already.
+    ResultReleased = "result.released", Refused;
+    /// The result was confirmed by its consumer and destroyed.
+    ResultGone = "result.gone", NotFound;
+    /// A sealed file is malformed, truncated or altered.
+    SealBroken = "seal.broken", NotTrusted;
+    /// A sealed file is for other recipients.
+    SealNotForYou = "seal.not-for-you", Refused;
+    /// A log, proof or checkpoint does not hold.
+    LogInvalid = "log.invalid", NotTrusted;
+    /// Two checkpoints of one log contradict each other.
+    LogForked = "log.forked", NotTrusted;
+    /// A transcript breaks a rule: see the findings.
+    AuditFailed = "audit.failed", NotTrusted;
+    /// A bound that the configuration sets was reached.
+    LimitReached = "limit.reached", Unavailable;
+    /// The caller cancelled.
+    Cancelled = "cancelled", Unavailable;
+    /// A fault of Prism itself.
+    Internal = "internal", Internal;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text is not one of the codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected a known error code, found another text; the other side may be newer")]
+#[non_exhaustive]
+pub struct UnknownCode;
+
+impl FromStr for Code {
+    type Err = UnknownCode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownCode> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == text).ok_or(UnknownCode)
+    }
+}
+
+/// An error that carries a stable code.
+pub trait Coded: std::error::Error {
+    /// The stable code of this error.
+    fn code(&self) -> Code;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_unique_and_reads_back() {
+        for code in Code::ALL {
+            assert_eq!(code.as_str().parse(), Ok(*code));
+        }
+        assert_eq!("nonsense".parse::<Code>(), Err(UnknownCode));
+    }
+}
