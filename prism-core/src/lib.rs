@@ -6,3 +6,8 @@ pub mod digest;
 pub mod entropy;
 pub mod name;
 pub mod strict;
+
+pub mod manifest {
+    //! The terms of a computation.
+    pub mod platform;
+}
