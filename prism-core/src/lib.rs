@@ -9,3 +9,8 @@ pub mod envelope;
 pub mod key;
 pub mod name;
 pub mod strict;
+
+pub mod manifest {
+    //! The terms of a computation.
+    pub mod platform;
+}
