@@ -5,4 +5,5 @@ pub mod code;
 pub mod digest;
 pub mod entropy;
 pub mod name;
+pub mod statement;
 pub mod strict;
