@@ -8,6 +8,7 @@ pub mod entropy;
 pub mod envelope;
 pub mod key;
 pub mod name;
+pub mod statement;
 pub mod strict;
 
 pub mod manifest {
