@@ -4,6 +4,8 @@
 pub mod code;
 pub mod digest;
 pub mod entropy;
+pub mod envelope;
+pub mod key;
 pub mod name;
 pub mod statement;
 pub mod strict;
