@@ -10,3 +10,8 @@ pub mod key;
 pub mod name;
 pub mod statement;
 pub mod strict;
+
+pub mod manifest {
+    //! The terms of a computation.
+    pub mod platform;
+}
