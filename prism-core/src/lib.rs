@@ -4,5 +4,7 @@
 pub mod code;
 pub mod digest;
 pub mod entropy;
+pub mod envelope;
+pub mod key;
 pub mod name;
 pub mod strict;
