@@ -1,6 +1,7 @@
 //! What was agreed, and what happened: the pure values of Prism.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod audit;
 pub mod code;
 pub mod digest;
 pub mod entropy;
@@ -8,3 +9,8 @@ pub mod envelope;
 pub mod key;
 pub mod name;
 pub mod strict;
+
+pub mod manifest {
+    //! The terms of a computation.
+    pub mod platform;
+}
