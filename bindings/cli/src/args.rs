@@ -1,10 +1,14 @@
 //! What can be typed. Each command's own arguments stand beside the command.
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use prism_core::code::Code;
 
 use crate::commands::{agent, checksum, completions, explain, keys, manifest};
+use crate::exit::{Failure, Outcome};
 
 const ABOUT: &str = "Train together, show nobody: confidential collaborative computing\n\n\
 Several organisations agree on a manifest: who brings which data, which program runs on it, and who receives the \
@@ -87,4 +91,28 @@ pub(crate) struct StateArg {
     /// Directory of what this machine remembers [default: $XDG_STATE_HOME/prism or ~/.local/state/prism]
     #[arg(long, value_name = "DIR", env = "PRISM_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
+}
+
+impl StateArg {
+    /// The directory, made if it does not exist, readable by its owner only.
+    pub(crate) fn directory(&self) -> Outcome<PathBuf> {
+        let directory = match &self.state {
+            Some(directory) => directory.clone(),
+            None => default_state().ok_or_else(|| {
+                Failure::usage("expected a place to remember things: neither --state, XDG_STATE_HOME nor HOME is set")
+                    .hint("pass --state DIR or set PRISM_STATE")
+            })?,
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
+            Failure::new(Code::FileIo, format!("expected to make the directory {}: {error}", directory.display()))
+        })?;
+        Ok(directory)
+    }
+}
+
+/// The XDG base directory specification: an unset, empty or relative `XDG_STATE_HOME` means `~/.local/state`.
+fn default_state() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
+    Some(base.join("prism"))
 }

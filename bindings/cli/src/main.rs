@@ -4,7 +4,9 @@ mod args;
 mod commands;
 mod exit;
 mod hints;
+mod inputs;
 mod print;
+mod simulator;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -112,8 +112,14 @@ impl New {
         let mut resolved = Resolved::default();
         for source in draft.sources() {
             match source {
-                Source::Key(path) => drop(resolved.keys.insert(path.clone(), public_key(&folder.join(path))?)),
-                Source::Asset(path) => drop(resolved.assets.insert(path.clone(), facts(&folder.join(path))?)),
+                Source::Key(path) => {
+                    let key = public_key(&folder.join(&path))?;
+                    resolved.keys.insert(path, key);
+                }
+                Source::Asset(path) => {
+                    let facts = facts(&folder.join(&path))?;
+                    resolved.assets.insert(path, facts);
+                }
                 Source::Policy(path) => resolved.policy = Some(policy(&folder.join(path))?),
                 Source::Simulator(root) => {
                     resolved.simulator = Some(simulator::policy(&self.state.directory()?, root)?);
