@@ -229,6 +229,7 @@ impl Envelope {
     }
 
     /// Fingerprints of the keys that claim to have signed, with their unchecked signatures, in order.
+    #[must_use]
     pub fn signatures(&self) -> impl ExactSizeIterator<Item = (&Digest, &[u8])> {
         self.signatures.iter().map(|(keyid, sig)| (keyid, sig.as_slice()))
     }

@@ -13,6 +13,8 @@ fn signed(key: &SigningKey) -> Envelope {
     Envelope::sign(PayloadType::Manifest, b"{}", key).unwrap()
 }
 
+type Change = Box<dyn FnOnce(&mut Value)>;
+
 /// The envelope's JSON with one change.
 fn changed(envelope: &Envelope, change: impl FnOnce(&mut Value)) -> Result<Envelope, EnvelopeError> {
     let mut json: Value = serde_json::from_slice(&envelope.to_json()).unwrap();
@@ -127,7 +129,7 @@ fn joining_envelopes_that_differ_is_refused_and_changes_nothing() {
 fn json_that_is_not_exactly_an_envelope_is_refused() {
     let envelope = signed(&key(KeyAlgorithm::Ed25519));
     let sig = serde_json::from_slice::<Value>(&envelope.to_json()).unwrap()["signatures"][0].clone();
-    let cases: [(&str, Box<dyn FnOnce(&mut Value)>); 14] = [
+    let cases: [(&str, Change); 14] = [
         ("an unknown key", Box::new(|json| json["more"] = json!(1))),
         ("an unknown key of a signature", Box::new(|json| json["signatures"][0]["cert"] = json!(""))),
         ("no signatures", Box::new(|json| json["signatures"] = json!([]))),
@@ -183,6 +185,7 @@ fn joining_beyond_what_can_be_read_back_is_refused() {
 }
 
 #[test]
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn the_shared_vector_holds() {
     let directory = std::env::var("PRISM_VECTORS")
         .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors").to_owned());
