@@ -156,7 +156,7 @@ impl Place {
     }
 
     fn fill(self, algorithm: KeyAlgorithm) -> Outcome<Pair> {
-        let key = SigningKey::generate(algorithm, &mut SystemEntropy)?;
+        let key = SigningKey::generate(algorithm, &mut SystemEntropy::default())?;
         write_new_private(&self.private, key.to_pem().as_bytes())?;
         write_new_public(&self.public, key.public())?;
         let fingerprint = key.public().fingerprint().to_string();

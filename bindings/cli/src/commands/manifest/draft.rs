@@ -101,7 +101,8 @@ impl New {
                 .hint("`prism manifest new --help` shows every part of the file")
         })?;
         let resolved = self.resolve(&draft)?;
-        let terms = draft.complete(&resolved, draw(&mut SystemEntropy)?, now())?;
+        let salt = draw(&mut SystemEntropy::default()).map_err(|e| Failure::new(Code::Internal, e.to_string()))?;
+        let terms = draft.complete(&resolved, salt, now())?;
         let bytes = terms.to_bytes()?;
         self.target.write(&bytes)?;
         printer.show(&written(&terms, Digest::sha256(&bytes), &self.target.out))

@@ -128,12 +128,12 @@ fn platform(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
         match profile {
             Profile::Snp(snp) => {
                 writeln!(f, "  AMD SEV-SNP")?;
-                self::snp(f, snp)?;
+                measured(f, snp)?;
             }
             Profile::Simulated(simulated) => {
                 writeln!(f, "  {SIMULATED}")?;
                 writeln!(f, "  simulator     root {}", simulated.root)?;
-                self::snp(f, &simulated.snp)?;
+                measured(f, &simulated.snp)?;
             }
             other => writeln!(f, "  {}: this build does not know this platform", other.platform())?,
         }
@@ -141,7 +141,7 @@ fn platform(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
     Ok(())
 }
 
-fn snp(f: &mut Formatter<'_>, snp: &SnpPolicy) -> fmt::Result {
+fn measured(f: &mut Formatter<'_>, snp: &SnpPolicy) -> fmt::Result {
     for (product, minimum) in &snp.products {
         writeln!(f, "  processor     {product}, firmware not older than {}", minimum.min_tcb)?;
     }
