@@ -7,4 +7,5 @@ pub mod entropy;
 pub mod envelope;
 pub mod key;
 pub mod name;
+pub mod seal;
 pub mod strict;
