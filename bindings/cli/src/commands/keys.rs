@@ -139,11 +139,7 @@ struct Place {
 impl Place {
     fn of(folder: &Path, name: &Name) -> Self {
         let file = |end: &str| if folder == Path::new(".") { PathBuf::from(end) } else { folder.join(end) };
-        Self {
-            name: name.to_string(),
-            private: file(&format!("{name}.key")),
-            public: file(&format!("{name}.pub")),
-        }
+        Self { name: name.to_string(), private: file(&format!("{name}.key")), public: file(&format!("{name}.pub")) }
     }
 
     fn require_free(&self) -> Outcome {
