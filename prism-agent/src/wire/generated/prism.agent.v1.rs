@@ -44,16 +44,13 @@ pub struct AttestResponse {
     /// The bytes B that describe the agent; H(B) is the right half of the report data.
     #[prost(bytes = "bytes", tag = "8")]
     pub binding: ::prost::bytes::Bytes,
-    /// The newest checkpoint of the audit log, a C2SP signed note. It covers the log entry of this evidence.
+    /// The newest checkpoint of the audit log, a C2SP signed note.
     #[prost(string, tag = "9")]
     pub checkpoint: ::prost::alloc::string::String,
     /// RFC 6962 consistency path from the checkpoint of size `known_size` to `checkpoint`; 32 bytes each. Empty when
     /// nothing needs proof or when no such checkpoint was ever made by this log.
     #[prost(bytes = "bytes", repeated, tag = "10")]
     pub consistency: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
-    /// The receipt of the log entry of this evidence.
-    #[prost(message, optional, tag = "11")]
-    pub receipt: ::core::option::Option<Receipt>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuthenticateRequest {
@@ -431,7 +428,8 @@ pub mod agent_client {
                 .insert(GrpcMethod::new("prism.agent.v1.Agent", "Attest"));
             self.inner.unary(req, path, codec).await
         }
-        /// Says who the client is, for the rest of this connection. Allowed once per connection, after Attest.
+        /// Says who the client is, for the rest of this connection. Allowed once per connection, after Attest. The evidence
+        /// that this session was given and its leaf enter the audit log here: strangers who only look leave no trace in it.
         pub async fn authenticate(
             &mut self,
             request: impl tonic::IntoRequest<super::AuthenticateRequest>,
@@ -765,7 +763,8 @@ pub mod agent_server {
             &self,
             request: tonic::Request<super::AttestRequest>,
         ) -> std::result::Result<tonic::Response<super::AttestResponse>, tonic::Status>;
-        /// Says who the client is, for the rest of this connection. Allowed once per connection, after Attest.
+        /// Says who the client is, for the rest of this connection. Allowed once per connection, after Attest. The evidence
+        /// that this session was given and its leaf enter the audit log here: strangers who only look leave no trace in it.
         async fn authenticate(
             &self,
             request: tonic::Request<super::AuthenticateRequest>,
