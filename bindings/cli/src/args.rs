@@ -88,7 +88,7 @@ pub(crate) enum Command {
 /// Where clients and simulators keep what they must remember on this machine.
 #[derive(Args, Debug)]
 pub(crate) struct StateArg {
-    /// Directory of what this machine remembers [default: $XDG_STATE_HOME/prism or ~/.local/state/prism]
+    /// Directory of what this machine remembers [default: prism in the user's state directory]
     #[arg(long, value_name = "DIR", env = "PRISM_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
 }

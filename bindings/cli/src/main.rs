@@ -39,9 +39,7 @@ fn main() -> ExitCode {
 /// Help and version are results; the rest is wrong usage, said in our own form.
 fn not_understood(error: &clap::Error) -> Outcome {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            error.print().map_err(|_| Failure::silent())
-        }
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.print().map_err(|_| Failure::silent()),
         _ => {
             let text = error.render().to_string();
             let text = text.trim_start_matches("error: ");

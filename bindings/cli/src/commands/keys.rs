@@ -139,11 +139,7 @@ struct Place {
 impl Place {
     fn of(folder: &Path, name: &Name) -> Self {
         let file = |end: &str| if folder == Path::new(".") { PathBuf::from(end) } else { folder.join(end) };
-        Self {
-            name: name.to_string(),
-            private: file(&format!("{name}.key")),
-            public: file(&format!("{name}.pub")),
-        }
+        Self { name: name.to_string(), private: file(&format!("{name}.key")), public: file(&format!("{name}.pub")) }
     }
 
     fn require_free(&self) -> Outcome {
@@ -181,12 +177,12 @@ fn io_failure(verb: &'static str, path: &Path, source: io::Error) -> crate::exit
 
 impl Show {
     fn run(self, printer: Printer) -> Outcome {
-        let keys = self.files.iter().map(line).collect::<Outcome<_>>()?;
+        let keys = self.files.iter().map(|file| line(file)).collect::<Outcome<_>>()?;
         printer.show(&Shown { keys })
     }
 }
 
-fn line(file: &PathBuf) -> Outcome<Line> {
+fn line(file: &Path) -> Outcome<Line> {
     let key = public_key(file)?;
     Ok(Line {
         file: file.display().to_string(),

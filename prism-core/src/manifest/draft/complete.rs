@@ -2,10 +2,11 @@
 
 use super::{Bytes, Draft, DraftAlgorithm, DraftDataset, DraftError, DraftSimulator, Facts, Resolved};
 use crate::digest::Digest;
+use crate::hexadecimal::HexBytes;
 use crate::key::PublicKey;
 use crate::manifest::platform::{PlatformPolicy, Profile};
 use crate::manifest::{
-    Algorithm, Dataset, Format, FreshSalt, Install, Limits, LogsPolicy, Manifest, Network, Participant, Requirements,
+    Algorithm, Dataset, Format, Install, Limits, LogsPolicy, Manifest, Network, Participant, Requirements,
     Results, Runtime, SandboxLayer, Variable,
 };
 use crate::name::Name;
@@ -22,7 +23,7 @@ pub(super) fn complete(draft: &Draft, resolved: &Resolved, salt: [u8; 16], now: 
         format: Format::V1,
         id: draft.id.clone().map_or_else(|| id_from(&draft.title), Ok)?,
         title: draft.title.clone(),
-        salt: FreshSalt::from_bytes(salt),
+        salt: HexBytes::new(salt),
         not_before,
         not_after,
         owner: draft.owner.clone(),

@@ -4,7 +4,7 @@ use std::fmt::{self, Display, Formatter};
 
 use prism_core::digest::Digest;
 use prism_core::manifest::platform::{Profile, SnpAllow, SnpPolicy};
-use prism_core::manifest::{Algorithm, Install, Limits, Manifest, Network};
+use prism_core::manifest::{Algorithm, Install, Limits, Manifest, Network, Role};
 use prism_core::name::Name;
 
 use crate::print::{SIMULATED, Safe, moment, size, span};
@@ -35,7 +35,7 @@ impl Display for Words<'_> {
 fn participants(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
     writeln!(f, "\nWho takes part")?;
     for participant in &terms.participants {
-        let roles: Vec<_> = terms.roles(participant.name.as_str()).into_iter().map(|role| role.name()).collect();
+        let roles: Vec<_> = terms.roles(participant.name.as_str()).into_iter().map(Role::name).collect();
         let organisation = Safe::new(&participant.organisation);
         writeln!(f, "  {:12}  {organisation}: {}", participant.name, roles.join(", "))?;
         writeln!(f, "                {} key {}", participant.key.algorithm(), participant.key.fingerprint())?;
@@ -46,9 +46,8 @@ fn participants(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
 fn algorithm(f: &mut Formatter<'_>, algorithm: &Algorithm) -> fmt::Result {
     writeln!(f, "\nWhat runs")?;
     let from = if algorithm.unpack { format!(" of the archive {}", algorithm.name) } else { String::new() };
-    let args: String = algorithm.args.iter().map(|arg| format!(" {arg}")).collect();
-    let (entry, args) = (Safe::new(&algorithm.entry), Safe::new(&args));
-    writeln!(f, "  program       {} {entry}{args}{from}, from {}", algorithm.runtime, algorithm.provider)?;
+    let line = [&algorithm.entry].into_iter().chain(&algorithm.args).map(String::as_str).collect::<Vec<_>>().join(" ");
+    writeln!(f, "  program       {} {}{from}, from {}", algorithm.runtime, Safe::new(&line), algorithm.provider)?;
     writeln!(f, "                {} ({})", algorithm.digest, size(algorithm.size))?;
     for variable in &algorithm.environment {
         writeln!(f, "  environment   {}={}", Safe::new(&variable.name), Safe::new(&variable.value))?;
@@ -105,7 +104,12 @@ fn results(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
     writeln!(f, "\nWhat leaves, and to whom")?;
     let files = if results.files == ["**"] { "any files".to_owned() } else { results.files.join(", ") };
     let consumers = names(&results.consumers);
-    writeln!(f, "  result        to {consumers}, each once: {}, at most {}", Safe::new(&files), size(results.max_bytes))?;
+    writeln!(
+        f,
+        "  result        to {consumers}, each once: {}, at most {}",
+        Safe::new(&files),
+        size(results.max_bytes)
+    )?;
     writeln!(f, "  output        standard output to {}", names(&terms.logs.stdout))?;
     writeln!(f, "                standard error to {}", names(&terms.logs.stderr))?;
     writeln!(f, "  audit log     who did what and when, with digests and sizes, to every participant")?;
@@ -159,5 +163,8 @@ fn weaknesses(f: &mut Formatter<'_>, allow: &SnpAllow) -> fmt::Result {
         (allow.provisional_firmware, "firmware that is not committed may run"),
         (allow.masked_chip_id, "the chip may hide its identity"),
     ];
-    permitted.into_iter().filter(|(permits, _)| *permits).try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
+    permitted
+        .into_iter()
+        .filter(|(permits, _)| *permits)
+        .try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
 }
