@@ -49,7 +49,7 @@ pub enum SealError {
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// The plaintext could not be read.
-    #[error("expected to read the data that is to be sealed, found an error")]
+    #[error("expected to read the data that is to be sealed, found an error; see its cause")]
     Read(#[source] io::Error),
     /// The sealed file could not be written, or a write failed before.
     #[error("expected to write the sealed file, found an error; the file is incomplete and must be made again")]
@@ -97,10 +97,10 @@ pub enum OpenError {
         chunk: u64,
     },
     /// The sealed file could not be read.
-    #[error("expected to read the sealed file, found an error")]
+    #[error("expected to read the sealed file, found an error; see its cause")]
     Read(#[source] io::Error),
     /// The plaintext could not be written.
-    #[error("expected to write the opened data, found an error")]
+    #[error("expected to write the opened data, found an error; discard the output")]
     Write(#[source] io::Error),
 }
 

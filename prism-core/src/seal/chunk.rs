@@ -37,8 +37,8 @@ impl PayloadKey {
     }
 }
 
-/// The index as 11 bytes, and whether more chunks follow.
+/// The index in 11 bytes, big-endian, then whether this is the last chunk.
 fn nonce(index: u64, last: bool) -> Nonce {
-    let [a, b, c, d, e, f, g, h] = index.to_be_bytes();
-    Nonce::assume_unique_for_key([0, 0, 0, a, b, c, d, e, f, g, h, u8::from(last)])
+    let [_, _, _, _, nonce @ ..] = (u128::from(index) << 8 | u128::from(last)).to_be_bytes();
+    Nonce::assume_unique_for_key(nonce)
 }

@@ -18,6 +18,9 @@ const SCRYPT: &str = "scrypt";
 const COLUMNS: usize = 64;
 const MAC_LEN: usize = 32;
 
+/// The argument and the body of a stanza that wraps a file key.
+pub(super) type Parts<const N: usize> = ([u8; N], [u8; WRAPPED_LEN]);
+
 /// One wrapping of the file key.
 pub(super) struct Stanza {
     /// The type first; never empty when parsed.
@@ -27,7 +30,7 @@ pub(super) struct Stanza {
 
 impl Stanza {
     /// The one argument and the body of a stanza of type `name`; `None` for another type.
-    pub(super) fn read<const N: usize>(&self, name: &str) -> Result<Option<([u8; N], [u8; WRAPPED_LEN])>, OpenError> {
+    pub(super) fn read<const N: usize>(&self, name: &str) -> Result<Option<Parts<N>>, OpenError> {
         let arg = match self.args.as_slice() {
             [found, ..] if found != name => return Ok(None),
             [_, arg] => decode(arg.as_bytes()).and_then(|arg| arg.try_into().ok()).ok_or(OpenError::Header)?,

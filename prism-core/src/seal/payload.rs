@@ -52,7 +52,7 @@ impl<W: Write> PayloadWriter<W> {
         Ok(self.writer)
     }
 
-    /// Seals everything that `reader` gives, straight into the chunks; returns how many bytes that was.
+    /// Seals everything that `reader` gives; returns how many bytes that was.
     pub(super) fn fill_from(&mut self, reader: &mut impl Read) -> Result<u64, SealError> {
         let mut total = 0;
         let mut buffer = buffer(CHUNK_LEN);
