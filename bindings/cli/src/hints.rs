@@ -135,9 +135,10 @@ fn agent(code: Code) -> Row {
             "The bytes differ from what every participant approved.",
             "compare `prism checksum PATH` with `prism manifest show`; send the approved file, or agree on a new manifest",
         ),
-        Code::AssetDuplicate => {
-            ("The asset has been accepted already.", "nothing is to be done; `prism watch` shows what the run waits for")
-        }
+        Code::AssetDuplicate => (
+            "The asset has been accepted already.",
+            "nothing is to be done; `prism watch` shows what the run waits for",
+        ),
         Code::StateRefused => (
             "The call is not allowed in the run's present state.",
             "`prism status` shows the state and what it waits for",
@@ -165,9 +166,10 @@ fn run(code: Code) -> Row {
             "The algorithm ran and failed: by its exit status, a limit or the sandbox.",
             "try the algorithm on invented data first; it has no network and only the limits that the manifest grants. A new run needs a new agent",
         ),
-        Code::RunStopped => {
-            ("The run was stopped by a participant.", "`prism transcript` shows who stopped it; a new run needs a new agent")
-        }
+        Code::RunStopped => (
+            "The run was stopped by a participant.",
+            "`prism transcript` shows who stopped it; a new run needs a new agent",
+        ),
         Code::SandboxUnavailable => (
             "A sandbox layer that the manifest demands is not available on the agent's machine.",
             "start the agent on a machine that has the layer, or agree on a manifest that does not demand it",

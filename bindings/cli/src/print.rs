@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn characters_that_mislead_are_escaped() {
-        for c in ['\u{1b}', '\u{7}', '\r', '\n', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{e0041}'] {
+        for c in ['\u{1b}', '\u{7}', '\r', '\n', '\u{9b}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{feff}', '\u{e0041}']
+        {
             let shown = Safe::new(&format!("a{c}b")).to_string();
             assert!(!shown.contains(c) && shown.starts_with("a\\u{"), "{shown:?}");
         }

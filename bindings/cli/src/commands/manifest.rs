@@ -87,8 +87,11 @@ fn write_document(path: &Path, bytes: &[u8], replace: bool) -> Outcome {
         return Ok(write_atomic(path, bytes)?);
     }
     let mut draft = Draft::create(path)?;
-    std::io::Write::write_all(&mut draft, bytes)
-        .map_err(|source| FileError::Io { verb: "write", path: path.to_owned(), source })?;
+    std::io::Write::write_all(&mut draft, bytes).map_err(|source| FileError::Io {
+        verb: "write",
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(draft.publish()?)
 }
 

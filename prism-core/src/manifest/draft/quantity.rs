@@ -150,7 +150,9 @@ fn quantity<'de, D: Deserializer<'de>, T: FromStr<Err = QuantityError>>(
     let text = match Written::deserialize(deserializer) {
         Ok(Written::Number(number)) => number.to_string(),
         Ok(Written::Text(text)) => text,
-        Err(_) => return Err(serde::de::Error::custom(format_args!("expected {expected}, found another kind of value"))),
+        Err(_) => {
+            return Err(serde::de::Error::custom(format_args!("expected {expected}, found another kind of value")));
+        }
     };
     text.parse().map_err(serde::de::Error::custom)
 }
@@ -185,9 +187,14 @@ mod tests {
 
     #[test]
     fn quantities_mean_what_people_expect() {
-        for (text, bytes) in
-            [("2 GiB", 2 << 30), ("2GiB", 2 << 30), ("1.5 KiB", 1536), ("100 MB", 100_000_000), ("7", 7), ("7 bytes", 7)]
-        {
+        for (text, bytes) in [
+            ("2 GiB", 2 << 30),
+            ("2GiB", 2 << 30),
+            ("1.5 KiB", 1536),
+            ("100 MB", 100_000_000),
+            ("7", 7),
+            ("7 bytes", 7),
+        ] {
             assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
         }
         for (text, seconds) in [("30d", 2_592_000), ("1h 30min", 5400), ("1h30m", 5400), ("90", 90), ("0.5 h", 1800)] {

@@ -104,7 +104,12 @@ fn results(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
     writeln!(f, "\nWhat leaves, and to whom")?;
     let files = if results.files == ["**"] { "any files".to_owned() } else { results.files.join(", ") };
     let consumers = names(&results.consumers);
-    writeln!(f, "  result        to {consumers}, each once: {}, at most {}", Safe::new(&files), size(results.max_bytes))?;
+    writeln!(
+        f,
+        "  result        to {consumers}, each once: {}, at most {}",
+        Safe::new(&files),
+        size(results.max_bytes)
+    )?;
     writeln!(f, "  output        standard output to {}", names(&terms.logs.stdout))?;
     writeln!(f, "                standard error to {}", names(&terms.logs.stderr))?;
     writeln!(f, "  audit log     who did what and when, with digests and sizes, to every participant")?;
@@ -158,5 +163,8 @@ fn weaknesses(f: &mut Formatter<'_>, allow: &SnpAllow) -> fmt::Result {
         (allow.provisional_firmware, "firmware that is not committed may run"),
         (allow.masked_chip_id, "the chip may hide its identity"),
     ];
-    permitted.into_iter().filter(|(permits, _)| *permits).try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
+    permitted
+        .into_iter()
+        .filter(|(permits, _)| *permits)
+        .try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
 }
