@@ -28,6 +28,7 @@ pub mod manifest;
 pub mod name;
 pub mod printable;
 pub mod release;
+pub mod seal;
 pub mod statement;
 pub mod strict;
 pub mod transcript;
