@@ -8,6 +8,20 @@
 //! never a post-quantum recipient beside a classical one.
 //!
 //! A file does not say who made it. The digest of the plaintext, which the manifest names, does.
+//!
+//! ```
+//! use prism_core::entropy::SystemEntropy;
+//! use prism_core::seal::{Identity, RecipientKind, open, seal};
+//!
+//! let mut entropy = SystemEntropy::default();
+//! let identity = Identity::generate(RecipientKind::Hybrid, &mut entropy)?;
+//! let mut file = Vec::new();
+//! seal(b"data".as_slice(), &[identity.recipient().clone()], &mut entropy, &mut file)?;
+//! let mut plain = Vec::new();
+//! open(file.as_slice(), &identity, &mut plain)?;
+//! assert_eq!(plain, b"data");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod chunk;
 mod format;

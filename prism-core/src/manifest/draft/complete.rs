@@ -6,8 +6,8 @@ use crate::hexadecimal::HexBytes;
 use crate::key::PublicKey;
 use crate::manifest::platform::{PlatformPolicy, Profile};
 use crate::manifest::{
-    Algorithm, Dataset, Format, Install, Limits, LogsPolicy, Manifest, Network, Participant, Requirements,
-    Results, Runtime, SandboxLayer, Variable,
+    Algorithm, Dataset, Format, Install, Limits, LogsPolicy, Manifest, Network, Participant, Requirements, Results,
+    Runtime, SandboxLayer, Variable,
 };
 use crate::name::Name;
 
@@ -135,7 +135,11 @@ fn find(written: &Written<'_>, resolved: &Resolved) -> Result<Found, DraftError>
     let name = match written.name {
         Some(name) => name.clone(),
         None => name_of(file).ok_or_else(|| {
-            field(at("name"), "a name, because the file's own is not one of a-z A-Z 0-9 . _ -", file.escape_debug().to_string())
+            field(
+                at("name"),
+                "a name, because the file's own is not one of a-z A-Z 0-9 . _ -",
+                file.escape_debug().to_string(),
+            )
         })?,
     };
     Ok(Found { name, facts })

@@ -1,6 +1,9 @@
 //! The text of recipients and identities.
 
-use super::super::{SealKeyError, text as bech32};
+use bech32::primitives::iter::{ByteIterExt as _, Fe32IterExt as _};
+use bech32::{Bech32, Fe32, Hrp};
+
+use super::super::{SealKeyError, text};
 use super::{Identity, KINDS, Recipient, RecipientKind, identity};
 use crate::digest::Digest;
 
@@ -76,10 +79,10 @@ fn another_case_prefix_length_or_space_is_refused() {
         String::new(),
         "age1".to_owned(),
         "x".repeat(10_000),
-        bech32::encode("age", &[9; 31]).to_string(),
-        bech32::encode("age", &[9; 33]).to_string(),
-        bech32::encode("agex", &[9; 32]).to_string(),
-        bech32::encode("age1pq", &[9; 32]).to_string(),
+        text::encode("age", &[9; 31]).to_string(),
+        text::encode("age", &[9; 33]).to_string(),
+        text::encode("agex", &[9; 32]).to_string(),
+        text::encode("age1pq", &[9; 32]).to_string(),
         "age1é".to_owned(),
     ] {
         assert_eq!(bad.parse::<Recipient>(), Err(SealKeyError::Recipient), "{bad}");
@@ -89,10 +92,28 @@ fn another_case_prefix_length_or_space_is_refused() {
         secret.replace("AGE", "age"),
         format!("{secret}\n"),
         public.to_owned(),
-        bech32::encode("age-secret-key-", &[9; 31]).to_uppercase(),
-        bech32::encode("age-secret-key-pq-", &[9; 33]).to_uppercase(),
+        text::encode("age-secret-key-", &[9; 31]).to_uppercase(),
+        text::encode("age-secret-key-pq-", &[9; 33]).to_uppercase(),
     ] {
         assert_eq!(bad.parse::<Identity>().unwrap_err(), SealKeyError::Identity, "{bad}");
+    }
+}
+
+/// A text with a right checksum over any 5-bit groups.
+fn with_checksum(prefix: &str, groups: &[Fe32]) -> String {
+    groups.iter().copied().with_checksum::<Bech32>(&Hrp::parse(prefix).unwrap()).chars().collect()
+}
+
+#[test]
+fn a_second_text_of_the_same_key_is_refused() {
+    let groups: Vec<Fe32> = [9_u8; 32].into_iter().bytes_to_fes().collect();
+    assert!(with_checksum("age", &groups).parse::<Recipient>().is_ok());
+    let mut padded_with_one = groups.clone();
+    *padded_with_one.last_mut().unwrap() = groups[51] + Fe32::P;
+    let mut one_more_group = groups;
+    one_more_group.push(Fe32::Q);
+    for groups in [padded_with_one, one_more_group] {
+        assert_eq!(with_checksum("age", &groups).parse::<Recipient>(), Err(SealKeyError::Recipient));
     }
 }
 
@@ -100,14 +121,14 @@ fn another_case_prefix_length_or_space_is_refused() {
 fn recipients_to_whom_everything_is_open_are_refused() {
     for point in ["00".repeat(32), format!("01{}", "00".repeat(31)), format!("ec{}7f", "ff".repeat(30))] {
         let point = hex::decode(point).unwrap();
-        let text = bech32::encode("age", &point);
-        assert_eq!(text.parse::<Recipient>(), Err(SealKeyError::Weak));
+        let recipient = text::encode("age", &point);
+        assert_eq!(recipient.parse::<Recipient>(), Err(SealKeyError::Weak));
         let hybrid = identity(RecipientKind::Hybrid).recipient().to_string();
-        let mut bytes = bech32::decode("age1pq", &hybrid).unwrap();
+        let mut bytes = text::decode("age1pq", &hybrid).unwrap();
         bytes[1184..].copy_from_slice(&point);
-        assert_eq!(bech32::encode("age1pq", &bytes).parse::<Recipient>(), Err(SealKeyError::Weak));
+        assert_eq!(text::encode("age1pq", &bytes).parse::<Recipient>(), Err(SealKeyError::Weak));
     }
-    let unreduced = bech32::encode("age1pq", &[0xff; 1216]);
+    let unreduced = text::encode("age1pq", &[0xff; 1216]);
     assert_eq!(unreduced.parse::<Recipient>(), Err(SealKeyError::Weak), "ML-KEM's modulus check (FIPS 203 §7.2)");
 }
 
