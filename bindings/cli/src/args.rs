@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
 
-use crate::commands::{agent, checksum, completions, explain, keys, manifest};
+use crate::commands::{agent, audit, checksum, completions, explain, keys, manifest, open};
 use crate::exit::{Failure, Outcome};
 
 const ABOUT: &str = "Train together, show nobody: confidential collaborative computing\n\n\
@@ -78,6 +78,12 @@ pub(crate) enum Command {
     /// Print the root of this machine's simulator, a pretend vendor of confidential machines
     #[command(subcommand, after_help = agent::SIMULATOR_EXAMPLE)]
     Simulator(agent::Simulator),
+    /// Replay a transcript offline: did everything happen as agreed?
+    #[command(after_help = audit::EXAMPLE)]
+    Audit(audit::Audit),
+    /// Open a sealed file (age v1) with an identity
+    #[command(after_help = open::EXAMPLE)]
+    Open(open::Open),
     /// Say what an error code means and what to do about it
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Explain),

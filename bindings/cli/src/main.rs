@@ -2,10 +2,12 @@
 
 mod args;
 mod commands;
+mod entry;
 mod exit;
 mod hints;
 mod inputs;
 mod print;
+mod progress;
 mod simulator;
 
 use std::ffi::OsString;
