@@ -8,6 +8,7 @@ pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod open;
+pub(crate) mod simulator;
 
 use crate::args::Command;
 use crate::exit::Outcome;
@@ -20,6 +21,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
         Command::Simulator(simulator) => simulator.run(printer),
+        Command::Agent(agent) => agent.run(printer),
         Command::Audit(audit) => audit.run(printer),
         Command::Open(open) => open.run(printer),
         Command::Explain(explain) => explain.run(printer),

@@ -6,6 +6,7 @@ mod entry;
 mod exit;
 mod hints;
 mod inputs;
+mod interrupt;
 mod print;
 mod progress;
 mod simulator;
