@@ -56,7 +56,7 @@ pub enum Failure {
         /// The command line.
         command: String,
         /// What it said.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
     /// The `prism` command did something that it ought to have refused.
     #[error("{who}: expected that `{command}` is refused, found that it succeeds; do not trust this build")]

@@ -11,10 +11,14 @@
 pub mod binary;
 pub mod failure;
 pub mod interrupt;
-
+pub mod party;
 pub mod process;
 pub mod python;
+pub mod room;
+pub mod scenario;
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The directory of this crate, where the scenarios' programs are.
@@ -35,4 +39,10 @@ pub fn target() -> PathBuf {
 #[must_use]
 pub fn cache() -> PathBuf {
     target().join("demo")
+}
+
+/// Says on standard error that a test did not run, and why. (What a passing test prints is hidden by the test runner.)
+pub fn skipped(what: &str, why: impl Display) {
+    // Without a standard error there is nobody to tell.
+    let _ = writeln!(std::io::stderr().lock(), "skipped: {what}: {why}");
 }

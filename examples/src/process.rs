@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::interrupt::Watched;
 
 /// How long a program may be silent before it counts as stuck. Nothing waits this long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(300);
+pub const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A program that has ended, and everything it said.
 #[derive(Debug)]
@@ -51,13 +51,11 @@ pub fn run(command: &mut Command, patience: Duration) -> Result<Ended, Failure> 
     let deadline = Instant::now() + patience;
     let mut said = [String::new(), String::new()];
     for _ in 0..2 {
-        match receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok((stream, text)) => said[stream] = text,
-            Err(_) => {
-                end(&mut child);
-                return Err(Failure::Silent { program, seconds: patience.as_secs() });
-            }
-        }
+        let Ok((stream, text)) = receive.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+            end(&mut child);
+            return Err(Failure::Silent { program, seconds: patience.as_secs() });
+        };
+        said[stream] = text;
     }
     drop(watched);
     let status = child.wait().map_err(Failure::io("wait for", program.as_ref()))?;

@@ -21,6 +21,8 @@ pub struct Python {
     pub interpreter: PathBuf,
     /// A directory with the lock file as `requirements.lock` and its wheels: what an agent installs from, offline.
     pub requirements: PathBuf,
+    /// The system's interpreter that the environment was made with, and for which the wheels are.
+    pub base: PathBuf,
 }
 
 impl Python {
@@ -38,16 +40,17 @@ impl Python {
         let guard = home.join("lock");
         let guard = File::create(&guard).map_err(Failure::io("create", &guard))?;
         guard.lock().map_err(Failure::io("lock", &home))?;
-        let python = Self { interpreter: home.join("env/bin/python"), requirements: home.join("requirements") };
+        let (interpreter, requirements) = (home.join("env/bin/python"), home.join("requirements"));
+        let python = Self { interpreter, requirements, base };
         let ready = home.join("ready");
         if !ready.is_file() {
-            python.make(&base, &text, say)?;
+            python.make(&text, say)?;
             fs::write(&ready, "").map_err(Failure::io("write", &ready))?;
         }
         Ok(python)
     }
 
-    fn make(&self, base: &Path, lock: &str, say: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+    fn make(&self, lock: &str, say: &mut dyn FnMut(&str)) -> Result<(), Failure> {
         let environment = self.interpreter.ancestors().nth(2).unwrap_or(&self.requirements);
         for old in [environment, &self.requirements] {
             if old.exists() {
@@ -55,7 +58,7 @@ impl Python {
             }
         }
         say("making a Python environment (once)");
-        run_well(Command::new(base).args(["-m", "venv"]).arg(environment))?;
+        run_well(Command::new(&self.base).args(["-m", "venv"]).arg(environment))?;
         fs::create_dir_all(&self.requirements).map_err(Failure::io("create", &self.requirements))?;
         let copy = self.requirements.join("requirements.lock");
         fs::write(&copy, lock).map_err(Failure::io("write", &copy))?;

@@ -1,12 +1,12 @@
 //! The scenarios' Python programs, run plainly: what a hospital's engineer tries before anything confidential happens.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use prism_examples::process::run_well;
 use prism_examples::python::Python;
-use prism_examples::{cache, examples};
+use prism_examples::{cache, examples, skipped};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,8 +17,7 @@ fn python(scenario: &str) -> Option<Python> {
     match Python::prepare(&cache(), &lock, &mut |_| {}) {
         Ok(python) => Some(python),
         Err(failure) => {
-            // Straight to stderr: the test runner hides what passing tests print.
-            writeln!(std::io::stderr(), "skipped: {scenario}'s Python programs: {failure}").unwrap();
+            skipped(&format!("{scenario}'s Python programs"), failure);
             None
         }
     }
@@ -176,7 +175,7 @@ fn breast_cancer_patients_of_three_hospitals_together_beat_each_alone() {
     let mut prepare = python.program(&script("breast_cancer/prepare.py"));
     prepare.arg(home.path().join("datasets")).arg("--cache").arg(cache().join("breast_cancer"));
     if let Err(failure) = run_well(&mut prepare) {
-        writeln!(std::io::stderr(), "skipped: breast cancer data: {failure}").unwrap();
+        skipped("breast cancer data", failure);
         return;
     }
     run_well(python.program(&script("breast_cancer/train.py")).current_dir(home.path())).unwrap();
