@@ -15,12 +15,13 @@ Several organisations agree on a manifest: who brings which data, which program 
 result. A confidential machine keeps them to it, and anyone can check afterwards that it did.";
 
 const AFTER: &str = "\
-Example: three hospitals train one model
-  prism keys new hospital-1                               each participant, once; share only hospital-1.pub
-  prism manifest new covid19.toml -o manifest.json        the owner
-  prism manifest approve manifest.json --key hospital-1.key        each participant
+Example: hospitals train one model
+  prism keys new hospital-1                           each participant; share only hospital-1.pub
+  prism manifest new covid19.toml -o manifest.json    the owner
+  prism manifest approve manifest.json --key hospital-1.key              each participant
   prism manifest assemble manifest.json *.approval -o covid19.prism
-  prism agent serve --manifest covid19.prism --listen 127.0.0.1:6110 --platform simulated --state agent-state
+  prism agent serve --manifest covid19.prism --listen 127.0.0.1:6110 \
+--platform simulated --state DIR
   export PRISM_AGENT_URL=127.0.0.1:6110 PRISM_MANIFEST=covid19.prism
   prism attest
   prism algo train.py --key lab.key
@@ -41,9 +42,9 @@ Exit codes
     7  the algorithm failed or was stopped
   130  interrupted (Ctrl-C)
 
-Results go to stdout, progress and errors to stderr. With --json a result is one JSON object on stdout (one for each
-line where there are several), an error is {\"error\":{\"code\",\"message\",\"hint\"}} on stderr. `prism explain CODE`
-says more about an error code.";
+Results go to stdout, progress and errors to stderr. With --json a result is one JSON object on \
+stdout (one for each line where there are several), and an error is \
+{\"error\":{\"code\",\"message\",\"hint\"}} on stderr. `prism explain CODE` says more about an error.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -40,16 +40,21 @@ fn main() -> ExitCode {
 fn not_understood(error: &clap::Error) -> Outcome {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.print().map_err(|_| Failure::silent()),
-        _ => {
-            let text = error.render().to_string();
-            let text = text.trim_start_matches("error: ");
-            let (message, usage) = text.split_once("\n\nUsage:").unwrap_or((text, ""));
-            let message = message.trim_end();
-            let failure = Failure::usage(message);
-            Err(match usage.split_once("\n\n") {
-                Some((usage, _)) => failure.hint(format!("usage: {}; --help shows an example", usage.trim())),
-                None => failure,
-            })
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::usage("expected a command, found none").hint("--help lists the commands, with an example"))
         }
+        _ => Err(said_by_clap(&error.render().to_string())),
+    }
+}
+
+/// Splits clap's text into what is wrong and how it is meant.
+fn said_by_clap(text: &str) -> Failure {
+    let text = text.trim_start_matches("error: ");
+    let (message, usage) = text.split_once("\n\nUsage:").unwrap_or((text, ""));
+    let message = message.split_once("\n\nFor more information").map_or(message, |(message, _)| message);
+    let failure = Failure::usage(message.trim_end());
+    match usage.split_once("\n\n") {
+        Some((usage, _)) => failure.hint(format!("usage: {}; --help shows an example", usage.trim())),
+        None => failure,
     }
 }

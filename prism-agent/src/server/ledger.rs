@@ -3,6 +3,7 @@
 //! An act is checked by the state machine, logged, and only then does it count: append, tree, checkpoint, state
 //! (protocol, section 8). Effects are the caller's to carry out, after this.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -14,6 +15,7 @@ use prism_core::audit::tile::{Tile, TileError};
 use prism_core::audit::tree::{Tree, TreeHash, leaf_hash};
 use prism_core::code::{Code, Coded};
 use prism_core::lifecycle::{self, Effect, Illegal, Phase, State, Terms};
+use prism_core::name::Name;
 
 use super::store::LogFile;
 
@@ -75,6 +77,7 @@ pub(crate) struct Ledger {
     tree: Tree,
     lines: Vec<Line>,
     head: SignedCheckpoint,
+    accepted: BTreeMap<Name, u64>,
     broken: bool,
 }
 
@@ -84,7 +87,7 @@ impl Ledger {
         let tree = Tree::new();
         let head = key.sign(&Checkpoint::new(key.verifier().name(), &tree)).map_err(LedgerError::Unsigned)?;
         let state = State::default();
-        Ok(Self { terms, state, key, file, tree, lines: Vec::new(), head, broken: false })
+        Ok(Self { terms, state, key, file, tree, lines: Vec::new(), head, accepted: BTreeMap::new(), broken: false })
     }
 
     /// What was agreed.
@@ -119,11 +122,13 @@ impl Ledger {
         }
         let step = lifecycle::step(&self.terms, &self.state, &actor, &event)?;
         let index = self.tree.size();
+        let accepted = if let Event::AssetAccepted(body) = &event { Some(body.asset.clone()) } else { None };
         let bytes = Entry { seq: index, ts: now_ms(), actor, event }.to_bytes()?;
         self.file.append(&bytes).map_err(LedgerError::Disk)?;
         self.tree.append(leaf_hash(&bytes));
         self.sign()?;
         self.lines.push(Line { entry: bytes.into(), phase: step.state.phase() });
+        self.accepted.extend(accepted.map(|asset| (asset, index)));
         self.state = step.state;
         Ok((index, step.effects))
     }
@@ -146,6 +151,11 @@ impl Ledger {
         let entry = self.line(index)?.entry.clone();
         let path = self.tree.inclusion_path(index, self.size()).ok()?;
         Some(Signed { proof: Receipt::new(index, path, self.head.clone()).to_text(), entry })
+    }
+
+    /// The receipt of the entry that accepted `asset`, if there is one.
+    pub(crate) fn accepted(&self, asset: &Name) -> Option<Signed> {
+        self.receipt(*self.accepted.get(asset)?)
     }
 
     /// The entry at `index`.

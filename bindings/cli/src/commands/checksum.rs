@@ -17,8 +17,8 @@ Example
   prism checksum h1/                             a directory: digest of its canonical archive
   prism checksum h1.zip --algorithm sha3-256     as Cocos AI names it
 
-A directory has the same digest on every machine: times, modes, owners and empty directories do not count, names are
-sorted, content is stored as it is.";
+A directory has the same digest on every machine: times, modes, owners and empty \
+directories do not count, names are sorted, content is stored as it is.";
 
 /// The arguments of `prism checksum`.
 #[derive(Args, Debug)]

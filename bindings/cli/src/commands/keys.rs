@@ -28,8 +28,8 @@ Example
   prism keys new hospital-1
   prism keys new lab institute --algorithm ecdsa-p384 -o keys
 
-Writes NAME.key (PKCS#8 PEM, readable by you only) and NAME.pub (SPKI PEM). What exists is never overwritten.
-Share NAME.pub with the owner of the computation; NAME.key never leaves this machine.";
+Writes NAME.key (PKCS#8 PEM, readable by you only) and NAME.pub (SPKI PEM). What exists is never \
+overwritten. Share NAME.pub with the owner of the computation; NAME.key never leaves this machine.";
 
 const SHOW_EXAMPLE: &str = "\
 Example

@@ -20,8 +20,8 @@ Example
   prism manifest show manifest.json
   prism manifest approve manifest.json --key hospital-1.key
 
-Writes hospital-1.approval beside the manifest: a DSSE envelope over its exact bytes. Read the manifest first; what you
-approve is all that binds the agent later.";
+Writes hospital-1.approval beside the manifest: a DSSE envelope over its exact bytes. Read the \
+manifest first; what you approve is all that binds the agent later.";
 
 /// The arguments of `prism manifest approve`.
 #[derive(Args, Debug)]

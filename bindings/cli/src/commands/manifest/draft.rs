@@ -27,10 +27,10 @@ pub(super) const EXAMPLE: &str = r#"Example
 covid19.toml, in which relative paths start at its own folder:
   title = "COVID-19 chest X-ray classifier"
   owner = "lab"
-  valid = "30d"                          # or not_before = "2026-01-31T12:00:00Z" and not_after
+  valid = "30d"                        # or not_before = "2026-01-31T12:00:00Z" and not_after
   [platform]
-  simulated = true                       # this machine's simulator; or its root: "sha256:…" (prism simulator root);
-                                         # or policy = "policy.json"; or [[platform.snp]]
+  simulated = true                     # this machine's simulator; or "sha256:…", the root that
+                                       # `prism simulator root` prints; or policy = "policy.json"
   [participants.lab]
   organisation = "Imaging Lab"
   key = "lab.pub"
@@ -42,22 +42,22 @@ covid19.toml, in which relative paths start at its own folder:
   key = "institute.pub"
   [algorithm]
   provider = "lab"
-  file = "train.py"                      # or a folder, and entry = "train.py"
+  file = "train.py"                    # or a folder, and entry = "train.py"
   args = ["--epochs", "3"]
-  requirements = "wheels/"               # a folder with requirements.lock and its wheels; or a lock file
+  requirements = "wheels/"             # a folder with requirements.lock and wheels, or a lock file
   environment = { OMP_NUM_THREADS = "2" }
   [algorithm.limits]
-  memory = "2 GiB"                       # also processors, processes, open_files, disk, output, time
+  memory = "2 GiB"                     # also processors, processes, open_files, disk, output
   time = "30min"
   [[dataset]]
   provider = "hospital-1"
-  file = "h1.zip"                        # or a folder; or name, digest and size when it is elsewhere
-  unpack = "h1"                          # the program finds it as datasets/h1
+  file = "h1.zip"                      # or a folder; or name, digest and size of one elsewhere
+  unpack = "h1"                        # the program finds it as datasets/h1
   [results]
   consumers = ["institute"]
-  max = "100 MiB"                        # files = ["model.npz"] permits these only
+  max = "100 MiB"                      # files = ["model.npz"] permits these only
   [logs]
-  stdout = ["lab"]                       # nobody by default"#;
+  stdout = ["lab"]                     # nobody by default"#;
 
 /// The arguments of `prism manifest new`.
 #[derive(Args, Debug)]
