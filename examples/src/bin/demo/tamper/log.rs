@@ -46,7 +46,9 @@ pub(super) fn forge_transcripts(room: &mut Room, cheats: &mut Cheats) -> Result<
     let digit = |bytes: &mut Vec<u8>| {
         let place = find(bytes, b"\"ts\":").or_else(|| find(bytes, b"ts\\\":")).unwrap_or(0);
         let digit = bytes.iter_mut().skip(place).find(|byte| byte.is_ascii_digit());
-        digit.into_iter().for_each(|byte| *byte = if *byte == b'1' { b'2' } else { b'1' });
+        if let Some(byte) = digit {
+            *byte = if *byte == b'1' { b'2' } else { b'1' };
+        }
     };
     let mut altered = honest.clone();
     digit(&mut altered);

@@ -18,7 +18,7 @@ pub(super) fn play(room: &mut Room, cheats: &mut Cheats) -> Result<(), Failure> 
     bring_anothers_data(room, cheats)?;
     use_a_strangers_key(room, cheats)?;
     room.give_dataset("hospital-2")?;
-    change_the_program(room.party("lab")?, cheats)?;
+    change_the_program(room.party("lab")?, cheats);
     fetch_as_hospital(room, cheats)?;
     room.give_algorithm()?;
     room.give_dataset("hospital-1")
@@ -71,12 +71,11 @@ fn use_a_strangers_key(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> 
     Ok(())
 }
 
-fn change_the_program(lab: &Party, cheats: &mut Cheats) -> Result<(), Failure> {
+fn change_the_program(lab: &Party, cheats: &mut Cheats) {
     let program = lab.file("train.py");
     let append = |bytes: &mut Vec<u8>| bytes.extend_from_slice(b"\nprint('and now something else')\n");
     let tried = with_altered(&program, append, lab, &["algo", "train.py", "--key", "lab.key"]);
     cheats.note("lab", "changes its program after the terms were approved", &["asset.mismatch"], tried);
-    Ok(())
 }
 
 fn fetch_as_hospital(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
