@@ -1,5 +1,4 @@
 //! A whole collaboration on real patients' data, through the `prism` command as people use it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::process::Command;
 
