@@ -1,1 +1,6 @@
-//! x
+//! The room where it happens, and the way in: everything of Prism with sockets, files and processes.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+pub(crate) mod channel;
+pub mod files;
+pub mod wire;
