@@ -2,4 +2,5 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub(crate) mod channel;
+pub mod runner;
 pub mod wire;
