@@ -11,6 +11,7 @@
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod appraise;
+pub mod audit;
 pub mod binding;
 mod crypto;
 pub mod endorsements;

@@ -15,18 +15,17 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod hex_bytes;
 mod list;
 mod snp;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::hex_bytes::{HexBytes, HexError};
 pub use self::list::{Accept, LIST_MAX, List, ListError};
 pub use self::snp::{
     AbiVersion, AbiVersionError, Minimum, Mitigations, Product, ProductError, Revocation, SigningKeyRule, SnpAllow,
     SnpPolicy, SnpRequire, Tcb, VlekRule, Vmpl, VmplError,
 };
+pub use crate::hexadecimal::{HexBytes, HexError};
 
 use crate::digest::Digest;
 
