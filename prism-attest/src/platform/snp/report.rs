@@ -241,7 +241,12 @@ impl Fields {
             &(self.key_info & key_info::RESERVED).to_le_bytes(),
         ];
         let ok = mitigations && cpuid && zeros.into_iter().flatten().all(|byte| *byte == 0);
-        notes.need(Check::ReportReserved, ok, "zeros in reserved fields", if ok { "zeros" } else { "other bytes" })?;
+        notes.need(
+            Check::ReportReserved,
+            ok,
+            "zeros in reserved fields",
+            if ok { "only zeros" } else { "other bytes" },
+        )?;
         let (_, high_r) = self.r.split_at(P384_LEN);
         let (_, high_s) = self.s.split_at(P384_LEN);
         let ok = [high_r, high_s, &self.reserved_330].into_iter().flatten().all(|byte| *byte == 0);
