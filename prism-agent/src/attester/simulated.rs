@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use prism_attest::binding::ReportData;
 use prism_attest::endorsements::Endorsements;
 use prism_attest::evidence::Evidence;
-use prism_attest::platform::simulated::{Mutations, SimulatedError, SimulatedVendor};
+use prism_attest::platform::simulated::{Mutations, SimulatedVendor, SimulatorError as VendorError};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
@@ -44,7 +44,7 @@ pub enum SimulatorError {
     },
     /// The keys do not work.
     #[error(transparent)]
-    Vendor(#[from] SimulatedError),
+    Vendor(#[from] VendorError),
 }
 
 impl Coded for SimulatorError {
@@ -105,12 +105,13 @@ fn read_vendor(path: &Path, file: fs::File) -> Result<SimulatedVendor, Simulator
 /// Makes the keys beside their place and links them in: whoever comes first wins, and nobody sees half a file.
 fn make_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, SimulatorError> {
     let vendor = SimulatedVendor::generate(&mut SystemEntropy::default(), now)?;
+    let bytes = vendor.to_bytes()?;
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error("make", parent))?;
     }
     let mut file = create_private(&fresh).map_err(io_error("create", &fresh))?;
-    let kept = file.write_all(&vendor.to_bytes()).and_then(|()| file.sync_all());
+    let kept = file.write_all(&bytes).and_then(|()| file.sync_all());
     let linked = kept.and_then(|()| fs::hard_link(&fresh, path));
     fs::remove_file(&fresh).map_err(io_error("remove", &fresh))?;
     match linked {
