@@ -1,1 +1,101 @@
-//! x
+//! Is this machine real, and is it the one we agreed on?
+//!
+//! Two questions and the one type they earn: [`verify`] asks whether evidence is genuine (certificates, dates,
+//! revocation, signature over the bytes as received), [`appraise`] whether the machine is wanted (the participants'
+//! policy), and [`judge`] both, and whether it is *ours*: bound to this agent, this channel and this moment. Its
+//! [`Verdict`] lists every condition; only a good one becomes [`Trust`].
+//!
+//! No socket, file, clock or environment is used: the same inputs and the same `now` give the same verdict, on a laptop
+//! and in court five years on. This crate does not fetch certificates, does not ask a machine for evidence, and does not
+//! open channels; `prism-agent` does.
+#![cfg_attr(not(test), warn(clippy::indexing_slicing))]
+
+pub mod appraise;
+pub mod audit;
+pub mod binding;
+mod crypto;
+pub mod endorsements;
+pub mod evidence;
+pub mod finding;
+pub mod platform;
+pub mod roots;
+pub mod verdict;
+pub mod verify;
+mod x509;
+
+use prism_core::manifest::platform::PlatformPolicy;
+
+pub use self::appraise::{Appraisal, appraise};
+pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
+pub use self::endorsements::{Endorsements, SnpEndorsements};
+pub use self::evidence::{Evidence, Platform};
+pub use self::finding::{Check, Finding, Stage};
+pub use self::platform::snp::{ChipId, SnpClaims};
+pub use self::roots::{Assurance, Roots};
+pub use self::verdict::{Refusal, Summary, Trust, Verdict};
+pub use self::verify::{Claims, VerifyError, verify};
+
+use self::binding::Bound;
+use self::finding::Notes;
+
+/// Judges evidence under the built-in roots and the simulators that the policy names, at `now` (Unix seconds).
+#[must_use]
+pub fn judge(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    policy: &PlatformPolicy,
+    expected: &ExpectedBinding,
+    now: u64,
+) -> Verdict {
+    Case { evidence, endorsements, policy, expected, now }.judge_under(&Roots::amd())
+}
+
+/// Everything that a verdict depends on, but the roots.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// What the machine signed.
+    pub evidence: &'a Evidence,
+    /// What the vendor vouches for.
+    pub endorsements: &'a Endorsements,
+    /// What the participants accept.
+    pub policy: &'a PlatformPolicy,
+    /// What the signed bytes have to stand for.
+    pub expected: &'a ExpectedBinding,
+    /// The time in Unix seconds.
+    pub now: u64,
+}
+
+impl Case<'_> {
+    /// Judges under these roots and the simulators that the policy names: for private laboratories and tests. Verdicts
+    /// under a root that is not built in say so.
+    #[must_use]
+    pub fn judge_under(&self, roots: &Roots) -> Verdict {
+        let mut notes = Notes::default();
+        let mut verdict = Verdict {
+            platform: self.evidence.platform(),
+            evidence: self.evidence.digest(),
+            now: self.now,
+            findings: Vec::new(),
+            claims: None,
+            wanted: false,
+            bound: Bound::Nothing,
+        };
+        let roots = roots.clone().with_simulators_of(self.policy);
+        let question =
+            verify::Question { evidence: self.evidence, endorsements: self.endorsements, roots: &roots, now: self.now };
+        let supported = verify::check_supported(self.evidence.platform(), &mut notes);
+        let accepted =
+            supported.and_then(|()| appraise::check_accepted(self.evidence.platform(), self.policy, &mut notes));
+        if let Ok(claims) = accepted.and_then(|()| question.answer(&mut notes)) {
+            let appraisal = appraise(&claims, self.policy);
+            verdict.wanted = appraisal.is_wanted();
+            let mut own = Notes::default();
+            verdict.bound = self.expected.check(claims.snp.report_data(), &mut own);
+            verdict.findings = [notes.into_findings(), appraisal.into_findings(), own.into_findings()].concat();
+            verdict.claims = Some(claims);
+        } else {
+            verdict.findings = notes.into_findings();
+        }
+        verdict
+    }
+}

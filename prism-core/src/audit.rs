@@ -14,3 +14,10 @@ pub mod entry;
 pub mod proof;
 pub mod tile;
 pub mod tree;
+
+/// A log's name, which is its key's name and the origin of its checkpoints:
+/// `prism.log/<computation>/<boot id in hex>` (protocol, section 8).
+#[must_use]
+pub fn log_origin(computation: &crate::name::Name, boot_id: &[u8; 16]) -> String {
+    format!("prism.log/{computation}/{}", hex::encode(boot_id))
+}

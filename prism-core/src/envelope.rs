@@ -2,6 +2,19 @@
 //!
 //! The payload type separates domains: an approval can never pass for a stop. Who may sign what is decided by whoever
 //! calls [`Envelope::verify`] with the key that is expected; nothing in an envelope is believed before that.
+//!
+//! ```
+//! use prism_core::entropy::SystemEntropy;
+//! use prism_core::envelope::{Envelope, PayloadType};
+//! use prism_core::key::{KeyAlgorithm, SigningKey};
+//!
+//! let key = SigningKey::generate(KeyAlgorithm::Ed25519, &mut SystemEntropy::default())?;
+//! let json = Envelope::sign(PayloadType::Stop, b"{}", &key)?.to_json();
+//! let envelope = Envelope::read(&json)?;
+//! assert_eq!(envelope.verify(PayloadType::Stop, key.public())?, b"{}");
+//! assert!(envelope.verify(PayloadType::Manifest, key.public()).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -8,6 +8,7 @@ mod algorithm;
 mod approval;
 mod check;
 mod dataset;
+pub mod draft;
 mod participant;
 pub mod platform;
 mod results;

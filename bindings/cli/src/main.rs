@@ -1,1 +1,63 @@
-fn main() {}
+//! The `prism` command: it reads arguments and files, calls the crates, and prints what they say. It decides nothing.
+
+mod args;
+mod commands;
+mod entry;
+mod exit;
+mod hints;
+mod inputs;
+mod interrupt;
+mod print;
+mod progress;
+mod simulator;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::args::Cli;
+use crate::exit::{Failure, Outcome};
+use crate::print::{Printer, complain};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let asked_for_json = arguments.iter().any(|argument| argument == "--json");
+    let outcome = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => commands::run(cli.command, Printer::new(cli.json, cli.quiet)),
+        Err(error) => not_understood(&error),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if let Some(text) = failure.render(asked_for_json) {
+                complain(&text);
+            }
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Help and version are results; the rest is wrong usage, said in our own form.
+fn not_understood(error: &clap::Error) -> Outcome {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.print().map_err(|_| Failure::silent()),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::usage("expected a command, found none").hint("--help lists the commands, with an example"))
+        }
+        _ => Err(said_by_clap(&error.render().to_string())),
+    }
+}
+
+/// Splits clap's text into what is wrong and how it is meant.
+fn said_by_clap(text: &str) -> Failure {
+    let text = text.trim_start_matches("error: ");
+    let (message, usage) = text.split_once("\n\nUsage:").unwrap_or((text, ""));
+    let message = message.split_once("\n\nFor more information").map_or(message, |(message, _)| message);
+    let failure = Failure::usage(message.trim_end());
+    match usage.split_once("\n\n") {
+        Some((usage, _)) => failure.hint(format!("usage: {}; --help shows an example", usage.trim())),
+        None => failure,
+    }
+}

@@ -1,0 +1,146 @@
+//! What can be typed. Each command's own arguments stand beside the command.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use prism_core::code::Code;
+use prism_core::manifest::SignedManifest;
+
+use crate::commands::{agent, audit, checksum, completions, explain, keys, manifest, open, simulator};
+use crate::exit::{Failure, Outcome};
+use crate::inputs::{DOCUMENT_MAX, read};
+
+const ABOUT: &str = "Train together, show nobody: confidential collaborative computing\n\n\
+Several organisations agree on a manifest: who brings which data, which program runs on it, and who receives the \
+result. A confidential machine keeps them to it, and anyone can check afterwards that it did.";
+
+const AFTER: &str = "\
+Example: hospitals train one model
+  prism keys new hospital-1                           each participant; share only hospital-1.pub
+  prism manifest new covid19.toml -o manifest.json    the owner
+  prism manifest approve manifest.json --key hospital-1.key              each participant
+  prism manifest assemble manifest.json *.approval -o covid19.prism
+  prism agent serve --manifest covid19.prism --listen 127.0.0.1:6110 \
+--platform simulated --state DIR
+  export PRISM_AGENT_URL=127.0.0.1:6110 PRISM_MANIFEST=covid19.prism
+  prism attest
+  prism algo train.py --key lab.key
+  prism data h1.zip --key hospital-1.key
+  prism watch --key hospital-1.key
+  prism result --key institute.key -o results.zip
+  prism transcript -o run.transcript --key hospital-1.key
+  prism audit run.transcript
+
+Exit codes
+    0  done
+    1  a fault of Prism or of this machine
+    2  wrong usage, or a file that is not what its place asks for
+    3  refused: the manifest's terms or the other side say no
+    4  not trusted: evidence, a signature, a log or a transcript did not hold
+    5  not found
+    6  unavailable: not reachable, busy or not ready yet; trying again may help
+    7  the algorithm failed or was stopped
+  130  interrupted (Ctrl-C)
+
+Results go to stdout, progress and errors to stderr. With --json a result is one JSON object on \
+stdout (one for each line where there are several), and an error is \
+{\"error\":{\"code\",\"message\",\"hint\"}} on stderr. `prism explain CODE` says more about an error.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "prism", version, about = "Train together, show nobody", long_about = ABOUT, after_help = AFTER)]
+#[command(max_term_width = 110, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Print results and errors as JSON
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Print results and errors only
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands, in the order of a day.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make and show signing keys
+    #[command(subcommand, after_help = keys::EXAMPLE)]
+    Keys(keys::Keys),
+    /// Print the digest of a file or a directory, as manifests name it
+    #[command(after_help = checksum::EXAMPLE)]
+    Checksum(checksum::Checksum),
+    /// Write, show, approve and assemble the terms of a computation
+    #[command(subcommand, after_help = manifest::EXAMPLE)]
+    Manifest(manifest::Manifest),
+    /// Print the root of this machine's simulator, a pretend vendor of confidential machines
+    #[command(subcommand, after_help = simulator::EXAMPLE)]
+    Simulator(simulator::Simulator),
+    /// Run an agent: the room where the computation happens
+    #[command(subcommand, after_help = agent::EXAMPLE)]
+    Agent(agent::AgentCommand),
+    /// Replay a transcript offline: did everything happen as agreed?
+    #[command(after_help = audit::EXAMPLE)]
+    Audit(audit::Audit),
+    /// Open a sealed file (age v1) with an identity
+    #[command(after_help = open::EXAMPLE)]
+    Open(open::Open),
+    /// Say what an error code means and what to do about it
+    #[command(after_help = explain::EXAMPLE)]
+    Explain(explain::Explain),
+    /// Print a completion script for a shell
+    #[command(after_help = completions::EXAMPLE)]
+    Completions(completions::Completions),
+}
+
+/// Where clients and simulators keep what they must remember on this machine.
+#[derive(Args, Debug)]
+pub(crate) struct StateArg {
+    /// Directory of what this machine remembers [default: prism in the user's state directory]
+    #[arg(long, value_name = "DIR", env = "PRISM_STATE", hide_env_values = true)]
+    state: Option<PathBuf>,
+}
+
+impl StateArg {
+    /// The directory, made if it does not exist, readable by its owner only.
+    pub(crate) fn directory(&self) -> Outcome<PathBuf> {
+        let directory = self.state.clone().map_or_else(default_state, Ok)?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
+            Failure::new(Code::FileIo, format!("expected to make the directory {}: {error}", directory.display()))
+        })?;
+        Ok(directory)
+    }
+}
+
+/// `PRISM_STATE`, else the XDG base directory specification's place: an unset, empty or relative `XDG_STATE_HOME` means
+/// `~/.local/state`.
+pub(crate) fn default_state() -> Outcome<PathBuf> {
+    let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let absolute = |name| path(name).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    let found = path("PRISM_STATE").or_else(|| absolute("XDG_STATE_HOME").or_else(home).map(|base| base.join("prism")));
+    found.ok_or_else(|| {
+        Failure::usage("expected a place to remember things, found neither PRISM_STATE, XDG_STATE_HOME nor HOME")
+            .hint("pass --state DIR or set PRISM_STATE")
+    })
+}
+
+/// The terms that everybody approved.
+#[derive(Args, Debug)]
+pub(crate) struct ManifestArg {
+    /// The signed manifest
+    #[arg(long, value_name = "FILE", env = "PRISM_MANIFEST", hide_env_values = true)]
+    manifest: PathBuf,
+}
+
+impl ManifestArg {
+    /// Reads the manifest and verifies every approval.
+    pub(crate) fn read(&self) -> Outcome<SignedManifest> {
+        let bytes = read(&self.manifest, DOCUMENT_MAX)?;
+        SignedManifest::read(&bytes).map_err(|error| Failure::from(error).at(self.manifest.display()))
+    }
+}

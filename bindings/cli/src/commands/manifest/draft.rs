@@ -1,0 +1,185 @@
+//! `prism manifest new`: from a short TOML file to a manifest.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use prism_agent::files::Source as Asset;
+use prism_core::code::Code;
+use prism_core::digest::{Digest, Hasher};
+use prism_core::entropy::{SystemEntropy, draw};
+use prism_core::manifest::Manifest;
+use prism_core::manifest::draft::{Draft, Facts, Resolved, Source};
+use prism_core::manifest::platform::PlatformPolicy;
+use prism_core::strict;
+use serde::Serialize;
+
+use super::Target;
+use crate::args::StateArg;
+use crate::exit::{Failure, Outcome};
+use crate::inputs::{DOCUMENT_MAX, now, public_key, read, read_text};
+use crate::print::{Printer, SIMULATED, Safe, moment, size};
+use crate::simulator;
+
+pub(super) const EXAMPLE: &str = r#"Example
+  prism manifest new covid19.toml -o manifest.json
+
+covid19.toml, in which relative paths start at its own folder:
+  title = "COVID-19 chest X-ray classifier"
+  owner = "lab"
+  valid = "30d"                        # or not_before = "2026-01-31T12:00:00Z" and not_after
+  [platform]
+  simulated = true                     # this machine's simulator; or "sha256:…", the root that
+                                       # `prism simulator root` prints; or policy = "policy.json"
+  [participants.lab]
+  organisation = "Imaging Lab"
+  key = "lab.pub"
+  [participants.hospital-1]
+  organisation = "Hospital One"
+  key = "hospital-1.pub"
+  [participants.institute]
+  organisation = "Institute of Health"
+  key = "institute.pub"
+  [algorithm]
+  provider = "lab"
+  file = "train.py"                    # or a folder, and entry = "train.py"
+  args = ["--epochs", "3"]
+  requirements = "wheels/"             # a folder with requirements.lock and wheels, or a lock file
+  environment = { OMP_NUM_THREADS = "2" }
+  [algorithm.limits]
+  memory = "2 GiB"                     # also processors, processes, open_files, disk, output
+  time = "30min"
+  [[dataset]]
+  provider = "hospital-1"
+  file = "h1.zip"                      # or a folder; or name, digest and size of one elsewhere
+  unpack = "h1"                        # the program finds it as datasets/h1
+  [results]
+  consumers = ["institute"]
+  max = "100 MiB"                      # files = ["model.npz"] permits these only
+  [logs]
+  stdout = ["lab"]                     # nobody by default"#;
+
+/// The arguments of `prism manifest new`.
+#[derive(Args, Debug)]
+pub(crate) struct New {
+    /// The short form of the terms
+    #[arg(value_name = "TOML")]
+    draft: PathBuf,
+    #[command(flatten)]
+    target: Target,
+    #[command(flatten)]
+    state: StateArg,
+}
+
+#[derive(Serialize)]
+struct Written {
+    manifest: Digest,
+    computation: String,
+    title: String,
+    valid_until: String,
+    simulated: bool,
+    participants: Vec<String>,
+    assets: Vec<Asked>,
+    file: String,
+}
+
+#[derive(Serialize)]
+struct Asked {
+    kind: String,
+    name: String,
+    provider: String,
+    digest: Digest,
+    size: u64,
+}
+
+impl New {
+    pub(super) fn run(self, printer: Printer) -> Outcome {
+        self.target.require_free()?;
+        let text = read_text(&self.draft, DOCUMENT_MAX)?;
+        let draft: Draft = toml::from_str(&text).map_err(|error| {
+            Failure::new(Code::ManifestMalformed, format!("{}: {}", self.draft.display(), error.to_string().trim_end()))
+                .hint("`prism manifest new --help` shows every part of the file")
+        })?;
+        let resolved = self.resolve(&draft)?;
+        let salt = draw(&mut SystemEntropy::default()).map_err(|e| Failure::new(Code::Internal, e.to_string()))?;
+        let terms = draft.complete(&resolved, salt, now())?;
+        let bytes = terms.to_bytes()?;
+        self.target.write(&bytes)?;
+        printer.show(&written(&terms, Digest::sha256(&bytes), &self.target.out))
+    }
+
+    fn resolve(&self, draft: &Draft) -> Outcome<Resolved> {
+        let folder = self.draft.parent().unwrap_or(Path::new(""));
+        let mut resolved = Resolved::default();
+        for source in draft.sources() {
+            match source {
+                Source::Key(path) => {
+                    let key = public_key(&folder.join(&path))?;
+                    resolved.keys.insert(path, key);
+                }
+                Source::Asset(path) => {
+                    let facts = facts(&folder.join(&path))?;
+                    resolved.assets.insert(path, facts);
+                }
+                Source::Policy(path) => resolved.policy = Some(policy(&folder.join(path))?),
+                Source::Simulator(root) => {
+                    resolved.simulator = Some(simulator::policy(&self.state.directory()?, root)?);
+                }
+                other => return Err(Failure::new(Code::Internal, format!("expected a known source, found {other:?}"))),
+            }
+        }
+        Ok(resolved)
+    }
+}
+
+fn facts(path: &Path) -> Outcome<Facts> {
+    let measured = Asset::open(path)?.measure(Hasher::sha256(), &mut |_| {})?;
+    Ok(Facts { digest: measured.digest, size: measured.size, folder: path.is_dir() })
+}
+
+fn policy(path: &Path) -> Outcome<PlatformPolicy> {
+    let limit = usize::try_from(DOCUMENT_MAX).unwrap_or(usize::MAX);
+    strict::read(&read(path, DOCUMENT_MAX)?, limit)
+        .map_err(|error| Failure::new(Code::ManifestMalformed, crate::exit::chain(&error)).at(path.display()))
+}
+
+fn written(terms: &Manifest, digest: Digest, file: &Path) -> Written {
+    Written {
+        manifest: digest,
+        computation: terms.id.to_string(),
+        title: terms.title.clone(),
+        valid_until: moment(terms.not_after),
+        simulated: terms.accepts_simulation(),
+        participants: terms.participants.iter().map(|p| p.name.to_string()).collect(),
+        assets: terms
+            .assets()
+            .into_iter()
+            .map(|asset| Asked {
+                kind: asset.kind.to_string(),
+                name: asset.name.to_string(),
+                provider: asset.provider.to_string(),
+                digest: asset.digest,
+                size: asset.size,
+            })
+            .collect(),
+        file: file.display().to_string(),
+    }
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.simulated {
+            writeln!(f, "{SIMULATED}")?;
+        }
+        writeln!(f, "{}", Safe::new(&self.title))?;
+        writeln!(f, "manifest {}", self.manifest)?;
+        for asset in &self.assets {
+            let Asked { kind, name, provider, digest, size: bytes } = asset;
+            writeln!(f, "  {kind:12}  {name} from {provider}  {digest}  {}", size(*bytes))?;
+        }
+        writeln!(f, "valid until {}", self.valid_until)?;
+        let file = Safe::new(&self.file);
+        writeln!(f, "wrote {file}")?;
+        writeln!(f, "next: {} each run  prism manifest approve {file} --key NAME.key", self.participants.join(", "))
+    }
+}

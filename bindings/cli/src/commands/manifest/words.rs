@@ -1,0 +1,170 @@
+//! A manifest in plain words.
+
+use std::fmt::{self, Display, Formatter};
+
+use prism_core::digest::Digest;
+use prism_core::manifest::platform::{Profile, SnpAllow, SnpPolicy};
+use prism_core::manifest::{Algorithm, Install, Limits, Manifest, Network, Role};
+use prism_core::name::Name;
+
+use crate::print::{SIMULATED, Safe, moment, size, span};
+
+/// Everything a participant has to know before approving.
+pub(super) struct Words<'a> {
+    pub(super) terms: &'a Manifest,
+    pub(super) digest: Digest,
+}
+
+impl Display for Words<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let terms = self.terms;
+        writeln!(f, "{}", Safe::new(&terms.title))?;
+        writeln!(f, "  computation   {}", terms.id)?;
+        writeln!(f, "  manifest      {}", self.digest)?;
+        let (start, end) = (terms.not_before, terms.not_after);
+        writeln!(f, "  valid         {} to {} ({})", moment(start), moment(end), span(end.saturating_sub(start)))?;
+        writeln!(f, "  runs          at most {}", terms.max_runs)?;
+        participants(f, terms)?;
+        algorithm(f, &terms.algorithm)?;
+        datasets(f, terms)?;
+        results(f, terms)?;
+        platform(f, terms)
+    }
+}
+
+fn participants(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
+    writeln!(f, "\nWho takes part")?;
+    for participant in &terms.participants {
+        let roles: Vec<_> = terms.roles(participant.name.as_str()).into_iter().map(Role::name).collect();
+        let organisation = Safe::new(&participant.organisation);
+        writeln!(f, "  {:12}  {organisation}: {}", participant.name, roles.join(", "))?;
+        writeln!(f, "                {} key {}", participant.key.algorithm(), participant.key.fingerprint())?;
+    }
+    Ok(())
+}
+
+fn algorithm(f: &mut Formatter<'_>, algorithm: &Algorithm) -> fmt::Result {
+    writeln!(f, "\nWhat runs")?;
+    let from = if algorithm.unpack { format!(" of the archive {}", algorithm.name) } else { String::new() };
+    let line = [&algorithm.entry].into_iter().chain(&algorithm.args).map(String::as_str).collect::<Vec<_>>().join(" ");
+    writeln!(f, "  program       {} {}{from}, from {}", algorithm.runtime, Safe::new(&line), algorithm.provider)?;
+    writeln!(f, "                {} ({})", algorithm.digest, size(algorithm.size))?;
+    for variable in &algorithm.environment {
+        writeln!(f, "  environment   {}={}", Safe::new(&variable.name), Safe::new(&variable.value))?;
+    }
+    match &algorithm.requirements {
+        None => writeln!(f, "  requirements  none")?,
+        Some(requirements) => {
+            writeln!(f, "  requirements  {}, {}", requirements.name, install(requirements.install))?;
+            writeln!(f, "                {} ({})", requirements.digest, size(requirements.size))?;
+        }
+    }
+    limits(f, &algorithm.limits)?;
+    let layers: Vec<_> = algorithm.sandbox.iter().map(|layer| layer.name()).collect();
+    match layers.as_slice() {
+        [] => writeln!(f, "  sandbox       whatever layers the machine has; none is demanded"),
+        _ => writeln!(f, "  sandbox       no run without {}", layers.join(", ")),
+    }
+}
+
+fn install(install: Install) -> &'static str {
+    match install {
+        Install::Offline => "installed from this archive before any data is visible",
+        Install::Index => "installed from the agent's package index before any data is visible",
+        _ => "installed before any data is visible, in a way that this build does not know",
+    }
+}
+
+fn limits(f: &mut Formatter<'_>, limits: &Limits) -> fmt::Result {
+    let processors = f64::from(limits.cpu_milli) / 1000.0;
+    writeln!(
+        f,
+        "  limits        {} memory, {processors} processors, {} processes, {} open files, {} disk, {}",
+        size(limits.memory_bytes),
+        limits.processes,
+        limits.open_files,
+        size(limits.disk_bytes),
+        span(limits.wall_seconds),
+    )
+}
+
+fn datasets(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
+    writeln!(f, "\nOn whose data")?;
+    for dataset in &terms.datasets {
+        let how = if dataset.unpack { "unpacked as" } else { "as" };
+        let (name, path) = (&dataset.name, &dataset.path);
+        writeln!(f, "  {name:12}  from {}, {}, {how} datasets/{path}", dataset.provider, size(dataset.size))?;
+        writeln!(f, "                {}", dataset.digest)?;
+    }
+    Ok(())
+}
+
+fn results(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
+    let results = &terms.results;
+    writeln!(f, "\nWhat leaves, and to whom")?;
+    let files = if results.files == ["**"] { "any files".to_owned() } else { results.files.join(", ") };
+    let consumers = names(&results.consumers);
+    writeln!(
+        f,
+        "  result        to {consumers}, each once: {}, at most {}",
+        Safe::new(&files),
+        size(results.max_bytes)
+    )?;
+    writeln!(f, "  output        standard output to {}", names(&terms.logs.stdout))?;
+    writeln!(f, "                standard error to {}", names(&terms.logs.stderr))?;
+    writeln!(f, "  audit log     who did what and when, with digests and sizes, to every participant")?;
+    match terms.network {
+        Network::None => writeln!(f, "  network       none: the program reaches no other machine"),
+        _ => writeln!(f, "  network       in a way that this build does not know"),
+    }
+}
+
+fn names(names: &[Name]) -> String {
+    match names {
+        [] => "nobody".to_owned(),
+        _ => names.iter().map(Name::as_str).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn platform(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
+    writeln!(f, "\nOn which machines{}", if terms.platform.accept.len() > 1 { " (any of these)" } else { "" })?;
+    for profile in &terms.platform.accept {
+        match profile {
+            Profile::Snp(snp) => {
+                writeln!(f, "  AMD SEV-SNP")?;
+                measured(f, snp)?;
+            }
+            Profile::Simulated(simulated) => {
+                writeln!(f, "  {SIMULATED}")?;
+                writeln!(f, "  simulator     root {}", simulated.root)?;
+                measured(f, &simulated.snp)?;
+            }
+            other => writeln!(f, "  {}: this build does not know this platform", other.platform())?,
+        }
+    }
+    Ok(())
+}
+
+fn measured(f: &mut Formatter<'_>, snp: &SnpPolicy) -> fmt::Result {
+    for (product, minimum) in &snp.products {
+        writeln!(f, "  processor     {product}, firmware not older than {}", minimum.min_tcb)?;
+    }
+    writeln!(f, "  measurement   {}", snp.measurements)?;
+    weaknesses(f, &snp.allow)
+}
+
+/// What the policy lets a machine do that a strict one forbids; everyone has several threads on a core.
+fn weaknesses(f: &mut Formatter<'_>, allow: &SnpAllow) -> fmt::Result {
+    let permitted = [
+        (allow.debug, "DEBUG: the host may read and write the guest's memory"),
+        (allow.migration, "a migration agent may move the guest"),
+        (allow.cxl, "memory may sit on CXL devices"),
+        (allow.trusted_io, "trusted devices may be attached"),
+        (allow.provisional_firmware, "firmware that is not committed may run"),
+        (allow.masked_chip_id, "the chip may hide its identity"),
+    ];
+    permitted
+        .into_iter()
+        .filter(|(permits, _)| *permits)
+        .try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
+}

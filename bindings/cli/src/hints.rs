@@ -1,0 +1,238 @@
+//! One table: what each error code means and what to do about it. `prism explain CODE` prints it.
+
+use prism_core::code::Code;
+
+/// What a person reads about a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Explanation {
+    /// What happened, in a sentence.
+    pub(crate) meaning: &'static str,
+    /// What to do now.
+    pub(crate) hint: &'static str,
+}
+
+/// What to do about `code`; empty for a code that this build does not know.
+pub(crate) fn hint(code: Code) -> &'static str {
+    explanation(code).map_or("", |explanation| explanation.hint)
+}
+
+/// The table's row for `code`; `None` for a code that this build does not know.
+pub(crate) fn explanation(code: Code) -> Option<Explanation> {
+    let (meaning, hint) =
+        local(code).or_else(|| terms(code)).or_else(|| agent(code)).or_else(|| run(code)).or_else(|| proof(code))?;
+    Some(Explanation { meaning, hint })
+}
+
+type Row = Option<(&'static str, &'static str)>;
+
+/// Files, keys and arguments on this machine.
+fn local(code: Code) -> Row {
+    Some(match code {
+        Code::Usage => ("An argument or option is wrong.", "run the command with --help: it ends with an example"),
+        Code::FileMalformed => {
+            ("A file is not what its place asks for.", "check that the arguments are in the order that --help shows")
+        }
+        Code::FileMissing => ("A file or directory does not exist.", "check the path; relative paths start here"),
+        Code::FileExists => (
+            "A file exists already, and Prism does not overwrite it.",
+            "choose another name, or move the old file away first",
+        ),
+        Code::FileIo => {
+            ("A file could not be read or written.", "check permissions and free space of the disk, then try again")
+        }
+        Code::KeyMalformed => (
+            "A key file or key text is malformed or of a kind that is not accepted.",
+            "private keys are PKCS#8 PEM, public keys SPKI PEM, of Ed25519, ECDSA P-256 or P-384; `prism keys new NAME` makes a pair",
+        ),
+        Code::KeyExposed => (
+            "A private key file can be read by others.",
+            "chmod 600 the file; if this machine has other users, make a new key and a new manifest",
+        ),
+        Code::Cancelled => ("The command was interrupted before it was done.", "run the same command again"),
+        Code::Internal => (
+            "Prism itself failed.",
+            "this is a fault of Prism: please report it with the message above, the command and `prism --version`",
+        ),
+        _ => return None,
+    })
+}
+
+/// Manifests, approvals and signatures.
+fn terms(code: Code) -> Row {
+    Some(match code {
+        Code::KeyUnknown => (
+            "The key is not one that the manifest names.",
+            "use the key whose public half the owner put into the manifest; `prism keys show` and `prism manifest show` print both",
+        ),
+        Code::SignatureInvalid => (
+            "A signature does not hold: the signed bytes were changed, or another key signed them.",
+            "get the file again from its author over another way; do not go on with this one",
+        ),
+        Code::EnvelopeMalformed => (
+            "A signed envelope is malformed or of another type than its place asks for.",
+            "check that the file is the one that was meant; approvals end in .approval, signed manifests in .prism",
+        ),
+        Code::ManifestMalformed => (
+            "A manifest is malformed or contradicts itself.",
+            "correct the place that is named in the TOML file and run `prism manifest new` again; every participant then approves anew",
+        ),
+        Code::ApprovalMissing => (
+            "A participant has not approved these very bytes.",
+            "send the manifest to the participants that are named; each runs `prism manifest approve FILE --key NAME.key`",
+        ),
+        Code::ApprovalInvalid => (
+            "An approval is by an unnamed key, of other bytes, or altered.",
+            "ask that participant to approve this very file again; a manifest that was changed or re-formatted is another manifest",
+        ),
+        Code::ManifestNotCurrent => (
+            "The manifest is not valid yet, or no longer.",
+            "check this machine's clock; if the time is right, the owner makes a manifest with new dates and all approve it",
+        ),
+        Code::RoleRefused => (
+            "This participant's role does not allow the call.",
+            "`prism manifest show` says who may do what; use the key of a participant with that role",
+        ),
+        _ => return None,
+    })
+}
+
+/// The agent, the way to it and what is uploaded.
+fn agent(code: Code) -> Row {
+    Some(match code {
+        Code::PlatformUnsupported => (
+            "The platform of this evidence is unknown here or not built in.",
+            "update prism; this build knows sev-snp and, where the manifest names it, the simulated platform",
+        ),
+        Code::AgentUnreachable => (
+            "The agent cannot be reached.",
+            "check host and port (--agent or PRISM_AGENT_URL, HOST:PORT, usually port 6110), that the agent runs, and the firewall between",
+        ),
+        Code::AgentBusy => {
+            ("The agent or the asset is busy with another connection.", "wait a moment and run the same command again")
+        }
+        Code::AgentMisbehaved => (
+            "The agent said something that the protocol does not allow.",
+            "send nothing more to this agent; keep the message and ask its operator which build it runs",
+        ),
+        Code::ConnectionLost => (
+            "The connection broke.",
+            "run the same command again: an upload goes on where the agent's disk has it, a result where the file ends",
+        ),
+        Code::AuthRequired => ("The call needs an authenticated participant.", "add --key with your private key file"),
+        Code::AuthRefused => (
+            "The authentication does not fit this connection, agent, computation or name.",
+            "check that --manifest and --key belong to this computation, then run the command again; a restarted agent is another agent",
+        ),
+        Code::AssetUnknown => (
+            "The manifest names no such asset.",
+            "`prism manifest show` lists every asset; choose one of yours with --asset NAME",
+        ),
+        Code::AssetWrongProvider => (
+            "Another participant provides this asset.",
+            "only the provider that the manifest names may send it: use that participant's key",
+        ),
+        Code::AssetMismatch => (
+            "The bytes differ from what every participant approved.",
+            "compare `prism checksum PATH` with `prism manifest show`; send the approved file, or agree on a new manifest",
+        ),
+        Code::AssetDuplicate => (
+            "The asset has been accepted already.",
+            "nothing is to be done; `prism watch` shows what the run waits for",
+        ),
+        Code::StateRefused => (
+            "The call is not allowed in the run's present state.",
+            "`prism status` shows the state and what it waits for",
+        ),
+        Code::LimitReached => (
+            "A bound that the agent's configuration sets was reached.",
+            "wait and try again; if it stays, ask the agent's operator to raise the bound that is named",
+        ),
+        Code::ArchiveUnsafe => (
+            "An archive is malformed or holds something that could leave its directory.",
+            "pack the folder with Prism itself: pass the directory, not an archive of it",
+        ),
+        Code::ArchiveTooLarge => (
+            "An archive exceeds a bound on size, count of files or compression ratio.",
+            "send fewer or larger files, or store them without compression",
+        ),
+        _ => return None,
+    })
+}
+
+/// The run and its result.
+fn run(code: Code) -> Row {
+    Some(match code {
+        Code::RunFailed => (
+            "The algorithm ran and failed: by its exit status, a limit or the sandbox.",
+            "try the algorithm on invented data first; it has no network and only the limits that the manifest grants. A new run needs a new agent",
+        ),
+        Code::RunStopped => (
+            "The run was stopped by a participant.",
+            "`prism transcript` shows who stopped it; a new run needs a new agent",
+        ),
+        Code::SandboxUnavailable => (
+            "A sandbox layer that the manifest demands is not available on the agent's machine.",
+            "start the agent on a machine that has the layer, or agree on a manifest that does not demand it",
+        ),
+        Code::RequirementsFailed => (
+            "The requirements could not be installed.",
+            "check that every line of the lock file has a hash and that a wheel for the agent's Python and processor is there",
+        ),
+        Code::ResultNotReady => {
+            ("There is no result yet.", "`prism watch` shows what the run waits for and ends when the result is there")
+        }
+        Code::ResultReleased => (
+            "The result key went to another recipient already; there is no second one.",
+            "if that was not you, treat your key as stolen; the transcript shows the recipient and the time",
+        ),
+        Code::ResultGone => (
+            "The result was confirmed by its consumer, and the agent destroyed it.",
+            "nobody can fetch it again: use the file that the first download wrote, or repeat the run",
+        ),
+        Code::SealNotForYou => {
+            ("A sealed file is for other recipients.", "use the identity that the file was sealed to")
+        }
+        _ => return None,
+    })
+}
+
+/// Evidence, logs and transcripts.
+fn proof(code: Code) -> Row {
+    Some(match code {
+        Code::EvidenceRefused => (
+            "The machine's evidence does not hold, or is not what the manifest asks for.",
+            "nothing was sent. Each finding says what was expected and found; ask the agent's operator, or agree on a new manifest",
+        ),
+        Code::SealBroken => (
+            "A sealed file is malformed, truncated or altered.",
+            "fetch the file again; if it stays broken, somebody changed it on the way",
+        ),
+        Code::LogInvalid => (
+            "A log, proof or checkpoint does not hold.",
+            "trust nothing that this log says; keep the file: it is evidence against whoever made it",
+        ),
+        Code::LogForked => (
+            "Two checkpoints of one log contradict each other: the agent told different stories.",
+            "keep both checkpoints: together they are proof that anyone can check; send nothing more to this agent",
+        ),
+        Code::AuditFailed => (
+            "A transcript breaks a rule.",
+            "each line names the rule and the entry; get the transcript again from another participant and compare",
+        ),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_a_meaning_and_a_hint() {
+        for code in Code::ALL {
+            let explanation = explanation(*code).unwrap_or_else(|| panic!("{code} has no row in the table"));
+            assert!(explanation.meaning.ends_with('.'), "{code}");
+            assert!(explanation.hint.len() > 10 && !explanation.hint.ends_with('.'), "{code}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+"""Say what the collaboration's model sees in chest X-rays that no hospital brought.
+
+    python predict.py results/model.npz unseen/COVID/*.png
+
+With images in folders named after the classes the answers are also counted right or wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from PIL import Image
+
+from train import CLASSES, Model, class_of, features_of
+
+
+def load(path: Path) -> Model:
+    """Read a model; arrays only, so opening the file runs no code from it."""
+    with np.load(path, allow_pickle=False) as stored:
+        if tuple(stored["classes"]) != CLASSES:
+            raise SystemExit(f"expected a model of {CLASSES}, found {tuple(stored['classes'])} in {path}")
+        return Model(stored["mean"], stored["scale"], stored["weights"], stored["bias"])
+
+
+def predict(model: Model, path: Path) -> dict[str, object]:
+    """The model's answer for one image."""
+    with Image.open(path) as image:
+        row = model.probabilities(features_of(image)[np.newaxis])[0]
+    actual = class_of(PurePosixPath(path.as_posix()))
+    return {
+        "image": path.name,
+        "says": CLASSES[int(row.argmax())],
+        "probability": round(float(row.max()), 3),
+        "is": None if actual is None else CLASSES[actual],
+    }
+
+
+def describe(answer: dict[str, object]) -> str:
+    """One line for people."""
+    line = f"{answer['image']}: {answer['says']} ({float(str(answer['probability'])):.0%})"
+    if answer["is"] is None:
+        return line
+    return f"{line}, {'right' if answer['is'] == answer['says'] else 'wrong: it is ' + str(answer['is'])}"
+
+
+def main() -> int:
+    """Read the arguments and print the answers."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="model.npz of the result")
+    parser.add_argument("images", type=Path, nargs="+", help="PNG files")
+    parser.add_argument("--json", action="store_true", help="one JSON object for each image")
+    options = parser.parse_args()
+    model = load(options.model)
+    answers = [predict(model, path) for path in options.images]
+    for answer in answers:
+        print(json.dumps(answer) if options.json else describe(answer))
+    known = [answer for answer in answers if answer["is"] is not None]
+    if known and not options.json:
+        print(f"{sum(a['is'] == a['says'] for a in known)} of {len(known)} right")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
+use super::FileError;
+
+/// A file in the making beside its final place: readers see the old content or the whole new content, never a part.
+///
+/// Dropping it removes it; [`publish`](Draft::publish) and [`replace`](Draft::replace) give it its name.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    path: PathBuf,
+    target: PathBuf,
+    finished: bool,
+}
+
+impl Draft {
+    /// Starts a file that only its owner can read, to be named `target` in the end. A draft that a crash left behind
+    /// is overwritten: two drafts of one target at a time are the caller's mistake.
+    ///
+    /// # Errors
+    /// [`FileError`] when the directory does not exist or is not writable.
+    pub fn create(target: &Path) -> Result<Self, FileError> {
+        let draft = draft_of(target);
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(FileError::io("replace", &draft)(error));
+            }
+            _ => {}
+        }
+        let file = OpenOptions::new()
+            .write(true)
+            .read(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)
+            .map_err(FileError::io("create", &draft))?;
+        Ok(Self { file, path: draft, target: target.to_owned(), finished: false })
+    }
+
+    /// Waits until the bytes are on disk, then gives the file its name; refuses when that name is taken.
+    ///
+    /// # Errors
+    /// [`FileError::Exists`] when something has the name already.
+    pub fn publish(self) -> Result<(), FileError> {
+        self.finish(|draft, target| match renameat_with(CWD, draft, CWD, target, RenameFlags::NOREPLACE) {
+            // File systems without that flag: a hard link refuses an existing name as well.
+            Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(draft, target).and_then(|()| fs::remove_file(draft)),
+            other => other.map_err(io::Error::from),
+        })
+    }
+
+    /// Waits until the bytes are on disk, then gives the file its name, in place of what had it.
+    ///
+    /// # Errors
+    /// [`FileError`] when the system refuses.
+    pub fn replace(self) -> Result<(), FileError> {
+        self.finish(|draft, target| fs::rename(draft, target))
+    }
+
+    fn finish(mut self, name: impl FnOnce(&Path, &Path) -> io::Result<()>) -> Result<(), FileError> {
+        self.file.sync_all().map_err(FileError::io("write", &self.path))?;
+        name(&self.path, &self.target).map_err(FileError::io("name", &self.target))?;
+        self.finished = true;
+        sync_parent(&self.target)
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nothing can be done about a failure here; the next draft overwrites what stays behind.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn draft_of(target: &Path) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(".draft");
+    target.with_file_name(name)
+}
+
+/// Writes a whole file that only its owner can read, in place of what is there, and waits until it is on disk.
+///
+/// # Errors
+/// [`FileError`] when the system refuses; the old content is then untouched.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut draft = Draft::create(path)?;
+    draft.write_all(bytes).map_err(FileError::io("write", path))?;
+    draft.replace()
+}
+
+/// Waits until the names in a directory are on disk.
+///
+/// # Errors
+/// [`FileError`] when the directory cannot be opened or synchronised.
+pub fn sync_directory(directory: &Path) -> Result<(), FileError> {
+    File::open(directory).and_then(|handle| handle.sync_all()).map_err(FileError::io("synchronise", directory))
+}
+
+pub(super) fn sync_parent(path: &Path) -> Result<(), FileError> {
+    match path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => sync_directory(Path::new(".")),
+        Some(parent) => sync_directory(parent),
+        None => Ok(()),
+    }
+}

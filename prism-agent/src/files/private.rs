@@ -1,0 +1,65 @@
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+use zeroize::Zeroizing;
+
+use super::atomic::sync_parent;
+use super::{FileError, PRIVATE_FILE_MAX, kind_of};
+
+/// Reads a private text file, such as a key, that nobody but its owner can read or write.
+///
+/// # Errors
+/// [`FileError::Exposed`] names the command that mends the permissions.
+pub fn read_private(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let (mut file, length) = open_private(path)?;
+    // Allocated once: a buffer that grows would leave copies of the secret behind.
+    let mut bytes = Zeroizing::new(vec![0; length]);
+    file.read_exact(&mut bytes).map_err(FileError::io("read", path))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotText { path: path.to_owned() })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+fn open_private(path: &Path) -> Result<(File, usize), FileError> {
+    // A pipe at this place must not make the open wait.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(OFlags::NONBLOCK.bits().cast_signed())
+        .open(path)
+        .map_err(FileError::io("open", path))?;
+    let facts = file.metadata().map_err(FileError::io("inspect", path))?;
+    if !facts.is_file() {
+        return Err(FileError::NotRegular { path: path.to_owned(), found: kind_of(facts.file_type()) });
+    }
+    let mode = facts.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(FileError::Exposed { path: path.to_owned(), mode });
+    }
+    let too_long = || FileError::TooLong { path: path.to_owned(), limit: PRIVATE_FILE_MAX, found: facts.len() };
+    if facts.len() > PRIVATE_FILE_MAX {
+        return Err(too_long());
+    }
+    Ok((file, usize::try_from(facts.len()).map_err(|_| too_long())?))
+}
+
+/// Writes a new private file (mode 0600) and waits until it is on disk. What exists is never overwritten.
+///
+/// # Errors
+/// [`FileError::Exists`] when something is there already, even a dangling link.
+pub fn write_new_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(FileError::io("create", path))?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).map_err(FileError::io("write", path));
+    if written.is_err() {
+        // Half a key is worse than none. The file is ours: it did not exist a moment ago.
+        let _ = fs::remove_file(path);
+    }
+    written?;
+    sync_parent(path)
+}

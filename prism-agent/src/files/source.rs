@@ -1,0 +1,119 @@
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use prism_core::digest::Hasher;
+
+use super::measure::{Measure, measure, open_regular};
+use super::{FileError, Folder, Measured};
+
+/// Where the bytes of an asset come from: a file, a folder (as its canonical archive) or memory. It can be read as
+/// often as needed and from any offset, so that a broken upload resumes.
+#[derive(Clone, Debug)]
+pub struct Source(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    File { path: PathBuf, file: Arc<File> },
+    Folder(Arc<Folder>),
+    Memory(Bytes),
+}
+
+impl Source {
+    /// Opens a file or a folder. The file stays open: what is measured is what is sent, even when another file takes
+    /// its name in between.
+    ///
+    /// # Errors
+    /// [`FileError`] when nothing is there, or something that is neither.
+    pub fn open(path: &Path) -> Result<Self, FileError> {
+        let facts = std::fs::metadata(path).map_err(FileError::io("inspect", path))?;
+        if facts.is_dir() {
+            return Ok(Self(Kind::Folder(Arc::new(Folder::open(path)?))));
+        }
+        let file = Arc::new(open_regular(path)?);
+        Ok(Self(Kind::File { path: path.to_owned(), file }))
+    }
+
+    /// Takes bytes that are in memory already.
+    #[must_use]
+    pub const fn from_bytes(bytes: Bytes) -> Self {
+        Self(Kind::Memory(bytes))
+    }
+
+    /// Digest and size in one pass; `progress` hears the number of bytes read so far.
+    ///
+    /// # Errors
+    /// [`FileError`] when the source cannot be read.
+    pub fn measure(&self, hasher: Hasher, progress: &mut dyn FnMut(u64)) -> Result<Measured, FileError> {
+        match &self.0 {
+            Kind::Folder(folder) => {
+                let reporting = Reporting { sum: Measure::new(hasher), progress };
+                Ok(folder.pack(reporting)?.sum.finish())
+            }
+            Kind::File { path, .. } => {
+                measure(&mut self.reader(0)?, hasher, progress).map_err(FileError::io("read", path))
+            }
+            Kind::Memory(bytes) => measure(&mut bytes.clone().reader(), hasher, progress)
+                .map_err(FileError::io("read", Path::new("memory"))),
+        }
+    }
+
+    /// The bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`FileError`] when the source cannot be read; a reader's own errors come later, from `read`.
+    pub fn reader(&self, offset: u64) -> Result<Box<dyn Read + Send>, FileError> {
+        match &self.0 {
+            Kind::File { file, .. } => Ok(Box::new(Positioned { file: Arc::clone(file), offset })),
+            Kind::Memory(bytes) => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
+                Ok(Box::new(bytes.slice(start..).reader()))
+            }
+            Kind::Folder(folder) => {
+                let mut reader = folder.reader()?;
+                // An archive has no index to seek by: what the other side holds already is packed again and dropped.
+                io::copy(&mut (&mut reader).take(offset), &mut io::sink())
+                    .map_err(FileError::io("read", folder.root()))?;
+                Ok(Box::new(reader))
+            }
+        }
+    }
+}
+
+/// Reads a shared file at its own position.
+struct Positioned {
+    file: Arc<File>,
+    offset: u64,
+}
+
+impl Read for Positioned {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(buffer, self.offset)?;
+        self.offset += n as u64;
+        Ok(n)
+    }
+}
+
+/// A measure that reports as it goes.
+struct Reporting<'a> {
+    sum: Measure,
+    progress: &'a mut dyn FnMut(u64),
+}
+
+impl io::Write for Reporting<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.sum.write(bytes)?;
+        (self.progress)(self.sum.size());
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

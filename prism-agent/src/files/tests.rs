@@ -1,0 +1,144 @@
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use prism_core::code::{Code, Coded};
+use prism_core::digest::{Digest, Hasher};
+use tempfile::TempDir;
+
+use super::*;
+
+fn place() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn names_in(directory: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(directory).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_private_file_comes_back_as_it_was_written_and_only_its_owner_has_access() {
+    let dir = place();
+    let path = dir.path().join("hospital-1.key");
+    write_new_private(&path, b"secret").unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(read_private(&path).unwrap().as_str(), "secret");
+}
+
+#[test]
+fn a_private_file_that_others_can_reach_is_refused_with_the_command_that_mends_it() {
+    let dir = place();
+    let path = dir.path().join("my key");
+    write_new_private(&path, b"secret").unwrap();
+    for mode in [0o640, 0o604, 0o620, 0o602, 0o610] {
+        chmod(&path, mode);
+        let error = read_private(&path).unwrap_err();
+        assert_eq!(error.code(), Code::KeyExposed, "{mode:o}");
+        assert!(error.to_string().contains(&format!("{mode:04o}")), "{error}");
+        assert!(error.to_string().ends_with(&format!("chmod 600 '{}'", path.display())), "{error}");
+    }
+}
+
+#[test]
+fn a_private_file_is_never_overwritten_not_even_through_a_dangling_link() {
+    let dir = place();
+    let path = dir.path().join("key");
+    write_new_private(&path, b"first").unwrap();
+    assert_eq!(write_new_private(&path, b"second").unwrap_err().code(), Code::FileExists);
+    assert_eq!(read_private(&path).unwrap().as_str(), "first");
+
+    let (link, elsewhere) = (dir.path().join("link"), dir.path().join("elsewhere"));
+    symlink(&elsewhere, &link).unwrap();
+    assert_eq!(write_new_private(&link, b"third").unwrap_err().code(), Code::FileExists);
+    assert!(!elsewhere.exists());
+}
+
+#[test]
+fn what_cannot_be_a_private_file_is_refused() {
+    let dir = place();
+    assert_eq!(read_private(&dir.path().join("none")).unwrap_err().code(), Code::FileMissing);
+    assert!(matches!(read_private(dir.path()), Err(FileError::NotRegular { found: "a directory", .. })));
+
+    let path = dir.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    assert!(matches!(read_private(&path), Err(FileError::NotRegular { found: "a named pipe", .. })));
+
+    let path = dir.path().join("long");
+    write_new_private(&path, &vec![b'x'; 64 * 1024 + 1]).unwrap();
+    assert!(matches!(read_private(&path), Err(FileError::TooLong { limit: 65_536, found: 65_537, .. })));
+
+    let path = dir.path().join("binary");
+    write_new_private(&path, &[0xff, 0xfe]).unwrap();
+    assert!(matches!(read_private(&path), Err(FileError::NotText { .. })));
+}
+
+#[test]
+fn a_draft_is_invisible_until_it_is_published_and_leaves_nothing_when_dropped() {
+    let dir = place();
+    let path = dir.path().join("out");
+    let mut draft = Draft::create(&path).unwrap();
+    draft.write_all(b"half").unwrap();
+    assert!(!path.exists());
+    drop(draft);
+    assert!(names_in(dir.path()).is_empty());
+
+    let mut draft = Draft::create(&path).unwrap();
+    draft.write_all(b"whole").unwrap();
+    draft.publish().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"whole");
+    assert_eq!(names_in(dir.path()), ["out"]);
+}
+
+#[test]
+fn publishing_over_an_existing_file_is_refused_and_replacing_it_is_not() {
+    let dir = place();
+    let path = dir.path().join("out");
+    fs::write(&path, b"old").unwrap();
+    let mut draft = Draft::create(&path).unwrap();
+    draft.write_all(b"new").unwrap();
+    assert_eq!(draft.publish().unwrap_err().code(), Code::FileExists);
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    assert_eq!(names_in(dir.path()), ["out"]);
+
+    write_atomic(&path, b"new").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+}
+
+#[test]
+fn a_draft_that_a_crash_left_behind_does_not_stand_in_the_way() {
+    let dir = place();
+    let path = dir.path().join("out");
+    std::mem::forget(Draft::create(&path).unwrap());
+    assert_eq!(names_in(dir.path()), [".out.draft"]);
+    write_atomic(&path, b"new").unwrap();
+    assert_eq!(names_in(dir.path()), ["out"]);
+}
+
+#[test]
+fn a_file_is_measured_in_one_pass_with_progress() {
+    let dir = place();
+    let path = dir.path().join("data");
+    let content = vec![7; 600 * 1024];
+    fs::write(&path, &content).unwrap();
+    let mut heard = Vec::new();
+    let measured = measure_file(&path, Hasher::sha256(), &mut |n| heard.push(n)).unwrap();
+    assert_eq!(measured.digest, Digest::sha256(&content));
+    assert_eq!(measured.size, 600 * 1024);
+    assert_eq!(heard.last(), Some(&measured.size));
+    assert!(heard.is_sorted() && heard.len() > 1);
+}
+
+#[test]
+fn a_command_for_a_strange_path_is_quoted() {
+    assert_eq!(quote(Path::new("/a/b.key")), "/a/b.key");
+    assert_eq!(quote(Path::new("-rf")), "'./-rf'");
+    assert_eq!(quote(Path::new("it's")), r"'it'\''s'");
+}

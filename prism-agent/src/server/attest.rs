@@ -1,0 +1,126 @@
+//! Batched evidence: sessions that arrive together share one report of the machine (protocol, section 4).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prism_attest::binding::{AgentBinding, BATCH_MAX, Batch, BatchPath, BindingError, ReportData};
+use prism_attest::endorsements::Endorsements;
+use prism_attest::evidence::Evidence;
+use prism_core::audit::tree::TreeHash;
+use prism_core::code::{Code, Coded};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{self, JoinError};
+use tokio::time::{Instant, timeout_at};
+
+use crate::attester::{Attester, AttesterError};
+
+/// How long the first session of a batch waits for others.
+const WINDOW: Duration = Duration::from_millis(50);
+
+/// Why a session gets no evidence.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum BatchError {
+    /// The machine gave no report.
+    #[error(transparent)]
+    Attester(Arc<AttesterError>),
+    /// The batch could not be bound.
+    #[error(transparent)]
+    Binding(#[from] BindingError),
+    /// The agent is shutting down.
+    #[error("expected an agent that is awake, found one that is shutting down; try again later")]
+    Closing,
+}
+
+impl Coded for BatchError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Attester(error) => error.code(),
+            Self::Binding(error) => error.code(),
+            Self::Closing => Code::AgentUnreachable,
+        }
+    }
+}
+
+/// One report of the machine.
+#[derive(Debug)]
+pub(crate) struct Report {
+    /// What the machine signed.
+    pub(crate) evidence: Evidence,
+    /// What its vendor vouches for.
+    pub(crate) endorsements: Endorsements,
+}
+
+/// A session's share in a report.
+#[derive(Clone, Debug)]
+pub(crate) struct Share {
+    /// The report.
+    pub(crate) report: Arc<Report>,
+    /// How the session's leaf leads to the report's root.
+    pub(crate) path: BatchPath,
+}
+
+type Reply = oneshot::Sender<Result<Share, BatchError>>;
+
+/// Where sessions hand in their leaf.
+#[derive(Clone, Debug)]
+pub(crate) struct Batcher(mpsc::Sender<(TreeHash, Reply)>);
+
+impl Batcher {
+    /// Starts the task that has the machine sign; it ends with the last clone of what this returns.
+    pub(crate) fn start(attester: Attester, agent: AgentBinding) -> Self {
+        let (sender, receiver) = mpsc::channel(BATCH_MAX);
+        tokio::spawn(serve(receiver, attester, agent));
+        Self(sender)
+    }
+
+    /// Waits for evidence that covers `leaf`.
+    pub(crate) async fn share(&self, leaf: TreeHash) -> Result<Share, BatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.0.send((leaf, reply)).await.map_err(|_| BatchError::Closing)?;
+        answer.await.map_err(|_| BatchError::Closing)?
+    }
+}
+
+async fn serve(mut sessions: mpsc::Receiver<(TreeHash, Reply)>, mut attester: Attester, agent: AgentBinding) {
+    while let Some(first) = sessions.recv().await {
+        let batch = gather(first, &mut sessions).await;
+        let leaves: Vec<TreeHash> = batch.iter().map(|(leaf, _)| *leaf).collect();
+        let binding = agent.clone();
+        let signed = task::spawn_blocking(move || {
+            let signed = sign(&mut attester, &leaves, &binding);
+            (attester, signed)
+        });
+        let signed: Result<_, JoinError> = signed.await;
+        let Ok((returned, signed)) = signed else { return };
+        attester = returned;
+        for (index, (_, reply)) in (0..).zip(batch) {
+            let share = signed.clone().and_then(|(report, batch)| Ok(Share { report, path: batch.path(index)? }));
+            // The session may have gone; nobody misses its share.
+            let _ = reply.send(share);
+        }
+    }
+}
+
+async fn gather(first: (TreeHash, Reply), sessions: &mut mpsc::Receiver<(TreeHash, Reply)>) -> Vec<(TreeHash, Reply)> {
+    let (mut batch, end) = (vec![first], Instant::now() + WINDOW);
+    while batch.len() < BATCH_MAX {
+        match timeout_at(end, sessions.recv()).await {
+            Ok(Some(next)) => batch.push(next),
+            Ok(None) | Err(_) => break,
+        }
+    }
+    batch
+}
+
+fn sign(
+    attester: &mut Attester,
+    leaves: &[TreeHash],
+    agent: &AgentBinding,
+) -> Result<(Arc<Report>, Arc<Batch>), BatchError> {
+    let batch = Batch::new(leaves)?;
+    let data = ReportData::compose(&batch.root(), agent);
+    let signed = attester.attest(&data).map_err(|error| BatchError::Attester(Arc::new(error)))?;
+    let (evidence, endorsements) = signed;
+    Ok((Arc::new(Report { evidence, endorsements }), Arc::new(batch)))
+}

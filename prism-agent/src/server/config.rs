@@ -1,0 +1,78 @@
+//! How an agent is set up.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What an agent needs to know before it wakes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AgentConfig {
+    /// The address to listen on; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// The agent's own directory: one agent at a time, readable by its user only.
+    pub state_dir: PathBuf,
+    /// Where evidence comes from.
+    pub platform: PlatformChoice,
+    /// Bounds on what peers may ask of the agent.
+    pub limits: Limits,
+}
+
+impl AgentConfig {
+    /// An agent with the default limits.
+    #[must_use]
+    pub fn new(listen: SocketAddr, state_dir: impl Into<PathBuf>, platform: PlatformChoice) -> Self {
+        Self { listen, state_dir: state_dir.into(), platform, limits: Limits::default() }
+    }
+}
+
+/// Where evidence comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlatformChoice {
+    /// AMD SEV-SNP: the kernel's configfs-tsm, or the guest device where only that exists.
+    Snp {
+        /// The endorsements' file when the machine does not hand out its certificates itself.
+        endorsements: Option<PathBuf>,
+    },
+    /// A pretend AMD, for trying things out. Everything says so.
+    #[cfg(feature = "simulator")]
+    Simulated {
+        /// Where the pretend vendor's keys are kept; made at first use, readable by its user only.
+        vendor: PathBuf,
+    },
+}
+
+/// Bounds on what peers may ask of the agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Handshakes that may be pending at a time.
+    pub pending_handshakes: usize,
+    /// How long a handshake may take.
+    pub handshake_within: Duration,
+    /// Connections that may be open at a time.
+    pub connections: usize,
+    /// How long a connection may stay without an authenticated participant.
+    pub authenticate_within: Duration,
+    /// An upload slower than this many bytes a second, over `upload_grace`, is ended; it can be resumed.
+    pub upload_min_rate: u64,
+    /// How long an upload may fall behind.
+    pub upload_grace: Duration,
+    /// Refused authentications that are logged one by one; further ones are counted.
+    pub logged_refusals: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pending_handshakes: 256,
+            handshake_within: Duration::from_secs(10),
+            connections: 1024,
+            authenticate_within: Duration::from_mins(1),
+            upload_min_rate: 32 * 1024,
+            upload_grace: Duration::from_mins(1),
+            logged_refusals: 1000,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! What all connections share: the ledger, the sealed results, the uploads.
+//!
+//! The ledger's lock is held only on blocking threads and never over an await. Whoever commits an act carries out or
+//! hands on its effects, so no effect is ever before its entry.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prism_attest::evidence::Platform;
+use prism_core::audit::entry::{Actor, AuthBody, AuthRefusedBody, Event, EvidenceBody, Outcome, SessionBody};
+use prism_core::code::{Code, Coded};
+use prism_core::lifecycle::{Effect, Phase};
+use prism_core::manifest::SignedManifest;
+use prism_core::name::Name;
+use tokio::sync::{mpsc, watch};
+use tokio::task;
+
+use super::attest::Report;
+use super::ledger::{Ledger, LedgerError, Signed};
+use super::session::Attested;
+use super::store::Store;
+use super::vault::Vault;
+
+/// The shared state; clones are the same.
+#[derive(Clone)]
+pub(crate) struct Engine(Arc<Inner>);
+
+struct Inner {
+    signed: SignedManifest,
+    platform: Platform,
+    store: Store,
+    vault: Vault,
+    ledger: Mutex<Ledger>,
+    shown: Mutex<Shown>,
+    mark: watch::Sender<Mark>,
+    effects: mpsc::UnboundedSender<Effect>,
+}
+
+/// Evidence that the log names, and refusals that it does not. Its lock is taken before the ledger's, never after.
+#[derive(Default)]
+struct Shown {
+    reports: Vec<Arc<Report>>,
+    refusals: u64,
+    unlogged: u64,
+}
+
+/// How far the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// Number of entries.
+    pub(crate) size: u64,
+    /// Where the run stands.
+    pub(crate) phase: Phase,
+    /// How it ended, once the log is closed.
+    pub(crate) outcome: Option<Outcome>,
+}
+
+/// A blocking thread ended before its work.
+#[derive(Debug, thiserror::Error)]
+#[error("expected the agent to finish the call, found it shutting down; try again later")]
+pub(crate) struct Interrupted;
+
+impl Coded for Interrupted {
+    fn code(&self) -> Code {
+        Code::AgentUnreachable
+    }
+}
+
+impl Engine {
+    /// Shares a ledger; effects that somebody else has to carry out arrive at the receiver.
+    pub(crate) fn new(
+        signed: SignedManifest,
+        platform: Platform,
+        store: Store,
+        ledger: Ledger,
+    ) -> (Self, mpsc::UnboundedReceiver<Effect>) {
+        let (effects, receiver) = mpsc::unbounded_channel();
+        let (mark, _) = watch::channel(mark_of(&ledger));
+        let (ledger, shown) = (Mutex::new(ledger), Mutex::default());
+        let inner = Inner { signed, platform, store, vault: Vault::default(), ledger, shown, mark, effects };
+        (Self(Arc::new(inner)), receiver)
+    }
+
+    /// The terms and everybody's approval of them.
+    pub(crate) fn signed(&self) -> &SignedManifest {
+        &self.0.signed
+    }
+
+    /// The kind of machine.
+    pub(crate) fn platform(&self) -> Platform {
+        self.0.platform
+    }
+
+    /// The agent's directory.
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The sealed results.
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// How far the log is, now and whenever it changes.
+    pub(crate) fn watch(&self) -> watch::Receiver<Mark> {
+        self.0.mark.subscribe()
+    }
+
+    /// Runs `work` on a blocking thread.
+    pub(crate) async fn blocking<T, F>(&self, work: F) -> Result<T, Interrupted>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Self) -> T + Send + 'static,
+    {
+        let engine = self.clone();
+        task::spawn_blocking(move || work(&engine)).await.map_err(|_| Interrupted)
+    }
+
+    /// The ledger. Blocking threads only.
+    pub(crate) fn ledger(&self) -> Acting<'_> {
+        let guard = self.0.ledger.lock().unwrap_or_else(PoisonError::into_inner);
+        Acting { engine: self, guard }
+    }
+
+    /// Logs that a session goes on after it was shown evidence, and that evidence if it is new. Blocking threads only.
+    pub(crate) fn log_session(&self, attested: &Attested) -> Result<(), LedgerError> {
+        let (evidence, session) = (attested.report.evidence.digest(), hex::encode(attested.facts.session));
+        let mut shown = self.shown();
+        let mut ledger = self.ledger();
+        if !shown.reports.iter().any(|known| Arc::ptr_eq(known, &attested.report)) {
+            let body = EvidenceBody { digest: evidence, platform: self.platform_name()? };
+            ledger.act(Actor::Agent, Event::Evidence(body))?;
+            shown.reports.push(Arc::clone(&attested.report));
+        }
+        ledger.act(Actor::Agent, Event::SessionAttested(SessionBody { session, evidence }))?;
+        Ok(())
+    }
+
+    fn platform_name(&self) -> Result<Name, LedgerError> {
+        self.0.platform.name().parse().map_err(|_| LedgerError::Broken)
+    }
+
+    /// Logs who is at the other end. Blocking threads only.
+    pub(crate) fn log_auth_ok(&self, name: Name, attested: &Attested) -> Result<Signed, LedgerError> {
+        let body = AuthBody { session: hex::encode(attested.facts.session) };
+        self.ledger().act(Actor::Participant(name), Event::AuthOk(body))
+    }
+
+    /// Logs that somebody failed to prove who they are, or counts it when that happened too often. Blocking threads only.
+    pub(crate) fn log_auth_refused(&self, attested: &Attested, code: Code, most: u64) -> Result<(), LedgerError> {
+        let counted = {
+            let mut shown = self.shown();
+            shown.refusals = shown.refusals.saturating_add(1);
+            let counted = shown.refusals > most;
+            shown.unlogged = shown.unlogged.saturating_add(u64::from(counted));
+            counted
+        };
+        if counted {
+            return Ok(());
+        }
+        self.log_session(attested)?;
+        let body = AuthRefusedBody { session: hex::encode(attested.facts.session), code: code.to_string() };
+        self.ledger().act(Actor::Agent, Event::AuthRefused(body)).map(|_| ())
+    }
+
+    /// Refused authentications that were not logged one by one.
+    pub(crate) fn unlogged_refusals(&self) -> u64 {
+        self.shown().unlogged
+    }
+
+    /// The log and every report that it names, at one moment. Blocking threads only.
+    pub(crate) fn at_one_moment<T>(&self, look: impl FnOnce(&Ledger, &[Arc<Report>]) -> T) -> T {
+        let shown = self.shown();
+        look(&self.ledger(), &shown.reports)
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.0.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The locked ledger.
+pub(crate) struct Acting<'a> {
+    engine: &'a Engine,
+    guard: MutexGuard<'a, Ledger>,
+}
+
+impl Acting<'_> {
+    /// Logs an act, hands on its effects and returns its receipt.
+    pub(crate) fn act(&mut self, actor: Actor, event: Event) -> Result<Signed, LedgerError> {
+        let (signed, effects) = self.act_for(actor, event)?;
+        self.hand_on(effects);
+        Ok(signed)
+    }
+
+    /// Logs an act and leaves its effects to the caller.
+    pub(crate) fn act_for(&mut self, actor: Actor, event: Event) -> Result<(Signed, Vec<Effect>), LedgerError> {
+        let (index, effects) = self.guard.commit(actor, event)?;
+        let mark = mark_of(&self.guard);
+        self.engine.0.mark.send_replace(mark);
+        let signed = self.guard.receipt(index).ok_or(LedgerError::Broken)?;
+        Ok((signed, effects))
+    }
+
+    /// Gives effects to whoever carries them out in the background.
+    pub(crate) fn hand_on(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            // An error means that the agent is shutting down, which destroys everything anyway.
+            let _ = self.engine.0.effects.send(effect);
+        }
+    }
+}
+
+impl std::ops::Deref for Acting<'_> {
+    type Target = Ledger;
+
+    fn deref(&self) -> &Ledger {
+        &self.guard
+    }
+}
+
+fn mark_of(ledger: &Ledger) -> Mark {
+    let state = ledger.state();
+    Mark { size: ledger.size(), phase: state.phase(), outcome: state.outcome() }
+}
+
+/// The system's clock in Unix seconds.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}

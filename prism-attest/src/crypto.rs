@@ -1,0 +1,19 @@
+//! The two signature algorithms of AMD's evidence, over bytes as received.
+
+use aws_lc_rs::signature::{
+    ECDSA_P384_SHA384_FIXED, RSA_PSS_2048_8192_SHA384, UnparsedPublicKey, VerificationAlgorithm,
+};
+
+/// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 8017). `key` is an `RSAPublicKey` (DER).
+pub(crate) fn rsa_pss_sha384(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    holds(&RSA_PSS_2048_8192_SHA384, key, message, signature)
+}
+
+/// ECDSA on P-384 with SHA-384 (FIPS 186-5). `key` is an uncompressed point, the signature `r ‖ s` in big-endian.
+pub(crate) fn ecdsa_p384_sha384(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    holds(&ECDSA_P384_SHA384_FIXED, key, message, signature)
+}
+
+fn holds(algorithm: &'static dyn VerificationAlgorithm, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
+}

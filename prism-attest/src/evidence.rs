@@ -1,0 +1,152 @@
+//! What a machine signed: a platform's name and raw bytes. Nothing in it is believed yet.
+
+use std::fmt;
+use std::str::FromStr;
+
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use serde::{Serialize, Serializer};
+
+/// Longest evidence in bytes. An SEV-SNP report has 1,184, a TDX quote with its certificates about 8 KiB.
+pub const EVIDENCE_MAX: usize = 64 * 1024;
+
+/// The kind of machine that signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Platform {
+    /// AMD SEV-SNP.
+    Snp,
+    /// Intel TDX. Known by name; this version verifies none of it.
+    Tdx,
+    /// A pretend machine under a pretend vendor: protects nothing.
+    Simulated,
+}
+
+impl Platform {
+    /// Every platform that has a name.
+    pub const ALL: [Self; 3] = [Self::Snp, Self::Tdx, Self::Simulated];
+
+    /// The word for it in manifests, on the wire and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Snp => "snp",
+            Self::Tdx => "tdx",
+            Self::Simulated => "simulated",
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Platform {
+    type Err = EvidenceError;
+
+    fn from_str(text: &str) -> Result<Self, EvidenceError> {
+        Self::ALL.into_iter().find(|platform| platform.name() == text).ok_or(EvidenceError::UnknownPlatform)
+    }
+}
+
+impl Serialize for Platform {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Why something is not evidence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvidenceError {
+    /// The platform's name is none of [`Platform`].
+    #[error("expected a platform snp, tdx or simulated, found another word; the other side may be newer")]
+    UnknownPlatform,
+    /// No bytes, or more than [`EVIDENCE_MAX`].
+    #[error("expected 1 to {EVIDENCE_MAX} bytes of evidence, found {found}; this cannot be a report or quote")]
+    Size {
+        /// The number of bytes found.
+        found: usize,
+    },
+}
+
+impl Coded for EvidenceError {
+    fn code(&self) -> Code {
+        match self {
+            Self::UnknownPlatform => Code::PlatformUnsupported,
+            Self::Size { .. } => Code::EvidenceRefused,
+        }
+    }
+}
+
+/// A platform's name and the bytes exactly as the machine gave them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Evidence {
+    platform: Platform,
+    bytes: Vec<u8>,
+}
+
+impl Evidence {
+    /// Takes the bytes as they came, unless there are none or too many.
+    ///
+    /// # Errors
+    /// [`EvidenceError::Size`].
+    pub fn new(platform: Platform, bytes: Vec<u8>) -> Result<Self, EvidenceError> {
+        if bytes.is_empty() || bytes.len() > EVIDENCE_MAX {
+            return Err(EvidenceError::Size { found: bytes.len() });
+        }
+        Ok(Self { platform, bytes })
+    }
+
+    /// What the sender says the bytes are. Verification checks it.
+    #[must_use]
+    pub const fn platform(&self) -> Platform {
+        self.platform
+    }
+
+    /// The bytes as they came.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// SHA-256 of the bytes: what logs and verdicts name. Not an identity: an ECDSA signature has a second valid form.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::sha256(&self.bytes)
+    }
+}
+
+impl fmt::Debug for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Evidence")
+            .field("platform", &self.platform)
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evidence_without_bytes_or_beyond_the_limit_is_refused() {
+        for length in [0, EVIDENCE_MAX + 1] {
+            let evidence = Evidence::new(Platform::Snp, vec![0; length]);
+            assert_eq!(evidence, Err(EvidenceError::Size { found: length }));
+        }
+        assert!(Evidence::new(Platform::Snp, vec![0; EVIDENCE_MAX]).is_ok());
+    }
+
+    #[test]
+    fn a_platform_reads_back_and_another_word_is_refused() {
+        for platform in Platform::ALL {
+            assert_eq!(platform.name().parse(), Ok(platform));
+        }
+        assert_eq!("SNP".parse::<Platform>(), Err(EvidenceError::UnknownPlatform));
+        assert_eq!("".parse::<Platform>(), Err(EvidenceError::UnknownPlatform));
+    }
+}

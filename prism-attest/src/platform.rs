@@ -1,0 +1,5 @@
+//! One module for each kind of machine.
+
+#[cfg(feature = "simulator")]
+pub mod simulated;
+pub(crate) mod snp;

@@ -1,0 +1,198 @@
+//! The vendors' roots: a closed list, pinned by digest, and what a caller adds to it by name.
+
+use std::fmt;
+
+use prism_core::digest::Digest;
+use prism_core::manifest::platform::{PlatformPolicy, Product, Profile};
+use serde::{Serialize, Serializer};
+
+use crate::evidence::Platform;
+use crate::x509::Certificate;
+
+/// Certificates of one product as AMD's key distribution service publishes them.
+struct Amd {
+    product: Product,
+    ark: &'static [u8],
+    ask: &'static [u8],
+    asvk: &'static [u8],
+    /// SHA-256 of the root's DER.
+    pin: &'static str,
+}
+
+const AMD: [Amd; 3] = [
+    Amd {
+        product: Product::Milan,
+        ark: include_bytes!("roots/ark-milan.der"),
+        ask: include_bytes!("roots/ask-milan.der"),
+        asvk: include_bytes!("roots/asvk-milan.der"),
+        pin: "sha256:69d063b45344d26a2e94e1f4210de49ef555308287d4c174445c95639a540bcd",
+    },
+    Amd {
+        product: Product::Genoa,
+        ark: include_bytes!("roots/ark-genoa.der"),
+        ask: include_bytes!("roots/ask-genoa.der"),
+        asvk: include_bytes!("roots/asvk-genoa.der"),
+        pin: "sha256:4c6598d19c18719c5dfd4a7d335f674e5bfe1d8f800cea2cf270c10d103db2f1",
+    },
+    Amd {
+        product: Product::Turin,
+        ark: include_bytes!("roots/ark-turin.der"),
+        ask: include_bytes!("roots/ask-turin.der"),
+        asvk: include_bytes!("roots/asvk-turin.der"),
+        pin: "sha256:1f084161a44bb6d93778a904877d4819cafa5d05ef4193b2ded9dd9c73dd3f6a",
+    },
+];
+
+/// Whose word stands behind a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Assurance {
+    /// The hardware vendor's, under a built-in root.
+    Hardware,
+    /// That of a root which the caller brought, named by its SHA-256: a private laboratory, a test vendor.
+    Custom(Digest),
+    /// A simulator's, named by its root's SHA-256: protects nothing.
+    Simulated(Digest),
+}
+
+impl Assurance {
+    /// The word for it in JSON.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Hardware => "hardware",
+            Self::Custom(_) => "custom-root",
+            Self::Simulated(_) => "simulated",
+        }
+    }
+
+    /// Whether a simulator stands behind it.
+    #[must_use]
+    pub const fn is_simulated(&self) -> bool {
+        matches!(self, Self::Simulated(_))
+    }
+}
+
+impl fmt::Display for Assurance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hardware => f.write_str("hardware vendor's root"),
+            Self::Custom(root) => write!(f, "CUSTOM ROOT {root} (not the hardware vendor's)"),
+            Self::Simulated(root) => write!(f, "SIMULATED - NOT A TEE (simulator's root {root})"),
+        }
+    }
+}
+
+impl Serialize for Assurance {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Anchor {
+    digest: Digest,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Amd(Product),
+    Custom(Product),
+    Simulated,
+}
+
+/// The roots at which verification may begin.
+///
+/// A simulator's root only ever vouches for evidence that calls itself simulated, and every other root only for
+/// evidence that does not.
+#[derive(Clone, Debug)]
+pub struct Roots(Vec<Anchor>);
+
+impl Roots {
+    /// AMD's roots for Milan, Genoa and Turin, and nothing else.
+    #[must_use]
+    pub fn amd() -> Self {
+        let pinned = AMD.iter().filter(|amd| Digest::sha256(amd.ark).to_string() == amd.pin);
+        Self(pinned.map(|amd| Anchor { digest: Digest::sha256(amd.ark), kind: Kind::Amd(amd.product) }).collect())
+    }
+
+    /// Also accepts a root that is not AMD's, for one product: a private laboratory's or a test's. Every verdict under
+    /// it says `custom-root`.
+    #[must_use]
+    pub fn with_custom(mut self, product: Product, ark_der: &[u8]) -> Self {
+        self.0.push(Anchor { digest: Digest::sha256(ark_der), kind: Kind::Custom(product) });
+        self
+    }
+
+    /// Also accepts simulated evidence under the simulator's root with this SHA-256.
+    #[must_use]
+    pub fn with_simulated(mut self, root: Digest) -> Self {
+        self.0.push(Anchor { digest: root, kind: Kind::Simulated });
+        self
+    }
+
+    /// These roots and the simulators that the policy names.
+    #[must_use]
+    pub fn with_simulators_of(self, policy: &PlatformPolicy) -> Self {
+        policy.accept.iter().fold(self, |roots, profile| match profile {
+            Profile::Simulated(simulated) => roots.with_simulated(simulated.root),
+            _ => roots,
+        })
+    }
+
+    /// What stands behind this root for such evidence, if it is one of these.
+    pub(crate) fn find(&self, ark: &Digest, platform: Platform, product: Product) -> Option<Assurance> {
+        self.0.iter().filter(|anchor| anchor.digest == *ark).find_map(|anchor| match (anchor.kind, platform) {
+            (Kind::Amd(of), Platform::Snp) if of == product => Some(Assurance::Hardware),
+            (Kind::Custom(of), Platform::Snp) if of == product => Some(Assurance::Custom(anchor.digest)),
+            (Kind::Simulated, Platform::Simulated) => Some(Assurance::Simulated(anchor.digest)),
+            _ => None,
+        })
+    }
+
+    /// The digests that would have been accepted, for people.
+    pub(crate) fn expected(&self, platform: Platform, product: Product) -> String {
+        let fits = |anchor: &&Anchor| self.find(&anchor.digest, platform, product).is_some();
+        let digests: Vec<_> = self.0.iter().filter(fits).map(|anchor| anchor.digest.to_string()).collect();
+        if digests.is_empty() { format!("a root for {platform} {product}") } else { digests.join(" or ") }
+    }
+}
+
+/// The built-in certificates (ASK or ASVK, then ARK) whose name is the issuer's name in `vek`.
+pub(crate) fn amd_issuers(vek: &[u8]) -> Option<(&'static [u8], &'static [u8])> {
+    let leaf = Certificate::parse(vek).ok()?;
+    let issued = |der: &[u8]| Certificate::parse(der).is_ok_and(|ask| ask.subject_der() == leaf.issuer_der());
+    AMD.iter().flat_map(|amd| [(amd.ask, amd.ark), (amd.asvk, amd.ark)]).find(|(ask, _)| issued(ask))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_root_is_the_pinned_one() {
+        for amd in &AMD {
+            assert_eq!(Digest::sha256(amd.ark).to_string(), amd.pin, "{}", amd.product);
+            assert_eq!(
+                Roots::amd().find(&Digest::sha256(amd.ark), Platform::Snp, amd.product),
+                Some(Assurance::Hardware)
+            );
+        }
+        assert_eq!(Roots::amd().0.len(), AMD.len());
+    }
+
+    #[test]
+    fn a_root_vouches_for_its_own_product_and_kind_only() {
+        let [milan, genoa, _] = AMD.map(|amd| Digest::sha256(amd.ark));
+        let roots = Roots::amd().with_simulated(genoa).with_custom(Product::Turin, b"private");
+        let private = Digest::sha256(b"private");
+        assert_eq!(roots.find(&milan, Platform::Snp, Product::Genoa), None);
+        assert_eq!(roots.find(&milan, Platform::Simulated, Product::Milan), None);
+        assert_eq!(roots.find(&genoa, Platform::Simulated, Product::Milan), Some(Assurance::Simulated(genoa)));
+        assert_eq!(roots.find(&private, Platform::Snp, Product::Turin), Some(Assurance::Custom(private)));
+        assert_eq!(roots.find(&private, Platform::Snp, Product::Milan), None);
+        assert_eq!(roots.find(&private, Platform::Simulated, Product::Turin), None);
+        assert_eq!(roots.find(&milan, Platform::Tdx, Product::Milan), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Is the machine genuine? Certificates, signature, revocation; the first failure ends it.
+
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use serde::Serialize;
+
+use crate::endorsements::Endorsements;
+use crate::evidence::{Evidence, Platform};
+use crate::finding::{Check, Finding, Notes, Stop};
+use crate::platform::snp::{self, SnpClaims};
+use crate::roots::{Assurance, Roots};
+
+/// Verified facts about a machine: genuine, not yet appraised. Only [`verify`] makes them.
+///
+/// ```compile_fail
+/// let claims: prism_attest::Claims = Default::default();
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Claims {
+    pub(crate) platform: Platform,
+    pub(crate) assurance: Assurance,
+    pub(crate) evidence: Digest,
+    pub(crate) now: u64,
+    pub(crate) snp: SnpClaims,
+}
+
+impl Claims {
+    /// The kind of machine.
+    #[must_use]
+    pub const fn platform(&self) -> Platform {
+        self.platform
+    }
+
+    /// Whose word stands behind the machine.
+    #[must_use]
+    pub const fn assurance(&self) -> Assurance {
+        self.assurance
+    }
+
+    /// SHA-256 of the evidence.
+    #[must_use]
+    pub const fn evidence(&self) -> Digest {
+        self.evidence
+    }
+
+    /// The time of verification in Unix seconds.
+    #[must_use]
+    pub const fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// What the SEV-SNP machine said; a simulated machine says the same.
+    #[must_use]
+    pub const fn as_snp(&self) -> Option<&SnpClaims> {
+        Some(&self.snp)
+    }
+}
+
+/// The evidence is not genuine. The findings end with the reason.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("expected genuine evidence, found a fault: {}", self.reason())]
+pub struct VerifyError {
+    findings: Vec<Finding>,
+}
+
+impl VerifyError {
+    /// Every condition that was looked at; the last one failed.
+    #[must_use]
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn reason(&self) -> String {
+        self.findings.last().map_or_else(String::new, ToString::to_string)
+    }
+}
+
+impl Coded for VerifyError {
+    fn code(&self) -> Code {
+        match self.findings.last().map(|finding| finding.check) {
+            Some(Check::PlatformSupported) => Code::PlatformUnsupported,
+            _ => Code::EvidenceRefused,
+        }
+    }
+}
+
+/// Verifies that the evidence is genuine at `now` (Unix seconds), under one of these roots.
+///
+/// # Errors
+/// [`VerifyError`] with the first condition that fails.
+pub fn verify(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    roots: &Roots,
+    now: u64,
+) -> Result<Claims, VerifyError> {
+    let mut notes = Notes::default();
+    let question = Question { evidence, endorsements, roots, now };
+    let claims = check_supported(evidence.platform(), &mut notes).and_then(|()| question.answer(&mut notes));
+    claims.map_err(|Stop| VerifyError { findings: notes.into_findings() })
+}
+
+/// Notes whether this version verifies such evidence at all.
+pub(crate) fn check_supported(platform: Platform, notes: &mut Notes) -> Result<(), Stop> {
+    let supported = matches!(platform, Platform::Snp | Platform::Simulated);
+    let found = if supported { "" } else { ": tdx is not supported in this version of Prism" };
+    notes.need(Check::PlatformSupported, supported, "snp or simulated", format_args!("{platform}{found}"))
+}
+
+/// The four things that verification looks at.
+pub(crate) struct Question<'a> {
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) endorsements: &'a Endorsements,
+    pub(crate) roots: &'a Roots,
+    pub(crate) now: u64,
+}
+
+impl Question<'_> {
+    pub(crate) fn answer(&self, notes: &mut Notes) -> Result<Claims, Stop> {
+        let platform = self.evidence.platform();
+        let parts = self.endorsements.as_snp();
+        let found = if parts.is_some() { "certificates of SEV-SNP" } else { "those of another platform" };
+        notes.need(Check::EndorsementsKind, parts.is_some(), "certificates of SEV-SNP", found)?;
+        let endorsements = parts.ok_or(Stop)?;
+        let report = self.evidence.bytes();
+        let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
+        let (snp, assurance) = snp::verify(&question, notes)?;
+        Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, snp })
+    }
+}

@@ -1,0 +1,307 @@
+//! The short form in which people write terms, and the defaults that complete it to a [`Manifest`].
+//!
+//! A [`Draft`] names files where the manifest holds digests, sizes and keys. Whoever can read files asks
+//! [`Draft::sources`] what to read, brings what it found as [`Resolved`], and [`Draft::complete`] does the rest. The
+//! form is plain serde, so TOML, JSON and a dictionary of another language serve equally.
+
+mod complete;
+mod quantity;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::platform::{PlatformPolicy, SimulatedPolicy, SnpPolicy};
+use super::{Manifest, ManifestError, Runtime, SandboxLayer};
+use crate::code::{Code, Coded};
+use crate::digest::Digest;
+use crate::key::PublicKey;
+use crate::name::Name;
+pub use quantity::{Bytes, Moment, Processors, QuantityError, Span};
+
+/// Terms as people write them. What is left out has the default that its field names.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Draft {
+    /// What the computation is for.
+    pub title: String,
+    /// Identifier that people and logs use. Default: made from the title.
+    pub id: Option<Name>,
+    /// Who defines the computation.
+    pub owner: Name,
+    /// How long the terms hold from now on. Default: 30 days.
+    pub valid: Option<Span>,
+    /// First moment at which the terms hold. Default: now.
+    pub not_before: Option<Moment>,
+    /// Last moment at which the terms hold; instead of `valid`.
+    pub not_after: Option<Moment>,
+    /// How often the computation may run. Default: once.
+    pub max_runs: Option<u32>,
+    /// Participants that only read the log. Default: none.
+    #[serde(default)]
+    pub auditors: Vec<Name>,
+    /// Which machines may do the job.
+    pub platform: DraftPlatform,
+    /// Everyone who has to approve.
+    pub participants: BTreeMap<Name, DraftParticipant>,
+    /// What runs.
+    pub algorithm: DraftAlgorithm,
+    /// On which data.
+    #[serde(rename = "dataset")]
+    pub datasets: Vec<DraftDataset>,
+    /// Who gets what comes out.
+    pub results: DraftResults,
+    /// Who may read what the algorithm prints. Default: nobody.
+    #[serde(default)]
+    pub logs: DraftLogs,
+}
+
+/// Accepted platforms; at least one of the three.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftPlatform {
+    /// Accept a simulator. It protects nothing. Default: no.
+    pub simulated: Option<DraftSimulator>,
+    /// A file with a whole platform policy in the manifest's JSON form.
+    pub policy: Option<String>,
+    /// Accepted SEV-SNP machines.
+    #[serde(default)]
+    pub snp: Vec<SnpPolicy>,
+}
+
+/// Which simulator is accepted.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(untagged, expecting = "true, or the digest of a simulator's root such as \"sha256:…\"")]
+#[non_exhaustive]
+pub enum DraftSimulator {
+    /// This machine's (`true`), or none (`false`).
+    OfThisMachine(bool),
+    /// The one with this root, from `prism simulator root` on the agent's machine.
+    Root(Digest),
+}
+
+impl DraftSimulator {
+    fn source(self) -> Option<Source> {
+        match self {
+            Self::OfThisMachine(wanted) => wanted.then_some(Source::Simulator(None)),
+            Self::Root(root) => Some(Source::Simulator(Some(root))),
+        }
+    }
+}
+
+/// A named key.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftParticipant {
+    /// The organisation as people call it.
+    pub organisation: String,
+    /// A public key as text, or the path of its PEM file.
+    pub key: String,
+}
+
+/// What runs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftAlgorithm {
+    /// Who brings it.
+    pub provider: Name,
+    /// The file or folder; or `name`, `digest` and `size` when it is elsewhere.
+    pub file: Option<String>,
+    /// The asset's name. Default: the name of the file or folder.
+    pub name: Option<Name>,
+    /// Digest, when the file is elsewhere.
+    pub digest: Option<Digest>,
+    /// Size, when the file is elsewhere.
+    pub size: Option<Bytes>,
+    /// What executes it. Default: `python3`.
+    pub runtime: Option<Runtime>,
+    /// The file that runs, when the algorithm is a folder or an archive of one.
+    pub entry: Option<String>,
+    /// Arguments. Default: none.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Environment variables. Default: none.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
+    /// A lock file, or a folder (or its `.zip`) with `requirements.lock` and the wheels. Default: none.
+    pub requirements: Option<String>,
+    /// Bounds on what the run may use.
+    #[serde(default)]
+    pub limits: DraftLimits,
+    /// Sandbox layers without which the run is refused. Default: no-new-privileges, seccomp, resource-limits.
+    pub sandbox: Option<Vec<SandboxLayer>>,
+}
+
+/// Bounds on what the run may use.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftLimits {
+    /// Memory. Default: 4 GiB.
+    pub memory: Option<Bytes>,
+    /// Processors. Default: 2.
+    pub processors: Option<Processors>,
+    /// Processes and threads at a time. Default: 256.
+    pub processes: Option<u32>,
+    /// Open files of one process. Default: 1024.
+    pub open_files: Option<u32>,
+    /// What the run may write to its files. Default: 10 GiB.
+    pub disk: Option<Bytes>,
+    /// Kept standard output and standard error, each. Default: 1 MiB.
+    pub output: Option<Bytes>,
+    /// Wall time, installation of requirements included. Default: 1 hour.
+    pub time: Option<Span>,
+}
+
+/// One provider's data.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftDataset {
+    /// Who brings it.
+    pub provider: Name,
+    /// The file or folder; or `name`, `digest` and `size` when it is elsewhere.
+    pub file: Option<String>,
+    /// The asset's name. Default: the name of the file or folder.
+    pub name: Option<Name>,
+    /// Digest, when the file is elsewhere.
+    pub digest: Option<Digest>,
+    /// Size, when the file is elsewhere.
+    pub size: Option<Bytes>,
+    /// Below which name in `datasets/` the agent unpacks it. Default: folders are unpacked under their own name, files
+    /// are not unpacked.
+    pub unpack: Option<Name>,
+}
+
+/// Who gets what comes out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftResults {
+    /// Who receives the result.
+    pub consumers: Vec<Name>,
+    /// Largest result. Default: 1 GiB.
+    pub max: Option<Bytes>,
+    /// Patterns of files that may leave. Default: every file.
+    pub files: Option<Vec<String>>,
+}
+
+/// Who may read what the algorithm prints.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftLogs {
+    /// Readers of standard output.
+    #[serde(default)]
+    pub stdout: Vec<Name>,
+    /// Readers of standard error.
+    #[serde(default)]
+    pub stderr: Vec<Name>,
+}
+
+/// What has to be read before a draft can be completed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Source {
+    /// A PEM file with a public key.
+    Key(String),
+    /// A file, or a folder to be measured as its canonical archive.
+    Asset(String),
+    /// A platform policy in the manifest's JSON form.
+    Policy(String),
+    /// What machines of the simulator with this root report; without a root, of this machine's simulator.
+    Simulator(Option<Digest>),
+}
+
+/// What was found in a file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "built by whoever reads the files")]
+pub struct Facts {
+    /// Digest of the bytes, or of the folder's canonical archive.
+    pub digest: Digest,
+    /// Their number.
+    pub size: u64,
+    /// Whether it is a folder.
+    pub folder: bool,
+}
+
+/// What was read, under the texts of [`Source`].
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "built by whoever reads the files")]
+pub struct Resolved {
+    /// Public keys by path.
+    pub keys: BTreeMap<String, PublicKey>,
+    /// Assets by path.
+    pub assets: BTreeMap<String, Facts>,
+    /// The policy file's content.
+    pub policy: Option<PlatformPolicy>,
+    /// The simulator and what its machines report.
+    pub simulator: Option<SimulatedPolicy>,
+}
+
+/// Why a draft is not complete.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DraftError {
+    /// A field is missing or contradicts another.
+    #[error("{field}: expected {expected}, found {found}")]
+    Field {
+        /// The field as the draft writes it, for example `dataset[1].file`.
+        field: String,
+        /// What belongs there.
+        expected: &'static str,
+        /// What stands there.
+        found: String,
+    },
+    /// The caller did not bring what [`Draft::sources`] asked for.
+    #[error("{field}: expected that {name} was read before, found nothing; read every source of the draft")]
+    NotResolved {
+        /// The field that names it.
+        field: String,
+        /// What was not brought.
+        name: String,
+    },
+    /// The completed terms contradict themselves.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
+
+impl Coded for DraftError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Field { .. } | Self::Manifest(_) => Code::ManifestMalformed,
+            Self::NotResolved { .. } => Code::Internal,
+        }
+    }
+}
+
+impl Draft {
+    /// Everything that has to be read to complete this draft, each once.
+    #[must_use]
+    pub fn sources(&self) -> BTreeSet<Source> {
+        let keys = self.participants.values().map(|p| &p.key).filter(|key| key.parse::<PublicKey>().is_err());
+        let algorithm = [&self.algorithm.file, &self.algorithm.requirements];
+        let assets = algorithm.into_iter().chain(self.datasets.iter().map(|d| &d.file)).flatten();
+        let mut sources: BTreeSet<Source> = keys.cloned().map(Source::Key).collect();
+        sources.extend(assets.cloned().map(Source::Asset));
+        sources.extend(self.platform.policy.clone().map(Source::Policy));
+        sources.extend(self.platform.simulated.and_then(DraftSimulator::source));
+        sources
+    }
+
+    /// The manifest: every default filled in, every file replaced by what was found in it. `salt` is 16 fresh random
+    /// bytes, `now` is Unix time in seconds.
+    ///
+    /// # Errors
+    /// [`DraftError`] names the field and what is expected there.
+    pub fn complete(&self, resolved: &Resolved, salt: [u8; 16], now: u64) -> Result<Manifest, DraftError> {
+        complete::complete(self, resolved, salt, now)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,224 @@
+//! From the short form to the manifest.
+
+use super::{Bytes, Draft, DraftAlgorithm, DraftDataset, DraftError, DraftSimulator, Facts, Resolved};
+use crate::digest::Digest;
+use crate::hexadecimal::HexBytes;
+use crate::key::PublicKey;
+use crate::manifest::platform::{PlatformPolicy, Profile};
+use crate::manifest::{
+    Algorithm, Dataset, Format, Install, Limits, LogsPolicy, Manifest, Network, Participant, Requirements, Results,
+    Runtime, SandboxLayer, Variable,
+};
+use crate::name::Name;
+
+const GIB: u64 = 1 << 30;
+const MIB: u64 = 1 << 20;
+const HOUR: u64 = 3600;
+const DAY: u64 = 24 * HOUR;
+
+pub(super) fn complete(draft: &Draft, resolved: &Resolved, salt: [u8; 16], now: u64) -> Result<Manifest, DraftError> {
+    let (not_before, not_after) = validity(draft, now)?;
+    let datasets = draft.datasets.iter().enumerate();
+    let manifest = Manifest {
+        format: Format::V1,
+        id: draft.id.clone().map_or_else(|| id_from(&draft.title), Ok)?,
+        title: draft.title.clone(),
+        salt: HexBytes::new(salt),
+        not_before,
+        not_after,
+        owner: draft.owner.clone(),
+        participants: participants(draft, resolved)?,
+        platform: platform(draft, resolved)?,
+        algorithm: algorithm(&draft.algorithm, resolved)?,
+        datasets: datasets.map(|(i, dataset)| self::dataset(i, dataset, resolved)).collect::<Result<_, _>>()?,
+        results: Results {
+            consumers: draft.results.consumers.clone(),
+            max_bytes: draft.results.max.map_or(GIB, |max| max.0),
+            files: draft.results.files.clone().unwrap_or_else(|| vec!["**".to_owned()]),
+        },
+        logs: LogsPolicy { stdout: draft.logs.stdout.clone(), stderr: draft.logs.stderr.clone() },
+        network: Network::None,
+        reviewers: Vec::new(),
+        auditors: draft.auditors.clone(),
+        max_runs: draft.max_runs.unwrap_or(1),
+    };
+    // What this returns can be written and approved; anything else is said now, not when others read it.
+    manifest.to_bytes()?;
+    Ok(manifest)
+}
+
+fn field(field: impl Into<String>, expected: &'static str, found: impl Into<String>) -> DraftError {
+    DraftError::Field { field: field.into(), expected, found: found.into() }
+}
+
+/// `"COVID-19 chest X-ray"` → `covid-19-chest-x-ray`.
+fn id_from(title: &str) -> Result<Name, DraftError> {
+    let lower = title.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let mut id = words.join("-");
+    id.truncate(crate::name::NAME_MAX);
+    let expected = "an id, because the title has no letter or digit to make one from";
+    id.trim_end_matches('-').parse().map_err(|_| field("id", expected, "nothing"))
+}
+
+fn validity(draft: &Draft, now: u64) -> Result<(u64, u64), DraftError> {
+    let start = draft.not_before.map_or(now, |moment| moment.0);
+    match (draft.valid, draft.not_after) {
+        (Some(_), Some(_)) => Err(field("valid", "either valid or not_after", "both")),
+        (None, Some(end)) => Ok((start, end.0)),
+        (valid, None) => {
+            let end = start.checked_add(valid.map_or(30 * DAY, |span| span.0));
+            end.map(|end| (start, end)).ok_or_else(|| field("valid", "a shorter time", "one without end"))
+        }
+    }
+}
+
+fn participants(draft: &Draft, resolved: &Resolved) -> Result<Vec<Participant>, DraftError> {
+    let complete = |(name, participant): (&Name, &super::DraftParticipant)| {
+        let key = match participant.key.parse::<PublicKey>() {
+            Ok(key) => key,
+            Err(_) => resolved.keys.get(&participant.key).cloned().ok_or_else(|| DraftError::NotResolved {
+                field: format!("participants.{name}.key"),
+                name: participant.key.clone(),
+            })?,
+        };
+        Ok(Participant { name: name.clone(), organisation: participant.organisation.clone(), key })
+    };
+    draft.participants.iter().map(complete).collect()
+}
+
+fn platform(draft: &Draft, resolved: &Resolved) -> Result<PlatformPolicy, DraftError> {
+    let absent = |name: &str| DraftError::NotResolved { field: "platform".to_owned(), name: name.to_owned() };
+    let mut accept = Vec::new();
+    if let Some(path) = &draft.platform.policy {
+        accept.extend(resolved.policy.as_ref().ok_or_else(|| absent(path))?.accept.iter().cloned());
+    }
+    accept.extend(draft.platform.snp.iter().cloned().map(Profile::Snp));
+    if draft.platform.simulated.and_then(DraftSimulator::source).is_some() {
+        let simulator = resolved.simulator.clone().ok_or_else(|| absent("the simulator's root"))?;
+        accept.push(Profile::Simulated(simulator));
+    }
+    let expected = "simulated = true, a policy or at least one [[platform.snp]], none of them twice";
+    PlatformPolicy::new(accept).map_err(|error| field("platform", expected, error.to_string()))
+}
+
+/// What is known about an asset: from its file, or as it was written down.
+struct Found {
+    name: Name,
+    facts: Facts,
+}
+
+/// The fields of an asset, wherever it stands in the draft.
+struct Written<'a> {
+    place: &'a str,
+    file: Option<&'a str>,
+    name: Option<&'a Name>,
+    digest: Option<Digest>,
+    size: Option<Bytes>,
+}
+
+fn find(written: &Written<'_>, resolved: &Resolved) -> Result<Found, DraftError> {
+    let at = |name: &str| format!("{}.{name}", written.place);
+    let Some(file) = written.file else {
+        let (Some(name), Some(digest), Some(size)) = (written.name, written.digest, written.size) else {
+            return Err(field(at("file"), "a file, or name, digest and size of one that is elsewhere", "neither"));
+        };
+        return Ok(Found { name: name.clone(), facts: Facts { digest, size: size.0, folder: false } });
+    };
+    if written.digest.is_some() || written.size.is_some() {
+        return Err(field(at("digest"), "either file or digest and size", "both"));
+    }
+    let facts = *resolved
+        .assets
+        .get(file)
+        .ok_or_else(|| DraftError::NotResolved { field: at("file"), name: file.to_owned() })?;
+    let name = match written.name {
+        Some(name) => name.clone(),
+        None => name_of(file).ok_or_else(|| {
+            field(
+                at("name"),
+                "a name, because the file's own is not one of a-z A-Z 0-9 . _ -",
+                file.escape_debug().to_string(),
+            )
+        })?,
+    };
+    Ok(Found { name, facts })
+}
+
+/// The last part of a path, if it is a [`Name`].
+fn name_of(path: &str) -> Option<Name> {
+    path.trim_end_matches('/').rsplit('/').next()?.parse().ok()
+}
+
+fn dataset(index: usize, draft: &DraftDataset, resolved: &Resolved) -> Result<Dataset, DraftError> {
+    let written = Written {
+        place: &format!("dataset[{index}]"),
+        file: draft.file.as_deref(),
+        name: draft.name.as_ref(),
+        digest: draft.digest,
+        size: draft.size,
+    };
+    let Found { name, facts } = find(&written, resolved)?;
+    Ok(Dataset {
+        path: draft.unpack.clone().unwrap_or_else(|| name.clone()),
+        unpack: draft.unpack.is_some() || facts.folder,
+        name,
+        provider: draft.provider.clone(),
+        digest: facts.digest,
+        size: facts.size,
+    })
+}
+
+fn algorithm(draft: &DraftAlgorithm, resolved: &Resolved) -> Result<Algorithm, DraftError> {
+    let written = Written {
+        place: "algorithm",
+        file: draft.file.as_deref(),
+        name: draft.name.as_ref(),
+        digest: draft.digest,
+        size: draft.size,
+    };
+    let Found { name, facts } = find(&written, resolved)?;
+    let one_file = draft.entry.as_deref().is_none_or(|entry| name == *entry);
+    if facts.folder && one_file {
+        return Err(field("algorithm.entry", "the file in the folder that runs, such as \"train.py\"", "none"));
+    }
+    let variable = |(name, value): (&String, &String)| Variable { name: name.clone(), value: value.clone() };
+    Ok(Algorithm {
+        entry: draft.entry.clone().unwrap_or_else(|| name.to_string()),
+        unpack: !one_file,
+        name,
+        provider: draft.provider.clone(),
+        digest: facts.digest,
+        size: facts.size,
+        runtime: draft.runtime.unwrap_or(Runtime::Python3),
+        args: draft.args.clone(),
+        environment: draft.environment.iter().map(variable).collect(),
+        requirements: draft.requirements.as_deref().map(|path| requirements(path, resolved)).transpose()?,
+        limits: limits(draft),
+        sandbox: draft.sandbox.clone().unwrap_or_else(|| {
+            vec![SandboxLayer::NoNewPrivileges, SandboxLayer::Seccomp, SandboxLayer::ResourceLimits]
+        }),
+    })
+}
+
+fn requirements(path: &str, resolved: &Resolved) -> Result<Requirements, DraftError> {
+    let place = "algorithm.requirements";
+    let written = Written { place, file: Some(path), name: None, digest: None, size: None };
+    let Found { name, facts } = find(&written, resolved)?;
+    let archive = facts.folder || name.as_str().to_ascii_lowercase().ends_with(".zip");
+    let install = if archive { Install::Offline } else { Install::Index };
+    Ok(Requirements { name, digest: facts.digest, size: facts.size, install })
+}
+
+fn limits(draft: &DraftAlgorithm) -> Limits {
+    let limits = &draft.limits;
+    Limits {
+        memory_bytes: limits.memory.map_or(4 * GIB, |memory| memory.0),
+        cpu_milli: limits.processors.map_or(2000, |processors| processors.0),
+        processes: limits.processes.unwrap_or(256),
+        open_files: limits.open_files.unwrap_or(1024),
+        disk_bytes: limits.disk.map_or(10 * GIB, |disk| disk.0),
+        output_bytes: limits.output.map_or(MIB, |output| output.0),
+        wall_seconds: limits.time.map_or(HOUR, |time| time.0),
+    }
+}

@@ -1,0 +1,162 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::entropy::SystemEntropy;
+use crate::key::{KeyAlgorithm, SigningKey};
+use crate::manifest::Install;
+use crate::manifest::platform::{Accept, Minimum, Product, SnpPolicy, Tcb};
+
+const NOW: u64 = 1_800_000_000;
+
+fn written() -> Value {
+    json!({
+        "title": "COVID-19 chest X-ray",
+        "owner": "lab",
+        "platform": { "simulated": true },
+        "participants": {
+            "lab": { "organisation": "Imaging Lab", "key": "keys/lab.pub" },
+            "hospital": { "organisation": "Hospital One", "key": "keys/hospital.pub" },
+        },
+        "algorithm": { "provider": "lab", "file": "code/train.py" },
+        "dataset": [{ "provider": "hospital", "file": "h1.zip", "unpack": "h1" }],
+        "results": { "consumers": ["lab"] },
+    })
+}
+
+fn resolved() -> Resolved {
+    let key = || SigningKey::generate(KeyAlgorithm::Ed25519, &mut SystemEntropy).unwrap().public().clone();
+    let facts = |size, folder| Facts { digest: Digest::sha256(&[7]), size, folder };
+    let products = [(Product::Genoa, Minimum::both(Tcb::default()))].into();
+    Resolved {
+        keys: [("keys/lab.pub".to_owned(), key()), ("keys/hospital.pub".to_owned(), key())].into(),
+        assets: [
+            ("code/train.py".to_owned(), facts(10, false)),
+            ("h1.zip".to_owned(), facts(20, false)),
+            ("wheels/".to_owned(), facts(30, true)),
+        ]
+        .into(),
+        policy: None,
+        simulator: Some(SimulatedPolicy::new(Digest::sha256(b"root"), SnpPolicy::strict(products, Accept::Any))),
+    }
+}
+
+fn complete(written: Value) -> Result<Manifest, DraftError> {
+    serde_json::from_value::<Draft>(written).unwrap().complete(&resolved(), [3; 16], NOW)
+}
+
+fn with(change: impl FnOnce(&mut Value)) -> Value {
+    let mut value = written();
+    change(&mut value);
+    value
+}
+
+#[test]
+fn a_short_draft_becomes_a_manifest_with_every_default() {
+    let manifest = complete(written()).unwrap();
+    assert_eq!(manifest.id.as_str(), "covid-19-chest-x-ray");
+    assert_eq!((manifest.not_before, manifest.not_after), (NOW, NOW + 30 * 86_400));
+    assert_eq!(manifest.algorithm.entry, "train.py");
+    assert!(!manifest.algorithm.unpack);
+    assert_eq!(manifest.algorithm.limits.memory_bytes, 4 << 30);
+    let dataset = &manifest.datasets[0];
+    assert_eq!((dataset.name.as_str(), dataset.path.as_str(), dataset.unpack), ("h1.zip", "h1", true));
+    assert_eq!(manifest.results.files, ["**"]);
+    assert!(manifest.logs.stdout.is_empty() && manifest.accepts_simulation());
+    assert_eq!(manifest.max_runs, 1);
+}
+
+#[test]
+fn a_draft_says_what_has_to_be_read_for_it() {
+    let value = with(|draft| draft["algorithm"]["requirements"] = json!("wheels/"));
+    let draft: Draft = serde_json::from_value(value).unwrap();
+    let sources: Vec<Source> = draft.sources().into_iter().collect();
+    let asset = |path: &str| Source::Asset(path.to_owned());
+    let key = |path: &str| Source::Key(path.to_owned());
+    assert_eq!(
+        sources,
+        [
+            key("keys/hospital.pub"),
+            key("keys/lab.pub"),
+            asset("code/train.py"),
+            asset("h1.zip"),
+            asset("wheels/"),
+            Source::Simulator(None)
+        ]
+    );
+}
+
+#[test]
+fn a_folder_is_unpacked_and_a_folder_of_wheels_is_installed_offline() {
+    let manifest = complete(with(|draft| {
+        draft["algorithm"]["requirements"] = json!("wheels/");
+        draft["dataset"][0] = json!({ "provider": "hospital", "file": "wheels/", "name": "data" });
+    }))
+    .unwrap();
+    assert_eq!(manifest.algorithm.requirements.unwrap().install, Install::Offline);
+    let dataset = &manifest.datasets[0];
+    assert_eq!((dataset.path.as_str(), dataset.unpack), ("data", true));
+}
+
+#[test]
+fn a_dataset_that_is_elsewhere_is_written_with_name_digest_and_size() {
+    let digest = Digest::sha256(b"elsewhere");
+    let elsewhere = json!({ "provider": "hospital", "name": "h1.zip", "digest": digest, "size": 123, "unpack": "h1" });
+    let manifest = complete(with(|draft| draft["dataset"][0] = elsewhere)).unwrap();
+    assert_eq!((manifest.datasets[0].digest, manifest.datasets[0].size), (digest, 123));
+}
+
+#[test]
+fn a_key_may_stand_in_the_draft_itself() {
+    let key = resolved().keys["keys/lab.pub"].to_string();
+    let manifest = complete(with(|draft| draft["participants"]["lab"]["key"] = json!(key))).unwrap();
+    assert_eq!(manifest.participant("lab").unwrap().key.to_string(), key);
+}
+
+#[test]
+fn contradictions_are_named_by_their_field() {
+    let digest = Digest::sha256(b"").to_string();
+    let cases: [(&str, Value); 9] = [
+        ("valid", with(|d| (d["valid"], d["not_after"]) = (json!("1d"), json!("2030-01-01T00:00:00Z")))),
+        ("valid", with(|d| d["valid"] = json!(u64::MAX))),
+        ("platform", with(|d| d["platform"] = json!({}))),
+        ("platform", with(|d| d["platform"] = json!({ "simulated": false }))),
+        ("dataset[0].file", with(|d| d["dataset"][0] = json!({ "provider": "hospital" }))),
+        ("dataset[0].digest", with(|d| d["dataset"][0]["digest"] = json!(digest))),
+        ("algorithm.entry", with(|d| d["algorithm"]["file"] = json!("wheels/"))),
+        ("id", with(|d| d["title"] = json!("東京"))),
+        ("owner", with(|d| d["owner"] = json!("nobody"))),
+    ];
+    for (field, value) in cases {
+        let error = complete(value).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("{field}: expected")), "{field}: {error}");
+        assert_eq!(error.code(), Code::ManifestMalformed);
+    }
+}
+
+#[test]
+fn what_was_not_read_is_named() {
+    let draft: Draft = serde_json::from_value(written()).unwrap();
+    let complete = |resolved: &Resolved| draft.complete(resolved, [0; 16], NOW).unwrap_err().to_string();
+    let without = |change: fn(&mut Resolved)| {
+        let mut resolved = resolved();
+        change(&mut resolved);
+        resolved
+    };
+    assert!(complete(&without(|r| r.keys.clear())).contains("keys/hospital.pub"));
+    assert!(complete(&without(|r| r.assets.clear())).contains("code/train.py"));
+    assert!(complete(&without(|r| r.simulator = None)).contains("simulator"));
+}
+
+#[test]
+fn unknown_and_mistyped_fields_are_refused() {
+    for value in [
+        with(|d| d["tilte"] = json!("x")),
+        with(|d| d["algorithm"]["limits"] = json!({ "ram": "1 GiB" })),
+        with(|d| d["algorithm"]["limits"] = json!({ "memory": "lots" })),
+        with(|d| d["dataset"][0]["unpack"] = json!("../h1")),
+        with(|d| d["platform"]["simulated"] = json!("yes")),
+        with(|d| d["valid"] = json!([1])),
+    ] {
+        assert!(serde_json::from_value::<Draft>(value.clone()).is_err(), "{value}");
+    }
+}
