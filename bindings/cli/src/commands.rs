@@ -1,11 +1,14 @@
 //! One module for each command.
 
 pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
+pub(crate) mod open;
+pub(crate) mod simulator;
 
 use crate::args::Command;
 use crate::exit::Outcome;
@@ -18,6 +21,9 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
         Command::Simulator(simulator) => simulator.run(printer),
+        Command::Agent(agent) => agent.run(printer),
+        Command::Audit(audit) => audit.run(printer),
+        Command::Open(open) => open.run(printer),
         Command::Explain(explain) => explain.run(printer),
         Command::Completions(completions) => completions.run(),
     }

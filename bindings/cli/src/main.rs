@@ -2,10 +2,13 @@
 
 mod args;
 mod commands;
+mod entry;
 mod exit;
 mod hints;
 mod inputs;
+mod interrupt;
 mod print;
+mod progress;
 mod simulator;
 
 use std::ffi::OsString;

@@ -83,7 +83,12 @@ impl Lines {
         }
         self.told = tenth;
         let elapsed = self.since.elapsed().as_secs_f64();
-        Some(format!("{} % of {}{}", tenth * 10, size(total), rate(done - self.start.min(done), total - done.min(total), elapsed)))
+        Some(format!(
+            "{} % of {}{}",
+            tenth * 10,
+            size(total),
+            rate(done - self.start.min(done), total - done.min(total), elapsed)
+        ))
     }
 }
 

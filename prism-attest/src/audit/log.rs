@@ -64,7 +64,7 @@ fn read_entries(ground: &Ground<'_>, notes: &mut Notes) -> Vec<Entry> {
                 notes.check(Rule::EntryForm, false, &place, format!("sequence number {}", entry.seq));
             }
             Err(error) => {
-                notes.check(Rule::EntryForm, false, &place, error);
+                notes.check(Rule::EntryForm, false, &place, error.to_string());
             }
         }
     }
@@ -124,7 +124,7 @@ fn run(ground: &Ground<'_>, entries: &[Entry], notes: &mut Notes) -> State {
                 permitted += 1;
             }
             Err(illegal) => {
-                notes.check(Rule::Lifecycle, false, &format!("entry {}", entry.seq), illegal);
+                notes.check(Rule::Lifecycle, false, &format!("entry {}", entry.seq), illegal.to_string());
             }
         }
     }

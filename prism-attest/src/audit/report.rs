@@ -174,8 +174,8 @@ pub(super) struct Notes {
 
 impl Notes {
     /// Notes whether a rule is kept.
-    pub(super) fn check(&mut self, rule: Rule, ok: bool, place: &str, found: impl ToString) -> bool {
-        self.findings.push(AuditFinding { rule, ok, place: place.to_owned(), found: found.to_string() });
+    pub(super) fn check(&mut self, rule: Rule, ok: bool, place: &str, found: impl Into<String>) -> bool {
+        self.findings.push(AuditFinding { rule, ok, place: place.to_owned(), found: found.into() });
         ok
     }
 
@@ -192,7 +192,7 @@ impl Notes {
                 Some(value)
             }
             Err(error) => {
-                self.check(rule, false, place, error);
+                self.check(rule, false, place, error.to_string());
                 None
             }
         }
