@@ -20,7 +20,9 @@ pub enum TranscriptFileError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The agent sends more than a transcript can be.
-    #[error("expected a transcript of at most {TRANSCRIPT_MAX} bytes, found more; this agent does not keep the protocol")]
+    #[error(
+        "expected a transcript of at most {TRANSCRIPT_MAX} bytes, found more; this agent does not keep the protocol"
+    )]
     TooLong,
     /// The session failed.
     #[error(transparent)]

@@ -120,15 +120,14 @@ impl Watch {
     }
 
     async fn receive(&mut self) -> Result<WatchResponse, (Arc<Live>, CallError)> {
-        let (live, mut stream) = match self.stream.take() {
-            Some(open) => open,
-            None => {
-                let live = self.session.live();
-                let request = WatchRequest { from: self.tree.size() };
-                match bounded(live.stub().watch(request)).await {
-                    Ok(stream) => (live, stream),
-                    Err(error) => return Err((live, error)),
-                }
+        let (live, mut stream) = if let Some(open) = self.stream.take() {
+            open
+        } else {
+            let live = self.session.live();
+            let request = WatchRequest { from: self.tree.size() };
+            match bounded(live.stub().watch(request)).await {
+                Ok(stream) => (live, stream),
+                Err(error) => return Err((live, error)),
             }
         };
         match stream.message().await {
@@ -170,10 +169,10 @@ impl Watch {
         if self.tree.root_at(head.head.size()).as_ref() != Some(head.head.root()) {
             return Err(LogError::Malformed { expected: "entries that lead to the signed head" });
         }
-        if let Some(seen) = witness.newest().filter(|seen| seen.head.size() <= self.tree.size()) {
-            if self.tree.root_at(seen.head.size()).as_ref() != Some(seen.head.root()) {
-                return Err(witness.forked(seen, head.signed, TreeError::Forked).await);
-            }
+        let seen = witness.newest().filter(|seen| seen.head.size() <= self.tree.size());
+        let contradicted = |seen: &Remembered| self.tree.root_at(seen.head.size()).as_ref() != Some(seen.head.root());
+        if let Some(seen) = seen.filter(contradicted) {
+            return Err(witness.forked(seen, head.signed, TreeError::Forked).await);
         }
         self.proven = self.proven.max(head.head.size());
         witness.remember(head).await

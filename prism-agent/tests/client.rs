@@ -1,0 +1,22 @@
+//! The client against the real agent on the simulated platform, and against one that earned trust and then lies.
+
+mod common;
+
+#[path = "client/attest.rs"]
+mod attest;
+#[path = "client/blocking.rs"]
+mod blocking;
+#[path = "client/cable.rs"]
+mod cable;
+#[path = "client/liar.rs"]
+mod liar;
+#[path = "client/lies.rs"]
+mod lies;
+#[path = "client/people.rs"]
+mod people;
+#[path = "client/result.rs"]
+mod result;
+#[path = "client/upload.rs"]
+mod upload;
+#[path = "client/watch.rs"]
+mod watch;
