@@ -11,7 +11,7 @@ use prism_core::manifest::Role;
 use crate::cable::relay;
 use crate::common::Computation;
 use crate::common::computation::now;
-use crate::people::{attest, code, join, key, options};
+use crate::people::{attest, code, join, key, options, start_anew};
 
 fn unmet(verdict: &Verdict) -> Vec<Check> {
     verdict.findings().iter().filter(|finding| !finding.ok).map(|finding| finding.check).collect()
@@ -125,7 +125,7 @@ async fn an_agent_that_was_started_anew_is_another_log_and_no_fork() {
     let first = computation.start().await;
     let _ = join(first.local_addr(), &computation, "lab").await;
     first.shutdown().await;
-    let second = computation.start().await;
+    let second = start_anew(&computation).await;
     let session = join(second.local_addr(), &computation, "lab").await;
     assert_eq!(session.trust().agent().boot_id(), second.boot_id());
     second.shutdown().await;

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::cable::Cable;
 use crate::common::Computation;
 use crate::common::computation::name;
-use crate::people::{code, join, source};
+use crate::people::{code, join, source, start_anew};
 
 /// Large enough for many frames, small enough for a test.
 const LARGE: usize = 12 << 20;
@@ -174,7 +174,7 @@ async fn an_agent_that_was_started_anew_in_between_is_said_plainly() {
     let session = join(cable.address, &computation, "hospital-1").await;
     let first_boot = hex::encode(agent.boot_id());
     agent.shutdown().await;
-    let anew = computation.start().await;
+    let anew = start_anew(&computation).await;
     cable.lead_to(anew.local_addr());
     let error = session.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap_err();
     let UploadError::Session(SessionError::OtherBoot { expected, found }) = &error else { panic!("{error:?}") };
