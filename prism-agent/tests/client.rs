@@ -1,4 +1,5 @@
 //! The client against the real agent on the simulated platform, and against one that earned trust and then lies.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 

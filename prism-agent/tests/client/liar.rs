@@ -207,7 +207,7 @@ impl agent_server::Agent for Service {
         &self,
         request: Request<wire::DownloadResultRequest>,
     ) -> Answered<Self::DownloadResultStream> {
-        let offset = request.into_inner().offset as usize;
+        let offset = usize::try_from(request.into_inner().offset).unwrap();
         let mut world = self.world();
         world.downloads.push(offset);
         let mut frames: Vec<_> = world.payload[offset..]
@@ -246,7 +246,8 @@ impl agent_server::Agent for Service {
     }
 
     async fn transcript(&self, _: Request<wire::TranscriptRequest>) -> Answered<Self::TranscriptStream> {
-        Err(Status::unimplemented("transcript"))
+        let frame = self.world().transcript().into();
+        Ok(Response::new(Box::pin(tokio_stream::iter([Ok(wire::TranscriptResponse { frame })]))))
     }
 
     async fn status(&self, _: Request<wire::StatusRequest>) -> Answered<wire::StatusResponse> {

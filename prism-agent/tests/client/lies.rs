@@ -214,3 +214,28 @@ async fn a_watch_catches_a_history_that_contradicts_what_was_seen_before() {
     let error = session.watch(0).next().await.unwrap().unwrap_err();
     assert!(forked(&error).exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transcript_of_another_log_or_computation_is_refused_and_leaves_no_file() {
+    type Lie = fn(&mut prism_core::transcript::Transcript);
+    let lies: [(&str, Lie, Code); 4] = [
+        ("changed", |t| t.entries[1] = t.entries[1].replace("\"ts\":0", "\"ts\":1"), Code::LogInvalid),
+        ("dropped", |t| drop(t.entries.pop()), Code::LogInvalid),
+        ("another", |t| t.manifest.0 = Computation::new().signed.to_bytes(), Code::AgentMisbehaved),
+        ("unsigned", |t| t.manifest.0.truncate(10), Code::AgentMisbehaved),
+    ];
+    let computation = Computation::new();
+    let liar = Liar::start(&computation).await;
+    let session = join(liar.address, &computation, "hospital-1").await;
+    let out = computation.dir.path().join("run.transcript");
+    for (how, lie, expected) in lies {
+        liar.lie(|lies| lies.transcript = Some(Box::new(lie)));
+        assert_eq!(code(session.transcript(&out).await), expected, "{how}");
+    }
+    liar.lie(|lies| lies.transcript = None);
+    liar.world().rewrite_history(&computation);
+    assert_eq!(code(session.transcript(&out).await), Code::LogForked);
+    let left = std::fs::read_dir(computation.dir.path()).unwrap();
+    let names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.contains("transcript")).count(), 0);
+}

@@ -14,6 +14,7 @@ use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::release::Release;
 use prism_core::seal::{FileKey, PayloadWriter};
+use prism_core::transcript::{Base64Bytes, Transcript, TranscriptFormat};
 use rcgen::{CertificateParams, KeyPair, PublicKeyData};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
@@ -35,6 +36,7 @@ pub(crate) struct Lies {
     pub(crate) attest: Lie<wire::AttestResponse>,
     pub(crate) watch: Lie<Vec<wire::WatchResponse>>,
     pub(crate) status: Lie<wire::StatusResponse>,
+    pub(crate) transcript: Lie<Transcript>,
     /// Another event is logged than the one that happened.
     pub(crate) logged: Option<fn(Event) -> Event>,
     /// A receipt proves its entry, but other bytes are handed out as the entry.
@@ -60,6 +62,7 @@ pub(crate) struct World {
     pub(crate) payload: Vec<u8>,
     pub(crate) release: Release,
     pub(super) key: LogKey,
+    signed: Vec<u8>,
     pub(super) vendor: SimulatedVendor,
     pub(super) binding: AgentBinding,
     pub(super) session: String,
@@ -97,6 +100,7 @@ impl World {
             release: Release::Sealed { payload: Digest::sha256(&payload) },
             payload,
             key,
+            signed: computation.signed.to_bytes(),
             vendor: SimulatedVendor::from_bytes(&std::fs::read(vendor_file()).unwrap()).unwrap(),
             binding,
             session: String::new(),
@@ -154,7 +158,7 @@ impl World {
             state: "as I please".to_owned(),
             checkpoint: if index == last { head.clone() } else { String::new() },
         };
-        (0..).zip(&self.entries).skip(from as usize).map(told).collect()
+        (0..).zip(&self.entries).skip(usize::try_from(from).unwrap()).map(told).collect()
     }
 
     pub(super) fn status(&self) -> wire::StatusResponse {
@@ -174,6 +178,23 @@ impl World {
             lie(&mut status);
         }
         status
+    }
+
+    pub(super) fn transcript(&self) -> Vec<u8> {
+        let text = |entry: &Vec<u8>| String::from_utf8(entry.clone()).unwrap();
+        let mut transcript = Transcript {
+            format: TranscriptFormat::V1,
+            manifest: Base64Bytes(self.signed.clone()),
+            binding: Base64Bytes(self.binding.encode()),
+            evidence: vec![],
+            entries: self.entries.iter().map(text).collect(),
+            checkpoint: self.head(0).checkpoint,
+            receipts: vec![],
+        };
+        if let Some(lie) = &self.lies.transcript {
+            lie(&mut transcript);
+        }
+        transcript.to_bytes().unwrap()
     }
 
     /// Begins another history under the same key.
