@@ -25,7 +25,7 @@ pub(crate) use connect::{ConnectError, RawChannel, connect};
 const EXPORTER_LABEL: &[u8] = b"EXPERIMENTAL prism session v1";
 
 /// The one application protocol that is spoken.
-const ALPN: &[u8] = b"h2";
+pub(crate) const ALPN: &[u8] = b"h2";
 
 /// The exporter of a connection cannot be computed.
 #[derive(Debug, thiserror::Error)]

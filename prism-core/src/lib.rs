@@ -4,6 +4,7 @@
 //!
 //! - [`digest`], [`key`], [`envelope`]: what names things and who signed what;
 //! - [`manifest`]: the frozen terms that every participant approves, [`asset`]: what is brought in;
+//! - [`archive`]: folders as one canonical archive, and archives unpacked without trust;
 //! - [`lifecycle`]: the run's states, one total pure function;
 //! - [`audit`]: the append-only log of what happened, [`transcript`]: all of it in one file;
 //! - [`release`]: how a result is released exactly once;
@@ -15,6 +16,7 @@
 //! question; the network is `prism-agent`'s room.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod archive;
 pub mod asset;
 pub mod audit;
 pub mod code;

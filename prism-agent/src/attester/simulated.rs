@@ -104,7 +104,7 @@ fn read_vendor(path: &Path, file: fs::File) -> Result<SimulatedVendor, Simulator
 
 /// Makes the keys beside their place and links them in: whoever comes first wins, and nobody sees half a file.
 fn make_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, SimulatorError> {
-    let vendor = SimulatedVendor::generate(&mut SystemEntropy, now)?;
+    let vendor = SimulatedVendor::generate(&mut SystemEntropy::default(), now)?;
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error("make", parent))?;

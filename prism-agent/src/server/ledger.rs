@@ -180,6 +180,7 @@ impl Ledger {
             Tile::Entries(bundle) => {
                 bundle.write(bundle.entries().map_while(|index| self.line(index)).map(|line| line.entry.as_ref()))
             }
+            _ => Err(TileError::Path),
         }
     }
 }

@@ -1,0 +1,120 @@
+//! Names of archive entries that cannot lead anywhere else.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Longest path in bytes.
+pub const PATH_MAX: usize = 1024;
+/// Longest part of a path in bytes.
+pub const COMPONENT_MAX: usize = 255;
+/// Most parts of a path.
+pub const DEPTH_MAX: usize = 32;
+
+/// Why a text is not a [`SafePath`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PathError {
+    /// Starts with a slash.
+    #[error("expected a relative path, found one from the root; pack from inside the folder")]
+    Absolute,
+    /// Starts with a letter and a colon.
+    #[error("expected a relative path, found a drive letter; pack from inside the folder")]
+    Drive,
+    /// A part is `.` or `..`.
+    #[error("expected a path straight down, found a part \".\" or \"..\"; pack from inside the folder")]
+    Dots,
+    /// The path or a part of it is empty.
+    #[error("expected parts with a name, found an empty one; remove the doubled or missing name")]
+    Empty,
+    /// Contains a backslash.
+    #[error("expected '/' between the parts of a path, found a backslash; pack with a tool that follows the standard")]
+    Backslash,
+    /// Contains NUL or another control character.
+    #[error("expected printable characters, found a control character; rename the file")]
+    Control,
+    /// Longer than [`PATH_MAX`], or a part longer than [`COMPONENT_MAX`].
+    #[error("expected at most {PATH_MAX} bytes and {COMPONENT_MAX} in each part, found more; shorten the names")]
+    TooLong,
+    /// More than [`DEPTH_MAX`] parts.
+    #[error("expected at most {DEPTH_MAX} nested folders, found more; flatten the folders")]
+    TooDeep,
+}
+
+/// A relative path straight down: UTF-8 parts joined by `/`, none of them empty, `.` or `..`, without backslashes,
+/// control characters and drive letters, and short enough for every file system.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SafePath(String);
+
+impl SafePath {
+    /// Takes a path that is safe as it stands; nothing is cleaned up.
+    ///
+    /// # Errors
+    /// [`PathError`] says which rule the path breaks.
+    pub fn new(path: &str) -> Result<Self, PathError> {
+        if path.len() > PATH_MAX {
+            return Err(PathError::TooLong);
+        }
+        if path.starts_with('/') {
+            return Err(PathError::Absolute);
+        }
+        if let [letter, b':', ..] = path.as_bytes()
+            && letter.is_ascii_alphabetic()
+        {
+            return Err(PathError::Drive);
+        }
+        for (depth, component) in path.split('/').enumerate() {
+            check_component(component)?;
+            if depth >= DEPTH_MAX {
+                return Err(PathError::TooDeep);
+            }
+        }
+        Ok(Self(path.to_owned()))
+    }
+
+    /// The parts, from the outermost folder to the name itself.
+    #[must_use]
+    pub fn components(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/')
+    }
+
+    /// The whole path with `/` between its parts.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The folders above, the outermost first.
+    pub(super) fn ancestors(&self) -> impl Iterator<Item = &str> {
+        self.0.match_indices('/').filter_map(|(end, _)| self.0.get(..end))
+    }
+
+    /// A path that is an ancestor of a safe one, and hence safe.
+    pub(super) fn from_ancestor(ancestor: &str) -> Self {
+        Self(ancestor.to_owned())
+    }
+}
+
+fn check_component(component: &str) -> Result<(), PathError> {
+    match component {
+        "" => Err(PathError::Empty),
+        "." | ".." => Err(PathError::Dots),
+        _ if component.contains('\\') => Err(PathError::Backslash),
+        _ if component.chars().any(char::is_control) => Err(PathError::Control),
+        _ if component.len() > COMPONENT_MAX => Err(PathError::TooLong),
+        _ => Ok(()),
+    }
+}
+
+impl FromStr for SafePath {
+    type Err = PathError;
+
+    fn from_str(text: &str) -> Result<Self, PathError> {
+        Self::new(text)
+    }
+}
+
+impl fmt::Display for SafePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
