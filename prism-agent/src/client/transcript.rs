@@ -1,0 +1,93 @@
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use prism_core::code::{Code, Coded};
+
+use super::session::Session;
+use super::witness::blocking;
+use super::{CallError, LogError, SessionError, bounded};
+use crate::files::{Draft, FileError};
+use crate::wire::TranscriptRequest;
+
+/// Longest transcript that is taken, in bytes.
+const TRANSCRIPT_MAX: u64 = prism_core::transcript::TRANSCRIPT_MAX as u64;
+
+/// Why there is no transcript file.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TranscriptFileError {
+    /// The file could not be written, or exists already.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The agent sends more than a transcript can be.
+    #[error("expected a transcript of at most {TRANSCRIPT_MAX} bytes, found more; this agent does not keep the protocol")]
+    TooLong,
+    /// The session failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl Coded for TranscriptFileError {
+    fn code(&self) -> Code {
+        match self {
+            Self::File(error) => error.code(),
+            Self::TooLong => Code::AgentMisbehaved,
+            Self::Session(error) => error.code(),
+        }
+    }
+}
+
+impl From<LogError> for TranscriptFileError {
+    fn from(error: LogError) -> Self {
+        SessionError::from(error).into()
+    }
+}
+
+impl Session {
+    /// Fetches the transcript of the computation into a new file and returns its size in bytes. It proves nothing yet:
+    /// an audit does.
+    ///
+    /// # Errors
+    /// [`TranscriptFileError::File`] when `out` exists already.
+    pub async fn transcript(&self, out: &Path) -> Result<u64, TranscriptFileError> {
+        let mut retries = self.retries();
+        let mut live = self.live();
+        loop {
+            match self.transcript_over(&live.stub(), out).await {
+                Ok(size) => return Ok(size),
+                Err(error) => live = self.recover(&live, &mut retries, error).await?,
+            }
+        }
+    }
+
+    /// The log may have grown between two connections: a broken transfer starts again, into a new draft.
+    async fn transcript_over(&self, stub: &super::Stub, out: &Path) -> Result<u64, TranscriptFileError> {
+        let target = out.to_owned();
+        let mut draft = blocking(move || begin(&target)).await?;
+        let mut stream = bounded(stub.clone().transcript(TranscriptRequest {})).await.map_err(SessionError::from)?;
+        let mut size = 0;
+        loop {
+            let received = stream.message().await.map_err(CallError::from).map_err(SessionError::from)?;
+            let Some(message) = received else { break };
+            size += message.frame.len() as u64;
+            if size > TRANSCRIPT_MAX {
+                return Err(TranscriptFileError::TooLong);
+            }
+            let target = out.to_owned();
+            draft = blocking::<_, TranscriptFileError>(move || {
+                draft.write_all(&message.frame).map_err(FileError::io("write", &target))?;
+                Ok(draft)
+            })
+            .await?;
+        }
+        blocking::<_, TranscriptFileError>(move || Ok(draft.publish()?)).await?;
+        Ok(size)
+    }
+}
+
+fn begin(target: &Path) -> Result<Draft, TranscriptFileError> {
+    if target.symlink_metadata().is_ok() {
+        return Err(FileError::Exists { path: PathBuf::from(target) }.into());
+    }
+    Ok(Draft::create(target)?)
+}
