@@ -22,6 +22,8 @@ use crate::exit::{Failure, Outcome};
 use crate::print::{Printer, complain};
 
 fn main() -> ExitCode {
+    // The sandbox starts this same program as its helper; then nothing else may run before it.
+    prism_agent::runner::helper_main_if_asked();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let asked_for_json = arguments.iter().any(|argument| argument == "--json");
     let outcome = match Cli::try_parse_from(&arguments) {
