@@ -9,6 +9,7 @@ mod inputs;
 mod interrupt;
 mod print;
 mod progress;
+mod session;
 mod simulator;
 
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! The way to an agent: connect, attest, authenticate. Every command that talks to an agent begins here.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use prism_agent::client::{AttestError, AttestedChannel, CheckpointStore, Client, Options, Session};
@@ -56,10 +56,5 @@ impl ParticipantArgs {
             printer.note(SIMULATED);
         }
         channel.authenticate(key).await.map_err(|error| Failure::from(error).at(self.key.display()))
-    }
-
-    /// The key's file.
-    pub(crate) fn key(&self) -> &Path {
-        &self.key
     }
 }

@@ -151,13 +151,21 @@ impl Logs {
                 let session = self.participant.session(printer).await?;
                 let mut logs = session.logs();
                 while let Some(chunk) = logs.next().await {
-                    printer.show(&printed(chunk?))?;
+                    show(&printed(chunk?), printer)?;
                 }
                 Ok(())
             },
             "reading has ended; the computation goes on",
         )
     }
+}
+
+/// People see the text as it comes, which may be half a line.
+fn show(printed: &Printed, printer: Printer) -> Outcome {
+    if printer.json() {
+        return printer.show(printed);
+    }
+    Printer::raw(printed.to_string().as_bytes())
 }
 
 fn printed(chunk: LogChunk) -> Printed {
