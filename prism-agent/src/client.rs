@@ -41,7 +41,7 @@ pub use self::logs::{LogChunk, Logs};
 pub use self::memory::CheckpointStore;
 pub use self::options::{Options, RetryPolicy};
 pub use self::receipt::Receipt;
-pub use self::result::{Delivered, ResultError, ResultOptions, ResultProgress};
+pub use self::result::{Delivered, ResultError, ResultOptions, ResultProgress, ResultStep};
 pub use self::session::Session;
 pub use self::status::{AssetStatus, ResultStatus, Status};
 pub use self::transcript::TranscriptFileError;

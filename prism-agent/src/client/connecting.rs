@@ -69,7 +69,7 @@ impl Connecting {
     }
 
     async fn attest_knowing(self, latest: Option<Remembered>, clock: Clock) -> Result<Outcome, AttestError> {
-        let client_nonce = draw::<32>(&mut SystemEntropy)?;
+        let client_nonce = draw::<32>(&mut SystemEntropy::default())?;
         let known_size = latest.as_ref().map_or(0, |seen| seen.head.size());
         let request = AttestRequest { client_nonce: client_nonce.to_vec().into(), known_size };
         let mut stub = stub(self.raw.channel());

@@ -26,11 +26,56 @@ const MESSAGE_SHOWN: usize = 400;
 /// There is no connection to an agent.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
-pub struct ConnectError(#[from] channel::ConnectError);
+pub struct ConnectError(NoConnection);
+
+#[derive(Debug, thiserror::Error)]
+enum NoConnection {
+    #[error(transparent)]
+    Channel(#[from] channel::ConnectError),
+    #[error("expected a thread to do the work, found that the system gives none; free some resources")]
+    NoRuntime(#[source] std::io::Error),
+    #[error("cancelled by the caller")]
+    Cancelled,
+}
+
+impl From<channel::ConnectError> for ConnectError {
+    fn from(error: channel::ConnectError) -> Self {
+        Self(error.into())
+    }
+}
+
+impl ConnectError {
+    pub(super) const fn no_runtime(error: std::io::Error) -> Self {
+        Self(NoConnection::NoRuntime(error))
+    }
+}
 
 impl Coded for ConnectError {
     fn code(&self) -> Code {
-        self.0.code()
+        match &self.0 {
+            NoConnection::Channel(error) => error.code(),
+            NoConnection::NoRuntime(_) => Code::Internal,
+            NoConnection::Cancelled => Code::Cancelled,
+        }
+    }
+}
+
+/// An error that can say that the caller cancelled.
+pub(super) trait Cancelled {
+    /// Cancelled by the caller.
+    fn cancelled() -> Self;
+}
+
+impl Cancelled for ConnectError {
+    fn cancelled() -> Self {
+        Self(NoConnection::Cancelled)
+    }
+}
+
+impl<E: From<CallError>> Cancelled for E {
+    fn cancelled() -> Self {
+        let message = "cancelled by the caller; the same call goes on where this one ended".to_owned();
+        CallError { code: Code::Cancelled, message }.into()
     }
 }
 
@@ -300,9 +345,6 @@ pub enum SessionError {
         /// The boot that answers now.
         found: String,
     },
-    /// The caller cancelled.
-    #[error("cancelled by the caller; the same call goes on where this one ended")]
-    Cancelled,
 }
 
 impl Coded for SessionError {
@@ -316,7 +358,6 @@ impl Coded for SessionError {
             Self::Log(error) => error.code(),
             // Deliberately not a code that is tried again: what the agent held is lost, and a person has to know.
             Self::OtherBoot { .. } => Code::StateRefused,
-            Self::Cancelled => Code::Cancelled,
         }
     }
 }

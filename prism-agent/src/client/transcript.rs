@@ -37,11 +37,17 @@ impl Coded for TranscriptFileError {
     }
 }
 
-impl From<LogError> for TranscriptFileError {
-    fn from(error: LogError) -> Self {
-        SessionError::from(error).into()
-    }
+macro_rules! by_session {
+    ($($error:ty),*) => {$(
+        impl From<$error> for TranscriptFileError {
+            fn from(error: $error) -> Self {
+                SessionError::from(error).into()
+            }
+        }
+    )*};
 }
+
+by_session!(CallError, LogError);
 
 impl Session {
     /// Fetches the transcript of the computation into a new file and returns its size in bytes. It proves nothing yet:
@@ -64,10 +70,10 @@ impl Session {
     async fn transcript_over(&self, stub: &super::Stub, out: &Path) -> Result<u64, TranscriptFileError> {
         let target = out.to_owned();
         let mut draft = blocking(move || begin(&target)).await?;
-        let mut stream = bounded(stub.clone().transcript(TranscriptRequest {})).await.map_err(SessionError::from)?;
+        let mut stream = bounded(stub.clone().transcript(TranscriptRequest {})).await?;
         let mut size = 0;
         loop {
-            let received = stream.message().await.map_err(CallError::from).map_err(SessionError::from)?;
+            let received = stream.message().await.map_err(CallError::from)?;
             let Some(message) = received else { break };
             size += message.frame.len() as u64;
             if size > TRANSCRIPT_MAX {

@@ -28,7 +28,7 @@ impl Draft {
     /// # Errors
     /// [`FileError`] when the directory does not exist or is not writable.
     pub fn create(target: &Path) -> Result<Self, FileError> {
-        let unique = draw::<8>(&mut SystemEntropy).map_err(io::Error::other).map_err(FileError::io("name", target))?;
+        let unique = draw::<8>(&mut SystemEntropy::default()).map_err(io::Error::other).map_err(FileError::io("name", target))?;
         Self::begin(target, beside(target, &hex::encode(unique)))
     }
 
