@@ -4,5 +4,6 @@
 pub mod attester;
 pub(crate) mod channel;
 pub mod files;
+pub mod runner;
 pub mod server;
 pub mod wire;

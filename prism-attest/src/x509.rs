@@ -6,7 +6,7 @@ use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::public_key::PublicKey;
 use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::time::ASN1Time;
-use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo, X509Name, X509Version};
+use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name, X509Version};
 
 /// A critical extension with this object identifier marks every certificate of the simulator: "PRISM SIMULATOR - NOT A
 /// TEE". The arc 2.25 needs no registration (ITU-T X.667).
@@ -134,6 +134,12 @@ impl<'a> Certificate<'a> {
         (ec && point.len() == P384_POINT_LEN && point.first() == Some(&4)).then_some(point)
     }
 
+    /// The public key as received.
+    #[cfg(feature = "simulator")]
+    pub(crate) fn spki_der(&self) -> &[u8] {
+        self.0.public_key().raw
+    }
+
     /// The value of the extension whose object identifier has this DER content.
     pub(crate) fn extension(&self, oid: &[u8]) -> Option<&[u8]> {
         self.0.extensions().iter().find(|extension| extension.oid.as_bytes() == oid).map(|extension| extension.value)
@@ -142,7 +148,7 @@ impl<'a> Certificate<'a> {
     /// Whether the certificate carries any of the simulator's marks.
     pub(crate) fn has_a_simulator_mark(&self) -> bool {
         let named = |name: &X509Name| {
-            let mut organisations = name.iter_organization().map(|attribute| attribute.as_str());
+            let mut organisations = name.iter_organization().map(AttributeTypeAndValue::as_str);
             organisations.any(|organisation| organisation == Ok(SIMULATOR_ORGANISATION))
         };
         self.extension(SIMULATOR_MARK_DER).is_some() || named(self.0.subject()) || named(self.0.issuer())
