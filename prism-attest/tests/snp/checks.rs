@@ -22,6 +22,9 @@ fn strict() -> SnpPolicy {
     SimulatedMachine::default().policy()
 }
 
+/// A fault, and what makes a policy accept it.
+type Weakness = (Mutation, fn(&mut SnpPolicy));
+
 /// A condition that the default machine does not meet, and its check.
 type Tightening = (Check, fn(&mut SnpPolicy));
 
@@ -82,7 +85,7 @@ fn each_part_of_the_security_versions_refuses_by_itself() {
 
 #[test]
 fn each_weakness_that_a_policy_accepts_is_accepted_and_no_other() {
-    let weaknesses: [(Mutation, fn(&mut SnpPolicy)); 8] = [
+    let weaknesses: [Weakness; 8] = [
         (Mutation::Debug, |p| p.allow.debug = true),
         (Mutation::Migration, |p| p.allow.migration = true),
         (Mutation::Cxl, |p| p.allow.cxl = true),
