@@ -4,9 +4,11 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 /// A refusal as the `prism` command prints it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "built from what a command says")]
 pub struct Refusal {
     /// The stable code, for example `asset.wrong-provider`.
     pub code: String,
@@ -16,6 +18,20 @@ pub struct Refusal {
     pub hint: String,
     /// The exit code; 0 when the command was ended by a signal.
     pub exit: i32,
+}
+
+impl Refusal {
+    /// Reads what the `prism` command said on standard error.
+    ///
+    /// # Errors
+    /// [`Failure::Unexpected`] when there is no error in JSON.
+    pub fn read(said: &str) -> Result<Self, Failure> {
+        let parsed = said.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
+        let error = parsed.as_ref().and_then(|said| said.get("error"));
+        let error = error.ok_or_else(|| Failure::unexpected("an error as JSON from prism", said.trim()))?;
+        let text = |field: &str| error.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Ok(Self { code: text("code"), message: text("message"), hint: text("hint"), exit: 0 })
+    }
 }
 
 impl fmt::Display for Refusal {

@@ -126,9 +126,6 @@ fn last_json(text: &str) -> Option<Value> {
 
 /// What a command that did not succeed said on standard error.
 fn refusal(ended: &Ended) -> Result<Refusal, Failure> {
-    let error = last_json(&ended.stderr).and_then(|mut said| said.get_mut("error").map(Value::take));
-    let error = error.ok_or_else(|| Failure::unexpected("an error as JSON from prism", ended.stderr.trim()))?;
-    let text = |field: &str| error.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let exit = ended.status.code().unwrap_or(0);
-    Ok(Refusal { code: text("code"), message: text("message"), hint: text("hint"), exit })
+    Ok(Refusal { exit, ..Refusal::read(&ended.stderr)? })
 }

@@ -12,9 +12,6 @@ use crate::process::Stream;
 use crate::python::Python;
 use crate::scenario::{Facts, Scenario, replace};
 
-/// Who takes part, in the order of the manifest.
-pub const PARTICIPANTS: [&str; 5] = ["lab", "hospital-1", "hospital-2", "hospital-3", "institute"];
-
 /// Hears what happens, to tell it.
 pub trait Narrator {
     /// `who` did `what`.
@@ -71,7 +68,7 @@ impl Room {
     pub fn open(home: &Path, prism: &Path, scenario: Scenario) -> Result<Self, Failure> {
         fs::create_dir_all(home).map_err(Failure::io("create", home))?;
         let arrive = |name: &str| Party::arrive(name, home, prism);
-        let participants = PARTICIPANTS.iter().map(|name| arrive(name)).collect::<Result<_, _>>()?;
+        let participants = scenario.participants.iter().map(|name| arrive(name)).collect::<Result<_, _>>()?;
         let (cloud, narrator) = (arrive("cloud")?, Box::new(Quiet));
         Ok(Self { scenario, home: home.to_owned(), prism: prism.to_owned(), participants, cloud, narrator })
     }
@@ -85,6 +82,12 @@ impl Room {
     #[must_use]
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// The `prism` program.
+    #[must_use]
+    pub fn prism(&self) -> &Path {
+        &self.prism
     }
 
     /// A participant.
@@ -121,18 +124,26 @@ impl Room {
         self.narrator.act(who, what);
     }
 
-    /// Every provider takes its dataset out of `data`; the lab takes its program and the packages that it needs.
+    /// Every provider takes its dataset out of `data`; the lab takes its program and the packages that it needs, and
+    /// the cloud's machine has the Python for which they are.
     ///
     /// # Errors
     /// [`Failure::Io`] when something is missing.
-    pub fn hand_out(&self, data: &Path, python: &Python) -> Result<(), Failure> {
+    pub fn hand_out(&mut self, data: &Path, python: Option<&Python>) -> Result<(), Failure> {
         for (provider, dataset) in self.scenario.datasets {
             let (from, to) = (data.join(dataset), self.party(provider)?.file(dataset));
             fs::rename(&from, to).map_err(Failure::io("move", &from))?;
         }
         let lab = self.party("lab")?;
         lab.receive(&self.scenario.file(self.scenario.trainer))?;
-        copy_folder(&python.requirements, &lab.file("requirements"))
+        let Some(python) = python else { return Ok(()) };
+        copy_folder(&python.requirements, &lab.file("requirements"))?;
+        if let Some(folder) = python.base.parent().filter(|folder| folder.is_absolute()) {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let folders = std::iter::once(folder.to_owned()).chain(std::env::split_paths(&path));
+            self.cloud.set("PATH", std::env::join_paths(folders).unwrap_or(path));
+        }
+        Ok(())
     }
 
     /// Everyone makes a key and gives the public half to the lab.
@@ -209,7 +220,7 @@ impl Room {
     /// As [`Party::prism`].
     pub fn assemble(&mut self) -> Result<(), Failure> {
         let lab = self.party("lab")?;
-        let approvals: Vec<String> = PARTICIPANTS.iter().map(|name| format!("{name}.approval")).collect();
+        let approvals: Vec<String> = self.scenario.participants.iter().map(|name| format!("{name}.approval")).collect();
         let mut args = vec!["manifest", "assemble", "manifest.json"];
         args.extend(approvals.iter().map(String::as_str));
         args.extend(["-o", SIGNED]);
@@ -250,9 +261,12 @@ impl Room {
     /// # Errors
     /// As [`Party::prism`].
     pub fn give_algorithm(&mut self) -> Result<(), Failure> {
-        let trainer = self.scenario.trainer;
-        self.party("lab")?.prism(&["algo", trainer, "--requirements", "requirements", "--key", "lab.key"])?;
-        self.narrator.act("lab", &format!("prism algo {trainer} --requirements requirements --key lab.key"));
+        let mut args = vec!["algo", self.scenario.trainer, "--key", "lab.key"];
+        if self.scenario.lock.is_some() {
+            args.extend(["--requirements", "requirements"]);
+        }
+        self.party("lab")?.prism(&args)?;
+        self.narrator.act("lab", &format!("prism {}", args.join(" ")));
         Ok(())
     }
 
@@ -273,7 +287,7 @@ impl Room {
 /// The signed manifest's file.
 pub const SIGNED: &str = "computation.prism";
 
-/// Starts an agent on a free port and waits until it says that it is ready.
+/// Starts an agent on a free port and waits until it says that it is ready. A refusal to start is returned as such.
 ///
 /// # Errors
 /// [`Failure::Program`] when it ends instead.
@@ -283,6 +297,15 @@ pub fn start_agent(operator: &Party, manifest: &str, state: &str) -> Result<Agen
     let mut stream = operator.follow(&[&serve[..], &rest[..]].concat())?;
     let address = stream.until(|said| said.get("listening").and_then(Value::as_str).map(str::to_owned))?;
     Ok(Agent { stream, address })
+}
+
+/// Reads a JSON file.
+///
+/// # Errors
+/// [`Failure::Io`] or [`Failure::Unexpected`].
+pub fn read_json(path: &Path) -> Result<Value, Failure> {
+    let bytes = fs::read(path).map_err(Failure::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|error| Failure::unexpected(format!("JSON in {}", path.display()), error))
 }
 
 /// A text of an answer.

@@ -15,23 +15,29 @@ pub struct Scenario {
     pub folder: &'static str,
     /// The terms as people write them.
     pub draft: &'static str,
-    /// The program that makes the datasets.
-    pub preparer: &'static str,
+    /// The program that makes the datasets; none when they are there already.
+    pub preparer: Option<&'static str>,
     /// The program that trains, which the lab brings.
     pub trainer: &'static str,
-    /// The lock file of that program.
-    pub lock: &'static str,
+    /// The lock file of that program; none when it needs no packages.
+    pub lock: Option<&'static str>,
+    /// Whom the terms name.
+    pub participants: &'static [&'static str],
     /// Who brings which dataset.
     pub datasets: &'static [(&'static str, &'static str)],
 }
+
+/// Who takes part in both scenarios.
+pub const PARTICIPANTS: [&str; 5] = ["lab", "hospital-1", "hospital-2", "hospital-3", "institute"];
 
 /// Three hospitals' chest X-rays and a light trainer.
 pub const COVID19: Scenario = Scenario {
     folder: "covid19",
     draft: "covid19.toml",
-    preparer: "generate.py",
+    preparer: Some("generate.py"),
     trainer: "train.py",
-    lock: "requirements.lock",
+    lock: Some("requirements.lock"),
+    participants: &PARTICIPANTS,
     datasets: &[("hospital-1", "h1"), ("hospital-2", "h2"), ("hospital-3", "h3")],
 };
 
@@ -39,9 +45,10 @@ pub const COVID19: Scenario = Scenario {
 pub const BREAST_CANCER: Scenario = Scenario {
     folder: "breast_cancer",
     draft: "breast_cancer.toml",
-    preparer: "prepare.py",
+    preparer: Some("prepare.py"),
     trainer: "train.py",
-    lock: "requirements.lock",
+    lock: Some("requirements.lock"),
+    participants: &PARTICIPANTS,
     datasets: &[
         ("hospital-1", "h1.csv"),
         ("hospital-2", "h2.csv"),
@@ -50,11 +57,22 @@ pub const BREAST_CANCER: Scenario = Scenario {
     ],
 };
 
+/// A lab whose program tries to get out of its room.
+pub const PRYING: Scenario = Scenario {
+    folder: "prying",
+    draft: "prying.toml",
+    preparer: None,
+    trainer: "pry.py",
+    lock: None,
+    participants: &["lab", "hospital-1", "institute"],
+    datasets: &[("hospital-1", "h1")],
+};
+
 impl Scenario {
     /// The same with a ResNet-18 on torch: minutes of training and gigabytes of packages.
     #[must_use]
     pub fn with_resnet18(self) -> Self {
-        Self { trainer: "train_resnet18.py", lock: "requirements-resnet18.lock", ..self }
+        Self { trainer: "train_resnet18.py", lock: Some("requirements-resnet18.lock"), ..self }
     }
 
     /// A file of the scenario.
@@ -68,7 +86,8 @@ impl Scenario {
     /// # Errors
     /// As [`Python::prepare`].
     pub fn python(&self, say: &mut dyn FnMut(&str)) -> Result<Python, Failure> {
-        Python::prepare(&crate::cache(), &self.file(self.lock), say)
+        let lock = self.lock.ok_or_else(|| Failure::unexpected("a lock file", self.folder))?;
+        Python::prepare(&crate::cache(), &self.file(lock), say)
     }
 
     /// Makes all datasets in a new directory: `extra` goes to the program that prepares them.
@@ -76,8 +95,9 @@ impl Scenario {
     /// # Errors
     /// [`Failure::Program`] when that program fails.
     pub fn prepare(&self, python: &Python, out: &Path, extra: &[&str]) -> Result<String, Failure> {
-        let mut program = python.program(&self.file(self.preparer));
-        if self.preparer == BREAST_CANCER.preparer {
+        let Some(preparer) = self.preparer else { return Ok(String::new()) };
+        let mut program = python.program(&self.file(preparer));
+        if self.folder == BREAST_CANCER.folder {
             program.arg("--cache").arg(crate::cache().join(self.folder));
         }
         run_well(program.arg(out).args(extra))
@@ -96,7 +116,10 @@ impl Scenario {
             let there = format!("name = \"{name}\"\ndigest = \"{digest}\"\nsize = {size}{unpack}");
             terms = replace(&terms, &format!("file = \"{name}\""), &there)?;
         }
-        replace(&terms, "file = \"train.py\"", &format!("file = \"{}\"", self.trainer))
+        if terms.contains("file = \"train.py\"") {
+            terms = replace(&terms, "file = \"train.py\"", &format!("file = \"{}\"", self.trainer))?;
+        }
+        Ok(terms)
     }
 }
 

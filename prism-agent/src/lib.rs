@@ -1,6 +1,10 @@
 //! The room where it happens, and the way in: everything of Prism with sockets, files and processes.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
+pub mod attester;
 pub(crate) mod channel;
+pub mod client;
 pub mod files;
+pub mod runner;
+pub mod server;
 pub mod wire;

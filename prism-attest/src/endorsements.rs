@@ -200,7 +200,9 @@ mod tests {
                 SnpEndorsements { ark: bad.clone(), ..parts() },
                 SnpEndorsements { crl: Some(bad.clone()), ..parts() },
             ] {
-                assert!(matches!(Endorsements::snp(parts), Err(EndorsementsError::Size { found, .. }) if found == length));
+                assert!(
+                    matches!(Endorsements::snp(parts), Err(EndorsementsError::Size { found, .. }) if found == length)
+                );
             }
         }
     }

@@ -121,7 +121,10 @@ impl Evidence {
 
 impl fmt::Debug for Evidence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Evidence").field("platform", &self.platform).field("digest", &self.digest()).finish()
+        f.debug_struct("Evidence")
+            .field("platform", &self.platform)
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
     }
 }
 

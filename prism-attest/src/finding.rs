@@ -306,6 +306,7 @@ impl Notes {
     }
 
     /// Notes a condition and returns whether it holds.
+    #[expect(clippy::needless_pass_by_value, reason = "values, references and formatted text alike become text here")]
     pub(crate) fn check(&mut self, check: Check, ok: bool, expected: impl ToString, found: impl ToString) -> bool {
         let (expected, found) = (expected.to_string(), found.to_string());
         self.findings.push(Finding { check, ok, expected, found, profile: self.profile });

@@ -81,14 +81,11 @@ impl Case<'_> {
             bound: Bound::Nothing,
         };
         let roots = roots.clone().with_simulators_of(self.policy);
-        let question = verify::Question {
-            evidence: self.evidence,
-            endorsements: self.endorsements,
-            roots: &roots,
-            now: self.now,
-        };
+        let question =
+            verify::Question { evidence: self.evidence, endorsements: self.endorsements, roots: &roots, now: self.now };
         let supported = verify::check_supported(self.evidence.platform(), &mut notes);
-        let accepted = supported.and_then(|()| appraise::check_accepted(self.evidence.platform(), self.policy, &mut notes));
+        let accepted =
+            supported.and_then(|()| appraise::check_accepted(self.evidence.platform(), self.policy, &mut notes));
         if let Ok(claims) = accepted.and_then(|()| question.answer(&mut notes)) {
             let appraisal = appraise(&claims, self.policy);
             verdict.wanted = appraisal.is_wanted();

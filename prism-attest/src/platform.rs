@@ -1,5 +1,5 @@
 //! One module for each kind of machine.
 
-pub(crate) mod snp;
 #[cfg(feature = "simulator")]
 pub mod simulated;
+pub(crate) mod snp;

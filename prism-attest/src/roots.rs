@@ -161,8 +161,8 @@ impl Roots {
 
 /// The built-in certificates (ASK or ASVK, then ARK) whose name is the issuer's name in `vek`.
 pub(crate) fn amd_issuers(vek: &[u8]) -> Option<(&'static [u8], &'static [u8])> {
-    let issuer = Certificate::parse(vek).ok()?;
-    let issued = |der: &[u8]| Certificate::parse(der).is_ok_and(|ask| ask.subject_der() == issuer.issuer_der());
+    let leaf = Certificate::parse(vek).ok()?;
+    let issued = |der: &[u8]| Certificate::parse(der).is_ok_and(|ask| ask.subject_der() == leaf.issuer_der());
     AMD.iter().flat_map(|amd| [(amd.ask, amd.ark), (amd.asvk, amd.ark)]).find(|(ask, _)| issued(ask))
 }
 

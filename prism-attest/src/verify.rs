@@ -88,7 +88,12 @@ impl Coded for VerifyError {
 ///
 /// # Errors
 /// [`VerifyError`] with the first condition that fails.
-pub fn verify(evidence: &Evidence, endorsements: &Endorsements, roots: &Roots, now: u64) -> Result<Claims, VerifyError> {
+pub fn verify(
+    evidence: &Evidence,
+    endorsements: &Endorsements,
+    roots: &Roots,
+    now: u64,
+) -> Result<Claims, VerifyError> {
     let mut notes = Notes::default();
     let question = Question { evidence, endorsements, roots, now };
     let claims = check_supported(evidence.platform(), &mut notes).and_then(|()| question.answer(&mut notes));

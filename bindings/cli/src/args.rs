@@ -6,9 +6,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
+use prism_core::manifest::SignedManifest;
 
-use crate::commands::{agent, checksum, completions, explain, keys, manifest};
+use crate::commands::{
+    agent, attest, audit, checksum, completions, explain, keys, manifest, open, result, simulator, status, transcript,
+    upload, watch,
+};
 use crate::exit::{Failure, Outcome};
+use crate::inputs::{DOCUMENT_MAX, read};
 
 const ABOUT: &str = "Train together, show nobody: confidential collaborative computing\n\n\
 Several organisations agree on a manifest: who brings which data, which program runs on it, and who receives the \
@@ -76,8 +81,44 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = manifest::EXAMPLE)]
     Manifest(manifest::Manifest),
     /// Print the root of this machine's simulator, a pretend vendor of confidential machines
-    #[command(subcommand, after_help = agent::SIMULATOR_EXAMPLE)]
-    Simulator(agent::Simulator),
+    #[command(subcommand, after_help = simulator::EXAMPLE)]
+    Simulator(simulator::Simulator),
+    /// Run an agent: the room where the computation happens
+    #[command(subcommand, after_help = agent::EXAMPLE)]
+    Agent(agent::AgentCommand),
+    /// Ask an agent what it is, and judge the answer
+    #[command(after_help = attest::EXAMPLE)]
+    Attest(attest::Attest),
+    /// Send the algorithm and its requirements
+    #[command(after_help = upload::ALGO_EXAMPLE)]
+    Algo(upload::Algo),
+    /// Send a dataset
+    #[command(after_help = upload::DATA_EXAMPLE)]
+    Data(upload::Data),
+    /// Follow the audit log live, with the state after every entry
+    #[command(after_help = watch::EXAMPLE)]
+    Watch(watch::Watch),
+    /// Follow what the program prints, if the manifest lets you
+    #[command(after_help = watch::LOGS_EXAMPLE)]
+    Logs(watch::Logs),
+    /// Say how things stand
+    #[command(after_help = status::EXAMPLE)]
+    Status(status::ShowStatus),
+    /// Stop the computation for good
+    #[command(after_help = status::STOP_EXAMPLE)]
+    Stop(status::Stop),
+    /// Take the result, exactly once
+    #[command(after_help = result::EXAMPLE)]
+    Result(result::TakeResult),
+    /// Fetch everything that a stranger needs to judge the computation
+    #[command(after_help = transcript::EXAMPLE)]
+    Transcript(transcript::Transcript),
+    /// Replay a transcript offline: did everything happen as agreed?
+    #[command(after_help = audit::EXAMPLE)]
+    Audit(audit::Audit),
+    /// Open a sealed file (age v1) with an identity
+    #[command(after_help = open::EXAMPLE)]
+    Open(open::Open),
     /// Say what an error code means and what to do about it
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Explain),
@@ -97,13 +138,7 @@ pub(crate) struct StateArg {
 impl StateArg {
     /// The directory, made if it does not exist, readable by its owner only.
     pub(crate) fn directory(&self) -> Outcome<PathBuf> {
-        let directory = match &self.state {
-            Some(directory) => directory.clone(),
-            None => default_state().ok_or_else(|| {
-                Failure::usage("expected a place to remember things: neither --state, XDG_STATE_HOME nor HOME is set")
-                    .hint("pass --state DIR or set PRISM_STATE")
-            })?,
-        };
+        let directory = self.state.clone().map_or_else(default_state, Ok)?;
         DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
             Failure::new(Code::FileIo, format!("expected to make the directory {}: {error}", directory.display()))
         })?;
@@ -111,9 +146,31 @@ impl StateArg {
     }
 }
 
-/// The XDG base directory specification: an unset, empty or relative `XDG_STATE_HOME` means `~/.local/state`.
-fn default_state() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let base = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
-    Some(base.join("prism"))
+/// `PRISM_STATE`, else the XDG base directory specification's place: an unset, empty or relative `XDG_STATE_HOME` means
+/// `~/.local/state`.
+pub(crate) fn default_state() -> Outcome<PathBuf> {
+    let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let absolute = |name| path(name).filter(|path| path.is_absolute());
+    let home = || absolute("HOME").map(|home| home.join(".local/state"));
+    let found = path("PRISM_STATE").or_else(|| absolute("XDG_STATE_HOME").or_else(home).map(|base| base.join("prism")));
+    found.ok_or_else(|| {
+        Failure::usage("expected a place to remember things, found neither PRISM_STATE, XDG_STATE_HOME nor HOME")
+            .hint("pass --state DIR or set PRISM_STATE")
+    })
+}
+
+/// The terms that everybody approved.
+#[derive(Args, Debug)]
+pub(crate) struct ManifestArg {
+    /// The signed manifest
+    #[arg(long, value_name = "FILE", env = "PRISM_MANIFEST", hide_env_values = true)]
+    manifest: PathBuf,
+}
+
+impl ManifestArg {
+    /// Reads the manifest and verifies every approval.
+    pub(crate) fn read(&self) -> Outcome<SignedManifest> {
+        let bytes = read(&self.manifest, DOCUMENT_MAX)?;
+        SignedManifest::read(&bytes).map_err(|error| Failure::from(error).at(self.manifest.display()))
+    }
 }

@@ -1,11 +1,20 @@
 //! One module for each command.
 
 pub(crate) mod agent;
+pub(crate) mod attest;
+pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
+pub(crate) mod open;
+pub(crate) mod result;
+pub(crate) mod simulator;
+pub(crate) mod status;
+pub(crate) mod transcript;
+pub(crate) mod upload;
+pub(crate) mod watch;
 
 use crate::args::Command;
 use crate::exit::Outcome;
@@ -18,6 +27,18 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
         Command::Simulator(simulator) => simulator.run(printer),
+        Command::Agent(agent) => agent.run(printer),
+        Command::Attest(attest) => attest.run(printer),
+        Command::Algo(algo) => algo.run(printer),
+        Command::Data(data) => data.run(printer),
+        Command::Watch(watch) => watch.run(printer),
+        Command::Logs(logs) => logs.run(printer),
+        Command::Status(status) => status.run(printer),
+        Command::Stop(stop) => stop.run(printer),
+        Command::Result(result) => result.run(printer),
+        Command::Transcript(transcript) => transcript.run(printer),
+        Command::Audit(audit) => audit.run(printer),
+        Command::Open(open) => open.run(printer),
         Command::Explain(explain) => explain.run(printer),
         Command::Completions(completions) => completions.run(),
     }

@@ -102,10 +102,7 @@ async fn serve(mut sessions: mpsc::Receiver<(TreeHash, Reply)>, mut attester: At
     }
 }
 
-async fn gather(
-    first: (TreeHash, Reply),
-    sessions: &mut mpsc::Receiver<(TreeHash, Reply)>,
-) -> Vec<(TreeHash, Reply)> {
+async fn gather(first: (TreeHash, Reply), sessions: &mut mpsc::Receiver<(TreeHash, Reply)>) -> Vec<(TreeHash, Reply)> {
     let (mut batch, end) = (vec![first], Instant::now() + WINDOW);
     while batch.len() < BATCH_MAX {
         match timeout_at(end, sessions.recv()).await {

@@ -80,10 +80,7 @@ impl Door {
     }
 }
 
-async fn handshake(
-    acceptor: TlsAcceptor,
-    tcp: TcpStream,
-) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
+async fn handshake(acceptor: TlsAcceptor, tcp: TcpStream) -> io::Result<tokio_rustls::server::TlsStream<TcpStream>> {
     tcp.set_nodelay(true)?;
     let tls = acceptor.accept(tcp).await?;
     if tls.get_ref().1.alpn_protocol() == Some(ALPN) { Ok(tls) } else { Err(io::ErrorKind::Unsupported.into()) }

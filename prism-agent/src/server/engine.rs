@@ -7,9 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prism_attest::evidence::Platform;
-use prism_core::audit::entry::{Actor, AuthBody, AuthRefusedBody, EvidenceBody, Event, Outcome, SessionBody};
+use prism_core::audit::entry::{Actor, AuthBody, AuthRefusedBody, Event, EvidenceBody, Outcome, SessionBody};
 use prism_core::code::{Code, Coded};
-use prism_core::digest::Digest;
 use prism_core::lifecycle::{Effect, Phase};
 use prism_core::manifest::SignedManifest;
 use prism_core::name::Name;
@@ -37,7 +36,7 @@ struct Inner {
     effects: mpsc::UnboundedSender<Effect>,
 }
 
-/// Evidence that the log names, and refusals that it does not.
+/// Evidence that the log names, and refusals that it does not. Its lock is taken before the ledger's, never after.
 #[derive(Default)]
 struct Shown {
     reports: Vec<Arc<Report>>,
@@ -169,9 +168,10 @@ impl Engine {
         self.shown().unlogged
     }
 
-    /// Every report that the log names.
-    pub(crate) fn reports(&self) -> Vec<Arc<Report>> {
-        self.shown().reports.clone()
+    /// The log and every report that it names, at one moment. Blocking threads only.
+    pub(crate) fn at_one_moment<T>(&self, look: impl FnOnce(&Ledger, &[Arc<Report>]) -> T) -> T {
+        let shown = self.shown();
+        look(&self.ledger(), &shown.reports)
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -227,9 +227,4 @@ fn mark_of(ledger: &Ledger) -> Mark {
 /// The system's clock in Unix seconds.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-/// The digest by which the log names a binding.
-pub(crate) fn binding_digest(binding: &[u8]) -> Digest {
-    Digest::sha256(binding)
 }

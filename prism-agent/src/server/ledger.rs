@@ -8,7 +8,7 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use prism_core::audit::checkpoint::{Checkpoint, LogKey, LogKeyError, SignedCheckpoint};
+use prism_core::audit::checkpoint::{Checkpoint, LogKey, LogKeyError, SignedCheckpoint, VerifierKey};
 use prism_core::audit::entry::{Actor, Entry, EntryError, Event};
 use prism_core::audit::proof::Receipt;
 use prism_core::audit::tile::{Tile, TileError};
@@ -110,6 +110,11 @@ impl Ledger {
         &self.head
     }
 
+    /// The key that signs the heads.
+    pub(crate) fn key(&self) -> &VerifierKey {
+        self.key.verifier()
+    }
+
     /// Whether an act would be permitted now; changes nothing.
     pub(crate) fn permits(&self, actor: &Actor, event: &Event) -> Result<(), Illegal> {
         lifecycle::step(&self.terms, &self.state, actor, event).map(|_| ())
@@ -180,6 +185,7 @@ impl Ledger {
             Tile::Entries(bundle) => {
                 bundle.write(bundle.entries().map_while(|index| self.line(index)).map(|line| line.entry.as_ref()))
             }
+            _ => Err(TileError::Path),
         }
     }
 }

@@ -5,7 +5,8 @@ use prism_core::envelope::{Envelope, EnvelopeError, PayloadType};
 use prism_core::manifest::SignedManifest;
 use prism_core::name::Name;
 use prism_core::statement::{
-    AssetBody, AuthBody, Context, ContextError, ResultAckBody, ResultRequestBody, SessionFacts, StatementError, StopBody,
+    AssetBody, AuthBody, Context, ContextError, ResultAckBody, ResultRequestBody, SessionFacts, StatementError,
+    StopBody,
 };
 
 /// Why a statement is not taken.

@@ -173,7 +173,8 @@ fn bury_earlier_boots(root: &Path) -> Result<Vec<LostBoot>, StoreError> {
 
 /// What a log says about its boot, unless the log was closed.
 fn unfinished(boot: &str, log: &Path) -> Option<LostBoot> {
-    let last = File::open(log.join(ENTRIES)).ok().and_then(|file| BufReader::new(file).lines().map_while(Result::ok).last());
+    let last =
+        File::open(log.join(ENTRIES)).ok().and_then(|file| BufReader::new(file).lines().map_while(Result::ok).last());
     let closed = last.and_then(|line| Entry::read(line.as_bytes()).ok());
     if closed.is_some_and(|entry| matches!(entry.event, Event::LogClose(_))) {
         return None;

@@ -263,12 +263,7 @@ impl Writer {
     }
 
     /// Writes frames until they end, then compares what came with what was agreed.
-    fn take(
-        &mut self,
-        mut frames: mpsc::Receiver<Bytes>,
-        begin: &Begin,
-        slot: &Slot,
-    ) -> Result<(), UploadError> {
+    fn take(&mut self, mut frames: mpsc::Receiver<Bytes>, begin: &Begin, slot: &Slot) -> Result<(), UploadError> {
         let AssetTerms { name, size, digest, .. } = &begin.terms;
         let mismatch = || UploadError::Mismatch { asset: name.clone(), size: *size, digest: *digest };
         while let Some(frame) = frames.blocking_recv() {

@@ -173,7 +173,7 @@ pub(crate) fn release(
     let (header, length) = {
         let shelf = engine.vault().shelf();
         let sealed = shelf.sealed.get(consumer).ok_or(VaultError::None)?;
-        (seal::header(&sealed.key, &[recipient], &mut SystemEntropy)?, sealed.length)
+        (seal::header(&sealed.key, &[recipient], &mut SystemEntropy::default())?, sealed.length)
     };
     let index = ledger.size();
     let body = ResultReleasedBody { recipient: request.recipient.clone(), payload: request.ciphertext };

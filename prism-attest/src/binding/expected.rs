@@ -91,7 +91,12 @@ impl ExpectedBinding {
                 Bound::Nothing
             }
             Kind::Unbound => {
-                notes.check(Check::BindingReportData, true, "anything: the caller only looks", hex::encode(report_data));
+                notes.check(
+                    Check::BindingReportData,
+                    true,
+                    "anything: the caller only looks",
+                    hex::encode(report_data),
+                );
                 Bound::Nothing
             }
         }

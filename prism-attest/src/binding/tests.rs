@@ -127,7 +127,11 @@ fn every_one_of_the_64_bytes_counts() {
         altered.0[at] ^= 1;
         assert_ne!(check(&ExpectedBinding::live(live()), &altered).1, vec![], "live {at}");
         assert_ne!(check(&ExpectedBinding::foreign(*published().as_bytes()), &altered).1, vec![], "foreign {at}");
-        assert_eq!(check(&ExpectedBinding::recorded(agent().encode()), &altered).1.is_empty(), at < 32, "recorded {at}");
+        assert_eq!(
+            check(&ExpectedBinding::recorded(agent().encode()), &altered).1.is_empty(),
+            at < 32,
+            "recorded {at}"
+        );
     }
 }
 

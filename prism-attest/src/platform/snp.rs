@@ -6,8 +6,8 @@
 mod appraise;
 mod chain;
 mod claims;
-mod product;
-mod report;
+pub(crate) mod product;
+pub(crate) mod report;
 mod revocation;
 
 use prism_core::digest::Digest;

@@ -47,6 +47,12 @@ impl PlatformPolicy {
         Ok(Self { accept: List::new(profiles)? })
     }
 
+    /// A policy of exactly this profile.
+    #[must_use]
+    pub fn only(profile: Profile) -> Self {
+        Self { accept: List::only(profile) }
+    }
+
     /// Whether some profile accepts a simulated machine; whoever shows a policy says so aloud.
     #[must_use]
     pub fn names_simulated(&self) -> bool {

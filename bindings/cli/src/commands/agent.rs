@@ -1,33 +1,177 @@
-//! `prism agent` and `prism simulator`.
+//! `prism agent serve`: the room where it happens.
 
-use clap::{Args, Subcommand};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use crate::args::StateArg;
+use clap::{Args, Subcommand, ValueEnum};
+use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
+use prism_core::audit::entry::LostBoot;
+use prism_core::digest::Digest;
+use prism_core::lifecycle::Phase;
+use prism_core::manifest::SignedManifest;
+use serde::Serialize;
+
+use crate::args::{ManifestArg, default_state};
 use crate::exit::Outcome;
-use crate::print::Printer;
+use crate::interrupt::{asked_to_stop, on_runtime};
+use crate::print::{Printer, SIMULATED, Safe};
+use crate::simulator;
 
-pub(crate) const SIMULATOR_EXAMPLE: &str = "\
+pub(crate) const EXAMPLE: &str = "\
 Example
-  prism simulator root";
+  prism agent serve --manifest covid19.prism --listen 127.0.0.1:6110 --platform simulated --state DIR";
 
-/// The commands below `prism simulator`.
+const SERVE_EXAMPLE: &str = "\
+Example
+  prism agent serve --manifest covid19.prism --listen 0.0.0.0:6110 --platform snp --state /var/lib/prism
+  prism agent serve --manifest covid19.prism --listen 127.0.0.1:6110 --platform simulated --state DIR
+
+Serves one computation and goes on answering questions about its log until Ctrl-C or SIGTERM, which \
+stop the run, close the log and end the agent in order. What a boot holds in memory (keys, results) \
+dies with it: a new boot says what an earlier one lost. The simulator's keys are this user's: see \
+`prism simulator root`. PRISM_LOG=info prints diagnostics on stderr.";
+
+/// The commands below `prism agent`.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Simulator {
-    /// Print the digest of the pretend vendor's root, which manifests name; the root is made at first use
-    #[command(after_help = SIMULATOR_EXAMPLE)]
-    Root(Root),
+pub(crate) enum AgentCommand {
+    /// Start an agent for one signed manifest
+    #[command(after_help = SERVE_EXAMPLE)]
+    Serve(Serve),
 }
 
-/// The arguments of `prism simulator root`.
+/// The arguments of `prism agent serve`.
 #[derive(Args, Debug)]
-pub(crate) struct Root {
+pub(crate) struct Serve {
     #[command(flatten)]
-    state: StateArg,
+    manifest: ManifestArg,
+    /// The address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:6110")]
+    listen: SocketAddr,
+    /// What signs the evidence
+    #[arg(long, value_enum)]
+    platform: Platform,
+    /// The agent's own directory; one agent at a time
+    #[arg(long, value_name = "DIR")]
+    state: PathBuf,
+    /// The vendor's certificates, where the machine does not hand them out itself
+    #[arg(long, value_name = "FILE")]
+    endorsements: Option<PathBuf>,
 }
 
-impl Simulator {
-    pub(crate) fn run(self, _printer: Printer) -> Outcome {
-        let Self::Root(_root) = self;
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Platform {
+    /// A pretend machine: no hardware protects the data
+    Simulated,
+    /// AMD SEV-SNP
+    Snp,
+}
+
+/// What the agent says, one line each in JSON.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Event {
+    Ready(Ready),
+    State { state: &'static str },
+    Stopped { state: &'static str },
+}
+
+#[derive(Serialize)]
+struct Ready {
+    listening: SocketAddr,
+    boot: String,
+    platform: String,
+    simulated: bool,
+    log_key: String,
+    computation: String,
+    manifest: Digest,
+    lost: Vec<LostBoot>,
+}
+
+impl AgentCommand {
+    pub(crate) fn run(self, printer: Printer) -> Outcome {
+        let Self::Serve(serve) = self;
+        let signed = serve.manifest.read()?;
+        let config = AgentConfig::new(serve.listen, serve.state, platform(serve.platform, serve.endorsements)?);
+        diagnostics();
+        on_runtime(run(config, signed, printer))
+    }
+}
+
+fn platform(platform: Platform, endorsements: Option<PathBuf>) -> Outcome<PlatformChoice> {
+    Ok(match platform {
+        Platform::Snp => PlatformChoice::Snp { endorsements },
+        Platform::Simulated => PlatformChoice::Simulated { vendor: simulator::vendor(&default_state()?) },
+    })
+}
+
+async fn run(config: AgentConfig, signed: SignedManifest, printer: Printer) -> Outcome {
+    let stop = asked_to_stop()?;
+    tokio::pin!(stop);
+    let (computation, manifest) = (signed.manifest().id.to_string(), signed.digest());
+    let agent = Agent::start(config, signed).await?;
+    printer.show(&Event::Ready(ready(&agent, computation, manifest)))?;
+    let mut phase = agent.phase();
+    printer.show(&Event::State { state: phase.name() })?;
+    loop {
+        tokio::select! {
+            next = agent.phase_after(phase) => {
+                phase = next;
+                printer.show(&Event::State { state: phase.name() })?;
+            }
+            () = &mut stop => break,
+        }
+    }
+    agent.shutdown().await;
+    printer.show(&Event::Stopped { state: Phase::Closed.name() })
+}
+
+fn ready(agent: &Agent, computation: String, manifest: Digest) -> Ready {
+    Ready {
+        listening: agent.local_addr(),
+        boot: agent.boot_id().iter().map(|byte| format!("{byte:02x}")).collect(),
+        platform: agent.platform().to_string(),
+        simulated: agent.platform() == prism_attest::Platform::Simulated,
+        log_key: agent.log_key().to_string(),
+        computation,
+        manifest,
+        lost: agent.lost().to_vec(),
+    }
+}
+
+/// The agent's own diagnostics go to stderr: warnings, or what `PRISM_LOG` asks for.
+fn diagnostics() {
+    let asked = std::env::var("PRISM_LOG").ok().and_then(|level| level.parse().ok());
+    let level: tracing::Level = asked.unwrap_or(tracing::Level::WARN);
+    tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).init();
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(ready) => ready.fmt(f),
+            Self::State { state } => write!(f, "state: {state}"),
+            Self::Stopped { .. } => write!(f, "the agent has ended; what it held in memory is gone"),
+        }
+    }
+}
+
+impl fmt::Display for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.simulated {
+            writeln!(f, "{SIMULATED}")?;
+        }
+        writeln!(f, "listening on {}", self.listening)?;
+        writeln!(f, "  computation   {}", self.computation)?;
+        writeln!(f, "  manifest      {}", self.manifest)?;
+        writeln!(f, "  boot          {}", self.boot)?;
+        writeln!(f, "  platform      {}", self.platform)?;
+        writeln!(f, "  log key       {}", self.log_key)?;
+        for LostBoot { boot, entries } in &self.lost {
+            let boot = Safe::new(boot);
+            writeln!(f, "LOST: boot {boot} ended without closing its log after {entries} entries.")?;
+            writeln!(f, "      Its uploads, run and results are gone: every provider has to send again.")?;
+        }
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use prism_core::transcript::TRANSCRIPT_MAX;
 use serde::Serialize;
 
 use super::manifest::Found;
+use crate::entry;
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{moment, now, read};
 use crate::print::{Printer, SIMULATED, Safe};
@@ -89,16 +90,16 @@ impl fmt::Display for Audited<'_> {
             }
             writeln!(f, "  boot          {}", Safe::new(&summary.boot))?;
             writeln!(f, "  log           {} entries", summary.entries)?;
-            let outcome = summary.outcome.map_or_else(|| "not known: the log is not closed".to_owned(), |o| o.to_string());
+            let outcome = summary.outcome.map_or("not known, the log is not closed", entry::outcome);
             writeln!(f, "  outcome       {outcome}")?;
         }
         for finding in self.report.findings().iter().filter(|finding| self.all || !finding.ok) {
             writeln!(f, "{}", Safe::new(&finding.to_string()))?;
         }
         let kept = self.report.findings().iter().filter(|finding| finding.ok).count();
-        match self.report.holds() {
-            true => writeln!(f, "audit ok: {kept} checks, every rule holds"),
-            false => writeln!(f, "audit failed: {} of {} checks hold", kept, self.report.findings().len()),
+        if self.report.holds() {
+            return writeln!(f, "audit ok: {kept} checks, every rule holds");
         }
+        writeln!(f, "audit failed: {kept} of {} checks hold", self.report.findings().len())
     }
 }

@@ -96,15 +96,15 @@ fn write_document(path: &Path, bytes: &[u8], replace: bool) -> Outcome {
 }
 
 /// A manifest as it was found in a file: bare, or inside an envelope with approvals.
-struct Found {
+pub(super) struct Found {
     bytes: Vec<u8>,
     terms: Terms,
-    digest: Digest,
+    pub(super) digest: Digest,
     envelope: Option<Envelope>,
 }
 
 impl Found {
-    fn read(path: &Path) -> Outcome<Self> {
+    pub(super) fn read(path: &Path) -> Outcome<Self> {
         let file = read(path, DOCUMENT_MAX)?;
         let found = match Envelope::read(&file) {
             Ok(envelope) if envelope.payload_type() == PayloadType::Manifest => {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use prism_examples::failure::Failure;
 use prism_examples::process::{PATIENCE, Stream, run_well};
 use prism_examples::python::Python;
-use prism_examples::room::{Agent, PARTICIPANTS, Room, short, text};
-use prism_examples::scenario::{COVID19, Scenario};
+use prism_examples::room::{Agent, Room, text};
+use prism_examples::scenario::{COVID19, PARTICIPANTS, Scenario};
 use prism_examples::{binary, target};
 use serde_json::Value;
 
@@ -59,20 +59,19 @@ pub(crate) fn prepare(options: &Options) -> Result<Stage, Failure> {
     let scenario = if options.resnet18 { COVID19.with_resnet18() } else { COVID19 };
     let python = scenario.python(&mut |what| aside(what))?;
     let home = home(options)?;
-    let room = Room::open(&home, &prism, scenario)?;
+    let mut room = Room::open(&home, &prism, scenario)?;
     let data = home.join("data");
     let archive = options.kaggle.as_ref().map(|path| path.to_string_lossy().into_owned());
     let extra: Vec<&str> = archive.iter().flat_map(|path| ["--kaggle", path]).collect();
     aside(scenario.prepare(&python, &data, &extra)?.trim());
-    room.hand_out(&data, &python)?;
+    room.hand_out(&data, Some(&python))?;
     aside(&format!(
         "ready after {:.0} s; everybody's files are in {}",
         started.elapsed().as_secs_f64(),
         home.display()
     ));
-    let mut stage = Stage { room, python, scenario, unseen: data.join("unseen") };
-    stage.room.tell(Box::new(Aloud));
-    Ok(stage)
+    room.tell(Box::new(Aloud));
+    Ok(Stage { room, python, scenario, unseen: data.join("unseen") })
 }
 
 /// An empty directory for everybody's files. Only the default one is made afresh.
@@ -172,9 +171,7 @@ fn look_at_results(stage: &Stage, results: &Path) -> Result<f64, Failure> {
     let metrics: Value = serde_json::from_slice(&fs::read(&metrics).map_err(Failure::io("read", &metrics))?)
         .map_err(|error| Failure::unexpected("metrics as JSON", error))?;
     compare(&metrics);
-    if stage.scenario.trainer == COVID19.trainer {
-        predict(stage, results)?;
-    }
+    predict(stage, results)?;
     let plot = results.join("plot.png");
     let mut program = stage.python.program(&stage.scenario.file("plot.py"));
     run_well(program.arg(results.join("metrics.json")).arg(&plot))?;
@@ -201,7 +198,8 @@ fn predict(stage: &Stage, results: &Path) -> Result<(), Failure> {
         images.extend(found);
     }
     let mut program = stage.python.program(&stage.scenario.file("predict.py"));
-    let said = run_well(program.arg(results.join("model.npz")).args(&images))?;
+    let model = if stage.scenario.trainer == COVID19.trainer { "model.npz" } else { "model.safetensors" };
+    let said = run_well(program.arg(results.join(model)).args(&images))?;
     let lines: Vec<&str> = said.lines().collect();
     for line in lines.iter().step_by(12).take(3).chain(lines.last()) {
         act("institute", &format!("predict.py   {line}"));

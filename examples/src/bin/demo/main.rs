@@ -5,6 +5,7 @@
 mod honest;
 mod options;
 mod story;
+mod tamper;
 
 use std::process::ExitCode;
 
@@ -26,10 +27,15 @@ fn main() -> ExitCode {
         story::complain(&format!("expected to handle Ctrl-C, found: {error}"));
         return ExitCode::FAILURE;
     }
-    match honest::run(&options) {
-        Ok(last) => {
+    let played = if options.tamper { tamper::run(&options) } else { honest::run(&options).map(|last| (last, true)) };
+    match played {
+        Ok((last, true)) => {
             story::line(&last);
             ExitCode::SUCCESS
+        }
+        Ok((last, false)) => {
+            story::complain(&last);
+            ExitCode::FAILURE
         }
         Err(failure) => {
             story::complain(&format!("\ndemo: {failure}"));

@@ -1,7 +1,7 @@
 //! What can be typed after `cargo demo --`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub(crate) const HELP: &str = "\
 cargo demo                     three hospitals train one model, a stranger audits it; under two minutes
@@ -38,8 +38,8 @@ impl Options {
                 Some("--tamper") => options.tamper = true,
                 Some("--measure") => options.measure = true,
                 Some("--resnet18") => options.resnet18 = true,
-                Some("--kaggle") => options.kaggle = Some(absolute(path("the archive's path after --kaggle")?)?),
-                Some("--dir") => options.dir = Some(absolute(path("a directory after --dir")?)?),
+                Some("--kaggle") => options.kaggle = Some(absolute(&path("the archive's path after --kaggle")?)?),
+                Some("--dir") => options.dir = Some(absolute(&path("a directory after --dir")?)?),
                 _ => return Err(format!("expected a known option, found {}\n\n{HELP}", arg.to_string_lossy())),
             }
         }
@@ -48,6 +48,6 @@ impl Options {
 }
 
 /// Programs that we start work in other directories.
-fn absolute(path: PathBuf) -> Result<PathBuf, String> {
-    std::path::absolute(&path).map_err(|error| format!("expected a path, found {}: {error}", path.display()))
+fn absolute(path: &Path) -> Result<PathBuf, String> {
+    std::path::absolute(path).map_err(|error| format!("expected a path, found {}: {error}", path.display()))
 }

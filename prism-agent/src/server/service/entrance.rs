@@ -21,7 +21,7 @@ pub(super) async fn attest(
 ) -> Result<wire::AttestResponse, Status> {
     let client_nonce: [u8; 32] = request.client_nonce.as_ref().try_into().map_err(|_| bad_nonce())?;
     session.begin_attest().map_err(|e| refuse(&e))?;
-    let agent_nonce = draw(&mut SystemEntropy).map_err(|_| no_entropy())?;
+    let agent_nonce = draw(&mut SystemEntropy::default()).map_err(|_| no_entropy())?;
     let exporter = session.link().export(&client_nonce).map_err(|e| refuse(&e))?;
     let leaf = SessionBinding { exporter, client_nonce, agent_nonce }.leaf();
     let share = service.batcher.share(leaf).await.map_err(|e| refuse(&e))?;
@@ -68,18 +68,21 @@ pub(super) async fn authenticate(
 ) -> Result<wire::AuthenticateResponse, Status> {
     let attested = session.begin_authenticate().map_err(|e| refuse(&e))?;
     let (session, most) = (Arc::clone(session), service.limits.logged_refusals);
-    let check = move |engine: &Engine| {
-        match statements::take::<AuthBody>(&request.envelope, engine.signed(), &attested.facts, now()) {
-            Ok((name, _)) => {
-                engine.log_session(&attested).map_err(|e| refuse(&e))?;
-                let signed = engine.log_auth_ok(name.clone(), &attested).map_err(|e| refuse(&e))?;
-                session.authenticated(name);
-                Ok(signed)
-            }
-            Err(refusal) => {
-                engine.log_auth_refused(&attested, refusal.code(), most).map_err(|e| refuse(&e))?;
-                Err(refuse(&refusal))
-            }
+    let check = move |engine: &Engine| match statements::take::<AuthBody>(
+        &request.envelope,
+        engine.signed(),
+        &attested.facts,
+        now(),
+    ) {
+        Ok((name, _)) => {
+            engine.log_session(&attested).map_err(|e| refuse(&e))?;
+            let signed = engine.log_auth_ok(name.clone(), &attested).map_err(|e| refuse(&e))?;
+            session.authenticated(name);
+            Ok(signed)
+        }
+        Err(refusal) => {
+            engine.log_auth_refused(&attested, refusal.code(), most).map_err(|e| refuse(&e))?;
+            Err(refuse(&refusal))
         }
     };
     let signed = service.engine.blocking(check).await.map_err(|e| refuse(&e))??;

@@ -2,12 +2,15 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use prism_core::asset::AssetTerms;
 use prism_core::audit::tile::Tile;
-use prism_core::code::{Code, Coded};
+use prism_core::code::Code;
 use prism_core::lifecycle::Phase;
+use prism_core::name::Name;
 use prism_core::release::Release;
 use prism_core::transcript::{Base64Bytes, EvidenceRecord, Transcript, TranscriptError, TranscriptFormat};
 use tokio::sync::mpsc;
@@ -15,8 +18,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::{Reply, Service, refuse};
+use crate::server::attest::Report;
 use crate::server::engine::{Engine, Interrupted};
+use crate::server::ledger::Line;
 use crate::server::session::Member;
+use crate::server::vault::Holding;
 use crate::wire::{self, logs_response::Output};
 
 /// Entries that are read under one lock.
@@ -111,36 +117,31 @@ pub(super) async fn transcript(service: &Service) -> Result<Reply<wire::Transcri
 }
 
 fn assemble(engine: &Engine, binding: Vec<u8>) -> Result<Vec<u8>, TranscriptError> {
-    // The log names evidence before a session; under one lock both would be one moment, so evidence is read second.
-    let (entries, checkpoint) = {
-        let ledger = engine.ledger();
-        let text = |line: &crate::server::ledger::Line| String::from_utf8_lossy(&line.entry).into_owned();
-        (ledger.lines().iter().map(text).collect(), ledger.head().as_str().to_owned())
-    };
-    let record = |report: &std::sync::Arc<crate::server::attest::Report>| EvidenceRecord {
+    let text = |line: &Line| String::from_utf8_lossy(&line.entry).into_owned();
+    let record = |report: &Arc<Report>| EvidenceRecord {
         platform: report.evidence.platform().to_string(),
         evidence: Base64Bytes(report.evidence.bytes().to_vec()),
         endorsements: Base64Bytes(report.endorsements.to_json()),
     };
-    let transcript = Transcript {
+    let transcript = engine.at_one_moment(|ledger, reports| Transcript {
         format: TranscriptFormat::V1,
         manifest: Base64Bytes(engine.signed().to_bytes()),
         binding: Base64Bytes(binding),
-        evidence: engine.reports().iter().map(record).collect(),
-        entries,
-        checkpoint,
+        evidence: reports.iter().map(record).collect(),
+        entries: ledger.lines().iter().map(text).collect(),
+        checkpoint: ledger.head().as_str().to_owned(),
         receipts: Vec::new(),
-    };
+    });
     transcript.to_bytes()
 }
 
 pub(super) async fn status(service: &Service) -> Result<wire::StatusResponse, Status> {
-    let uploads = std::sync::Arc::clone(&service.uploads);
+    let uploads = Arc::clone(&service.uploads);
     let boot_id = service.boot.id.to_vec().into();
     let look = move |engine: &Engine| {
         let ledger = engine.ledger();
         let manifest = engine.signed().manifest();
-        let asset = |asset: prism_core::asset::AssetTerms| {
+        let asset = |asset: AssetTerms| {
             let accepted = ledger.accepted(&asset.name).is_some();
             let durable = if accepted { asset.size } else { uploads.slot(&asset.name).durable() };
             wire::AssetStatus { name: asset.name.to_string(), accepted, durable, size: asset.size }
@@ -159,7 +160,7 @@ pub(super) async fn status(service: &Service) -> Result<wire::StatusResponse, St
 }
 
 fn results(engine: &Engine, release: impl Fn(&str) -> Option<Release>) -> Vec<wire::ResultStatus> {
-    let status = |(consumer, holding): (prism_core::name::Name, crate::server::vault::Holding)| {
+    let status = |(consumer, holding): (Name, Holding)| {
         let release = release(consumer.as_str());
         let recipient = match &release {
             Some(Release::Released { recipient, .. } | Release::Acked { recipient, .. }) => recipient.clone(),

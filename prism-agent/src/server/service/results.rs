@@ -64,7 +64,10 @@ pub(super) async fn download(
     let consumer = member.name.clone();
     let open = move |engine: &Engine| {
         if !engine.signed().manifest().results.consumers.contains(&consumer) {
-            return Err(wire::refusal(Code::RoleRefused, "expected a consumer of the result, found another participant"));
+            return Err(wire::refusal(
+                Code::RoleRefused,
+                "expected a consumer of the result, found another participant",
+            ));
         }
         let path = engine.vault().ciphertext(&consumer).ok_or_else(|| refuse(&gone(engine, &consumer)))?;
         open_at(&path, offset).map_err(|_| wire::refusal(Code::FileIo, "expected to read the sealed result"))

@@ -97,7 +97,10 @@ fn out_of_turn() -> Status {
 }
 
 fn superseded() -> Status {
-    wire::refusal(Code::AgentBusy, "expected to finish this upload, found another connection of yours sending the asset")
+    wire::refusal(
+        Code::AgentBusy,
+        "expected to finish this upload, found another connection of yours sending the asset",
+    )
 }
 
 /// Ends a stream that is slower than the least rate for longer than the grace: every byte buys time.
@@ -139,7 +142,10 @@ pub(super) async fn status(
     let terms = service.engine.signed().manifest().asset(asset);
     let terms = terms.ok_or_else(|| wire::refusal(Code::AssetUnknown, "the manifest names no such asset"))?;
     if terms.provider != member.name {
-        return Err(wire::refusal(Code::AssetWrongProvider, "expected the asset's provider, found another participant"));
+        return Err(wire::refusal(
+            Code::AssetWrongProvider,
+            "expected the asset's provider, found another participant",
+        ));
     }
     let slot = service.uploads.slot(&terms.name);
     let look = move |engine: &Engine| {

@@ -53,12 +53,10 @@ impl Appraisal<'_> {
         compare(notes, Check::ImageId, &policy.image_ids, &claims.image_id);
         compare(notes, Check::ReportId, &policy.report_ids, &claims.report_id);
         compare(notes, Check::IdKey, &policy.id_keys, &claims.id_key);
-        match &claims.author_key {
-            Some(key) => compare(notes, Check::AuthorKey, &policy.author_keys, key),
-            None => {
-                let ok = policy.author_keys == Accept::Any;
-                notes.check(Check::AuthorKey, ok, &policy.author_keys, "no author key");
-            }
+        if let Some(key) = &claims.author_key {
+            compare(notes, Check::AuthorKey, &policy.author_keys, key);
+        } else {
+            notes.check(Check::AuthorKey, policy.author_keys == Accept::Any, &policy.author_keys, "no author key");
         }
         let levels: Vec<_> = policy.vmpls.iter().map(ToString::to_string).collect();
         let level = policy.vmpls.iter().any(|vmpl| u32::from(*vmpl) == claims.vmpl);

@@ -132,15 +132,22 @@ impl Links<'_, '_> {
         let kind = self.vek.subject().map_or("no name", |(_, name)| name);
         notes.need(Check::VekKind, kind == leaf, leaf, kind)?;
         let names = [format!("ARK-{line}"), format!("{issuer}-{line}"), leaf.to_owned()];
-        let named = self.all().into_iter().zip(&names).all(|((_, certificate), name)| {
-            certificate.subject() == Some((organisation, name.as_str()))
-        });
+        let as_expected = self
+            .all()
+            .into_iter()
+            .zip(&names)
+            .all(|((_, certificate), name)| certificate.subject() == Some((organisation, name.as_str())));
         let linked = self.ark.issuer_der() == self.ark.subject_der()
             && self.ask.issuer_der() == self.ark.subject_der()
             && self.vek.issuer_der() == self.ask.subject_der();
         let found = self.all().map(|(_, certificate)| certificate.subject().map_or("unnamed", |(_, name)| name));
         let found = format!("{}{}", found.join(", "), if linked { "" } else { ", not issued in this order" });
-        notes.need(Check::CertificateNames, named && linked, format_args!("{organisation}: {}", names.join(", ")), found)
+        notes.need(
+            Check::CertificateNames,
+            as_expected && linked,
+            format_args!("{organisation}: {}", names.join(", ")),
+            found,
+        )
     }
 
     fn check_dates(&self, now: u64, notes: &mut Notes) -> Result<(), Stop> {

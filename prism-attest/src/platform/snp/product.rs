@@ -20,22 +20,20 @@ pub(crate) fn from_certificate(name: &str) -> Option<Product> {
 
 /// The parts of a `TCB_VERSION` in a product's layout, and whether its reserved bytes are zero.
 pub(crate) const fn tcb(product: Product, bytes: [u8; 8]) -> (Tcb, bool) {
-    let [a, b, c, d, e, f, g, h] = bytes;
-    match product {
-        Product::Turin => {
-            (Tcb { fmc: a, bootloader: b, tee: c, snp: d, microcode: h }, e == 0 && f == 0 && g == 0)
+    match (product, bytes) {
+        (Product::Turin, [fmc, bootloader, tee, snp, reserved @ .., microcode]) => {
+            (Tcb { fmc, bootloader, tee, snp, microcode }, matches!(reserved, [0, 0, 0]))
         }
-        _ => (
-            Tcb { fmc: 0, bootloader: a, tee: b, snp: g, microcode: h },
-            c == 0 && d == 0 && e == 0 && f == 0,
-        ),
+        (_, [bootloader, tee, reserved @ .., snp, microcode]) => {
+            (Tcb { fmc: 0, bootloader, tee, snp, microcode }, matches!(reserved, [0, 0, 0, 0]))
+        }
     }
 }
 
 /// The `TCB_VERSION` of these parts in a product's layout.
 #[cfg(feature = "simulator")]
-pub(crate) const fn tcb_bytes(product: Product, tcb: &Tcb) -> [u8; 8] {
-    let Tcb { fmc, bootloader, tee, snp, microcode } = *tcb;
+pub(crate) const fn tcb_bytes(product: Product, tcb: Tcb) -> [u8; 8] {
+    let Tcb { fmc, bootloader, tee, snp, microcode } = tcb;
     match product {
         Product::Turin => [fmc, bootloader, tee, snp, 0, 0, 0, microcode],
         _ => [bootloader, tee, 0, 0, 0, 0, snp, microcode],

@@ -2,6 +2,9 @@
 
 use prism_core::manifest::platform::Product;
 
+#[cfg(feature = "simulator")]
+mod write;
+
 use super::product;
 use crate::finding::{Check, Notes, Stop};
 
@@ -78,11 +81,11 @@ pub(crate) struct Fields {
     pub(crate) family_id: [u8; 16],
     pub(crate) image_id: [u8; 16],
     pub(crate) vmpl: u32,
-    algorithm: u32,
+    pub(crate) algorithm: u32,
     pub(crate) current_tcb: [u8; 8],
     pub(crate) platform_info: u64,
     pub(crate) key_info: u32,
-    reserved_4c: [u8; 4],
+    pub(crate) reserved_4c: [u8; 4],
     pub(crate) report_data: [u8; 64],
     pub(crate) measurement: [u8; 48],
     pub(crate) host_data: [u8; 32],
@@ -91,28 +94,33 @@ pub(crate) struct Fields {
     pub(crate) report_id: [u8; 32],
     pub(crate) report_id_ma: [u8; 32],
     pub(crate) reported_tcb: [u8; 8],
-    cpuid: [u8; 3],
-    reserved_18b: [u8; 21],
+    pub(crate) cpuid: [u8; 3],
+    pub(crate) reserved_18b: [u8; 21],
     pub(crate) chip_id: [u8; 64],
     pub(crate) committed_tcb: [u8; 8],
     pub(crate) current_firmware: [u8; 3],
-    reserved_1eb: [u8; 1],
+    pub(crate) reserved_1eb: [u8; 1],
     pub(crate) committed_firmware: [u8; 3],
-    reserved_1ef: [u8; 1],
+    pub(crate) reserved_1ef: [u8; 1],
     pub(crate) launch_tcb: [u8; 8],
     pub(crate) launch_mitigations: u64,
     pub(crate) current_mitigations: u64,
-    reserved_208: [u8; 152],
-    r: [u8; NUMBER_LEN],
-    s: [u8; NUMBER_LEN],
-    reserved_330: [u8; 368],
+    pub(crate) reserved_208: [u8; 152],
+    pub(crate) r: [u8; NUMBER_LEN],
+    pub(crate) s: [u8; NUMBER_LEN],
+    pub(crate) reserved_330: [u8; 368],
 }
 
 impl<'a> Report<'a> {
     /// Reads a report and checks every field that has one right form.
     pub(crate) fn read(bytes: &'a [u8], notes: &mut Notes) -> Result<Self, Stop> {
         let fields = Fields::read(bytes);
-        notes.need(Check::ReportLength, fields.is_some(), format_args!("{REPORT_LEN} bytes"), format_args!("{} bytes", bytes.len()))?;
+        notes.need(
+            Check::ReportLength,
+            fields.is_some(),
+            format_args!("{REPORT_LEN} bytes"),
+            format_args!("{} bytes", bytes.len()),
+        )?;
         let fields = fields.ok_or(Stop)?;
         fields.check_version(notes)?;
         let signer = fields.check_signer(notes)?;

@@ -10,7 +10,7 @@ use prism_core::manifest::platform::{
 use serde_json::Value;
 
 /// The folder of vectors; says so when there is none.
-pub fn vectors(folder: &str) -> Option<PathBuf> {
+pub(crate) fn vectors(folder: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
     let root = std::env::var_os("PRISM_VECTORS").map_or_else(|| PathBuf::from(beside), PathBuf::from);
     let folder = root.join(folder);
@@ -22,7 +22,7 @@ pub fn vectors(folder: &str) -> Option<PathBuf> {
 }
 
 /// Every product at any security version, signed by either kind of key, any measurement.
-pub fn open_policy() -> SnpPolicy {
+pub(crate) fn open_policy() -> SnpPolicy {
     let products = Product::ALL.map(|product| (product, Minimum::both(Tcb::default())));
     let mut policy = SnpPolicy::strict(BTreeMap::from(products), Accept::Any);
     policy.signing_keys =
@@ -31,12 +31,12 @@ pub fn open_policy() -> SnpPolicy {
     policy
 }
 
-pub fn accept(policy: SnpPolicy) -> PlatformPolicy {
+pub(crate) fn accept(policy: SnpPolicy) -> PlatformPolicy {
     PlatformPolicy::new(vec![Profile::Snp(policy)]).unwrap()
 }
 
 /// The policy and the binding that an `expect.json` asks for, in words of the vectors.
-pub fn expectation(expect: &Value) -> (PlatformPolicy, ExpectedBinding) {
+pub(crate) fn expectation(expect: &Value) -> (PlatformPolicy, ExpectedBinding) {
     let mut policy = open_policy();
     let mut binding = ExpectedBinding::unbound();
     for (key, value) in expect["policy"].as_object().into_iter().flatten() {
@@ -72,14 +72,14 @@ fn tcb(value: &Value) -> Tcb {
 }
 
 /// The test roots of the synthetic vectors, each for its product.
-pub fn synthetic_roots(folder: &std::path::Path) -> Roots {
+pub(crate) fn synthetic_roots(folder: &std::path::Path) -> Roots {
     Product::ALL.into_iter().fold(Roots::amd(), |roots, product| {
         let ark = std::fs::read(folder.join(format!("test-ark-{product}.der"))).unwrap();
         roots.with_custom(product, &ark)
     })
 }
 
-pub fn endorsements(folder: &std::path::Path) -> Endorsements {
+pub(crate) fn endorsements(folder: &std::path::Path) -> Endorsements {
     let read = |name: &str| std::fs::read(folder.join(name));
     let parts = SnpEndorsements {
         vek: read("vek.der").unwrap(),

@@ -1,6 +1,6 @@
 //! Every public synthetic SEV-SNP case: the right verdict, and for refusals the right stage.
 
-mod support;
+use crate::support;
 
 use std::fs;
 

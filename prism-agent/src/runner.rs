@@ -1,0 +1,254 @@
+//! Runs other people's programs on other people's data, and lets nothing out but `results/`.
+//!
+//! The program sees a working directory with `datasets/` (its own copy-on-write view) and `results/`, a writable
+//! `HOME`, `TMPDIR` and `/dev/shm`, a clean environment, its arguments, and no network. [`run`] starts a helper, the
+//! agent's own program executed again, which builds the sandbox in layers, reports each as active, off or
+//! unavailable, and executes nothing if a demanded one is missing. Whatever ends a run ends all of its processes.
+
+mod capture;
+mod cgroup;
+mod collect;
+mod interpreter;
+mod layers;
+mod link;
+mod outcome;
+mod processes;
+mod requirements;
+mod sandbox;
+mod scratch;
+mod spec;
+mod supervise;
+mod watch;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use prism_core::entropy::{SystemEntropy, draw};
+use tokio_util::sync::CancellationToken;
+
+pub use collect::{CollectError, Collected, ResultFile, ResultLimits, ResultsDir, Withheld, collect_results};
+pub use interpreter::{Interpreter, InterpreterError};
+pub use layers::{Layer, LayerState, Layers, UnknownLayer};
+pub use outcome::{Captured, End, Progress, RunError, RunOutcome};
+pub use requirements::{LOCK_NAME, LockError, RequirementsError, check_lock};
+pub use sandbox::helper_main_if_asked;
+pub use spec::{DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
+
+use sandbox::wire::{Job, Order};
+use scratch::Scratch;
+use supervise::{Executed, Execution, execute};
+
+/// User ids that no distribution, container or name service hands out: systemd's table of ids calls them unused.
+const FIRST_UID: u32 = 0x7000_0000;
+
+/// How many of them there are.
+const UIDS: u64 = 0x0fff_ffff;
+
+/// Runs `spec` to its end, whatever that is. `progress` is called before anything is executed: what it logs is logged
+/// first. Cancelling `cancel`, or dropping the future, ends every process of the run.
+///
+/// Needs the multi-threaded runtime.
+///
+/// # Errors
+/// [`RunError`] when nothing of the algorithm was executed, with the reason.
+pub async fn run(
+    spec: RunSpec,
+    progress: &mut (dyn FnMut(Progress<'_>) + Send),
+    cancel: CancellationToken,
+) -> Result<RunOutcome, RunError> {
+    let run = tokio::task::spawn_blocking(move || prepare(spec)).await;
+    let run = run.map_err(|_| RunError::Helper { found: "a panic" })??;
+    install(&run, progress, &cancel).await?;
+    let Run { spec, scratch, uid } = run;
+    let order = Order { job: algorithm_job(&spec)?, ..order(&spec, &scratch, uid) };
+    let execution = Execution {
+        helper: &spec.helper,
+        walked: (order.space_dir(), spec.limits.disk_bytes),
+        order,
+        capture: (&spec.work, ""),
+        wall: spec.limits.wall(),
+        cancel: &cancel,
+    };
+    let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await?;
+    Ok(outcome(executed, scratch))
+}
+
+/// A run with its own disk space and its own user.
+struct Run {
+    spec: RunSpec,
+    scratch: Scratch,
+    uid: u32,
+}
+
+fn outcome(executed: Executed, scratch: Scratch) -> RunOutcome {
+    let Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work } = executed;
+    let on_disk = !layers.is_active(Layer::PrivateRoot);
+    RunOutcome {
+        layers,
+        end,
+        stdout,
+        stderr,
+        wall,
+        cpu: Duration::from_micros(ended.cpu_micros),
+        peak_memory,
+        survivors: ended.survivors,
+        results: ResultsDir::from_parent(work, on_disk.then_some(scratch)),
+    }
+}
+
+fn prepare(spec: RunSpec) -> Result<Run, RunError> {
+    check(&spec)?;
+    let io = RunError::io;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&spec.work).map_err(io("make the work directory"))?;
+    let scratch = Scratch::create(&spec.work).map_err(io("make the scratch directory"))?;
+    let Runtime::Python(python) = &spec.runtime;
+    let env = scratch.path().join("env");
+    requirements::lay_out_environment(&env, &python.interpreter).map_err(io("lay out the environment"))?;
+    let number = fresh_number().map_err(io("choose a user id"))? % UIDS;
+    let uid = FIRST_UID + u32::try_from(number).unwrap_or_default();
+    Ok(Run { spec, scratch, uid })
+}
+
+fn check(spec: &RunSpec) -> Result<(), RunError> {
+    let bad = |expected, found: &str| Err(RunError::Spec { expected, found: found.to_owned() });
+    let folder = spec.algorithm.is_dir();
+    if !folder && !spec.algorithm.is_file() {
+        return bad("an algorithm that is a file or a folder", "neither");
+    }
+    let entry = spec.entry.as_deref().unwrap_or_default();
+    if folder && !spec::plain_relative(entry).is_some_and(|entry| spec.algorithm.join(entry).is_file()) {
+        return bad("an entry that is a file in the algorithm's folder", entry);
+    }
+    let plain = |name: &str| !name.is_empty() && !name.contains(['=', '\0']);
+    if let Some(name) = spec.environment.keys().find(|name| !plain(name)) {
+        return bad("plain names of variables", name);
+    }
+    let mut words = spec.args.iter().chain(spec.environment.values());
+    if words.any(|word| word.contains('\0')) {
+        return bad("arguments and variables without zero bytes", "one");
+    }
+    let mut names: Vec<_> = spec.datasets.iter().map(|dataset| &dataset.name).collect();
+    names.sort();
+    if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
+        return bad("datasets with different names", name.as_str());
+    }
+    Ok(())
+}
+
+fn algorithm_job(spec: &RunSpec) -> Result<Job, RunError> {
+    let absolute = |path: &Path| path.canonicalize().map_err(RunError::io("find the run's files"));
+    let datasets = spec.datasets.iter().map(|input| Ok((input.name.to_string(), absolute(&input.path)?)));
+    let entry = if spec.algorithm.is_dir() { spec.entry.as_ref().map(PathBuf::from) } else { None };
+    Ok(Job::Run {
+        algorithm: absolute(&spec.algorithm)?,
+        entry,
+        args: spec.args.clone(),
+        datasets: datasets.collect::<Result<_, RunError>>()?,
+    })
+}
+
+/// An order without a job worth its name; the callers put theirs in.
+fn order(spec: &RunSpec, scratch: &Scratch, uid: u32) -> Order {
+    let Runtime::Python(Python { interpreter, .. }) = &spec.runtime;
+    Order {
+        scratch: scratch.path().to_owned(),
+        uid,
+        job: Job::Install { requirements: PathBuf::new(), network: false },
+        interpreter: interpreter.executable.clone(),
+        prefix: interpreter.prefix.clone(),
+        environment: spec.environment.clone(),
+        limits: spec.limits,
+        required: spec.demanded(),
+        layers: Layers::default(),
+    }
+}
+
+/// Installs the requirements in a sandbox that has neither datasets nor results.
+async fn install(
+    run: &Run,
+    progress: &mut (dyn FnMut(Progress<'_>) + Send),
+    cancel: &CancellationToken,
+) -> Result<(), RunError> {
+    let Runtime::Python(Python { requirements, .. }) = &run.spec.runtime;
+    let (folder, environment) = match requirements {
+        Requirements::None => return Ok(()),
+        Requirements::Offline { dir } => (offline_folder(dir)?, None),
+        Requirements::Index { lock, environment } => (index_folder(lock, run)?, Some(environment)),
+    };
+    let mut order = order(&run.spec, &run.scratch, run.uid);
+    order.job = Job::Install { requirements: folder, network: environment.is_some() };
+    order.environment = environment.cloned().unwrap_or_else(BTreeMap::new);
+    if environment.is_some() {
+        order.required.remove(&Layer::NetNamespace);
+    }
+    let execution = Execution {
+        helper: &run.spec.helper,
+        walked: (run.scratch.path().to_owned(), run.spec.limits.install_bytes),
+        order,
+        capture: (&run.spec.work, "install-"),
+        wall: Duration::from_secs(run.spec.limits.install_seconds),
+        cancel,
+    };
+    let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;
+    let refused = |error| RunError::Requirements(Box::new(error));
+    let executed = match executed {
+        Ok(executed) => executed,
+        Err(error @ (RunError::Stopped | RunError::LayerMissing { .. })) => return Err(error),
+        Err(error) => return Err(refused(RequirementsError::Sandbox(Box::new(error)))),
+    };
+    match executed.end {
+        End::Exited(0) => tidy(run).map_err(RunError::io("close the environment")),
+        End::Stopped => Err(RunError::Stopped),
+        end => Err(refused(RequirementsError::from_end(end, &executed.stdout.path, &executed.stderr.path))),
+    }
+}
+
+fn offline_folder(dir: &Path) -> Result<PathBuf, RunError> {
+    requirements::read_lock(&dir.join(LOCK_NAME)).map_err(|error| RunError::Requirements(Box::new(error)))?;
+    dir.canonicalize().map_err(RunError::io("find the requirements"))
+}
+
+/// A folder with the lock alone, which the agent has read and checked.
+fn index_folder(lock: &Path, run: &Run) -> Result<PathBuf, RunError> {
+    let text = requirements::read_lock(lock).map_err(|error| RunError::Requirements(Box::new(error)))?;
+    let folder = run.scratch.path().join("lock");
+    std::fs::create_dir(&folder)
+        .and_then(|()| std::fs::write(folder.join(LOCK_NAME), text))
+        .map_err(RunError::io("copy the lock"))?;
+    Ok(folder)
+}
+
+/// Takes the environment back from the installer's user and removes everything else that it had.
+fn tidy(run: &Run) -> io::Result<()> {
+    let scratch = run.scratch.path();
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    take_back(&scratch.join("env"), own)?;
+    for name in ["space", "root", "code", "lower"] {
+        match std::fs::remove_dir_all(scratch.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn take_back(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
+    let meta = std::fs::symlink_metadata(path)?;
+    if meta.uid() != uid || meta.gid() != gid {
+        std::os::unix::fs::lchown(path, Some(uid), Some(gid))?;
+    }
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            take_back(&entry?.path(), (uid, gid))?;
+        }
+    }
+    Ok(())
+}
+
+/// Eight random bytes as a number, for names and ids that no other run has.
+fn fresh_number() -> io::Result<u64> {
+    draw::<8>(&mut SystemEntropy::default()).map(u64::from_le_bytes).map_err(io::Error::other)
+}

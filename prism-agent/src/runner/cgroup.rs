@@ -1,0 +1,151 @@
+//! Limits on all processes of a run together, where the system lets the agent make control groups.
+
+mod hierarchy;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hierarchy::{Hierarchies, Version};
+
+use super::layers::{Layer, Layers};
+use super::spec::Limits;
+
+/// Tasks of the sandbox itself: the helper and the first process.
+const OWN_TASKS: u64 = 2;
+
+/// The groups of one run, one for each controller that can be had; removed when dropped.
+#[derive(Debug, Default)]
+pub(super) struct Cgroup {
+    memory: Option<Group>,
+    processes: Option<Group>,
+    cpu: Option<Group>,
+}
+
+#[derive(Clone, Debug)]
+struct Group {
+    path: PathBuf,
+    version: Version,
+}
+
+impl Cgroup {
+    /// Makes what groups it can, sets their limits, and reports them.
+    pub(super) fn create(name: &str, limits: &Limits, layers: &mut Layers) -> Self {
+        let hierarchies = Hierarchies::of_this_process();
+        let make = |controller: &str, set: &dyn Fn(&Group) -> io::Result<()>| {
+            let (parent, version) = hierarchies.parent(controller)?;
+            let group = Group { path: parent.join(name), version };
+            let made = fs::create_dir(&group.path).or_else(|error| match error.kind() {
+                // Under version 2 the controllers share one directory.
+                io::ErrorKind::AlreadyExists => Ok(()),
+                _ => Err(error),
+            });
+            if made.and_then(|()| set(&group)).is_err() {
+                let _ = fs::remove_dir(&group.path);
+                return None;
+            }
+            Some(group)
+        };
+        let cgroup = Self {
+            memory: make("memory", &|group| limit_memory(group, limits)),
+            processes: make("pids", &|group| group.write("pids.max", u64::from(limits.processes) + OWN_TASKS)),
+            cpu: make("cpu", &|group| limit_cpu(group, limits)),
+        };
+        for (layer, group) in [
+            (Layer::MemoryLimit, &cgroup.memory),
+            (Layer::ProcessLimit, &cgroup.processes),
+            (Layer::CpuLimit, &cgroup.cpu),
+        ] {
+            if let Some(group) = group {
+                layers.active(layer, group.version.name());
+            }
+        }
+        cgroup
+    }
+
+    /// Puts a process, and all that it will start, into the groups.
+    pub(super) fn add(&self, pid: u32) -> io::Result<()> {
+        self.groups().try_for_each(|group| group.write("cgroup.procs", u64::from(pid)))
+    }
+
+    /// Whether the kernel ended a process of the run for lack of memory.
+    pub(super) fn ran_out_of_memory(&self) -> bool {
+        let events = |group: &Group| match group.version {
+            Version::One => group.counter("memory.oom_control", "oom_kill "),
+            Version::Two => group.counter("memory.events", "oom_kill "),
+        };
+        self.memory.as_ref().and_then(events).is_some_and(|count| count > 0)
+    }
+
+    /// Whether the kernel refused the run a new process.
+    pub(super) fn ran_out_of_processes(&self) -> bool {
+        self.processes.as_ref().and_then(|group| group.counter("pids.events", "max ")).is_some_and(|count| count > 0)
+    }
+
+    /// Most memory of all processes together, in bytes.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let group = self.memory.as_ref()?;
+        let name = match group.version {
+            Version::One => "memory.max_usage_in_bytes",
+            Version::Two => "memory.peak",
+        };
+        fs::read_to_string(group.path.join(name)).ok()?.trim().parse().ok()
+    }
+
+    fn groups(&self) -> impl Iterator<Item = &Group> {
+        [&self.memory, &self.processes, &self.cpu].into_iter().flatten()
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for group in self.groups() {
+            let _ = fs::remove_dir(&group.path);
+        }
+    }
+}
+
+impl Group {
+    fn write(&self, name: &str, value: impl ToString) -> io::Result<()> {
+        write(&self.path.join(name), &value.to_string())
+    }
+
+    fn counter(&self, file: &str, field: &str) -> Option<u64> {
+        let text = fs::read_to_string(self.path.join(file)).ok()?;
+        text.lines().find_map(|line| line.strip_prefix(field))?.trim().parse().ok()
+    }
+}
+
+/// Writes to a control file, which must exist.
+fn write(path: &Path, value: &str) -> io::Result<()> {
+    use io::Write;
+    fs::OpenOptions::new().write(true).open(path)?.write_all(value.as_bytes())
+}
+
+fn limit_memory(group: &Group, limits: &Limits) -> io::Result<()> {
+    match group.version {
+        Version::One => {
+            group.write("memory.limit_in_bytes", limits.memory_bytes)?;
+            // Absent where the kernel does not account for swap.
+            let _ = group.write("memory.memsw.limit_in_bytes", limits.memory_bytes);
+        }
+        Version::Two => {
+            group.write("memory.max", limits.memory_bytes)?;
+            let _ = group.write("memory.swap.max", 0);
+            let _ = group.write("memory.oom.group", 1);
+        }
+    }
+    Ok(())
+}
+
+fn limit_cpu(group: &Group, limits: &Limits) -> io::Result<()> {
+    const PERIOD: u64 = 100_000;
+    let quota = u64::from(limits.cpus.max(1)) * PERIOD;
+    match group.version {
+        Version::One => {
+            group.write("cpu.cfs_period_us", PERIOD)?;
+            group.write("cpu.cfs_quota_us", quota)
+        }
+        Version::Two => group.write("cpu.max", format!("{quota} {PERIOD}")),
+    }
+}

@@ -1,0 +1,193 @@
+//! How a run ended, and why one did not begin.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use super::collect::ResultsDir;
+use super::layers::{Layer, Layers};
+use super::requirements::RequirementsError;
+
+/// What happens before the program's first instruction, in this order.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Progress<'a> {
+    /// The requirements are about to be installed in the sandbox that these layers make.
+    Installing(&'a Layers),
+    /// Everything is built and reported; the program is executed when the callback returns.
+    Starting(&'a Layers),
+}
+
+/// A run that was executed, whatever came of it. Nothing of it is alive any more.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RunOutcome {
+    /// What each layer of the sandbox was.
+    pub layers: Layers,
+    /// Why it ended.
+    pub end: End,
+    /// Captured standard output.
+    pub stdout: Captured,
+    /// Captured standard error.
+    pub stderr: Captured,
+    /// From the program's start to its end.
+    pub wall: Duration,
+    /// Processor time of all its processes.
+    pub cpu: Duration,
+    /// Most memory in bytes: of all processes together with a memory cgroup, else of the largest.
+    pub peak_memory: u64,
+    /// Processes that could not be ended: always 0 with a pid namespace.
+    pub survivors: u32,
+    /// The run's `results/`; its memory is freed when this is dropped.
+    pub results: ResultsDir,
+}
+
+/// One captured stream. It stays inside unless the manifest releases it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Captured {
+    /// Bytes in the file.
+    pub bytes: u64,
+    /// SHA-256 of those bytes.
+    pub digest: Digest,
+    /// The file, in the run's work directory.
+    pub path: PathBuf,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", content = "value", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum End {
+    /// The program ended with this exit code.
+    Exited(i32),
+    /// The program was ended by this signal, not sent by the agent.
+    Signalled(i32),
+    /// More memory than allowed.
+    MemoryLimit,
+    /// More bytes written than allowed.
+    DiskLimit,
+    /// More processes or threads than allowed.
+    ProcessLimit,
+    /// More time than allowed.
+    WallLimit,
+    /// More output than allowed.
+    OutputLimit,
+    /// The caller cancelled.
+    Stopped,
+}
+
+impl End {
+    /// Whether the program ended by itself with exit code 0.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Exited(0))
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exited with {code}"),
+            Self::Signalled(signal) => write!(f, "ended by signal {signal}"),
+            Self::MemoryLimit => f.write_str("memory limit reached"),
+            Self::DiskLimit => f.write_str("disk limit reached"),
+            Self::ProcessLimit => f.write_str("process limit reached"),
+            Self::WallLimit => f.write_str("wall time limit reached"),
+            Self::OutputLimit => f.write_str("output limit reached"),
+            Self::Stopped => f.write_str("stopped"),
+        }
+    }
+}
+
+/// Why nothing of the algorithm was executed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A demanded layer is not in force.
+    #[error(
+        "expected sandbox layer {layer} to be active, found it {state}; run on a machine that has it or do not demand it"
+    )]
+    LayerMissing {
+        /// The layer.
+        layer: Layer,
+        /// What became of it.
+        state: String,
+        /// The whole report.
+        layers: Box<Layers>,
+    },
+    /// The requirements could not be installed.
+    #[error("the requirements could not be installed")]
+    Requirements(#[source] Box<RequirementsError>),
+    /// The caller cancelled before the program was executed.
+    #[error("expected to start the program, found the run stopped before")]
+    Stopped,
+    /// The specification is not one that can be run.
+    #[error("expected {expected}, found {found}; correct the run's specification")]
+    Spec {
+        /// What is needed.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
+    /// The interpreter cannot be reached by the run's user.
+    #[error(
+        "expected an interpreter that the sandbox can execute, found {path}: {reason}; configure one such as /usr/bin/python3"
+    )]
+    Interpreter {
+        /// The interpreter.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// A step of building the sandbox failed.
+    #[error(
+        "expected the sandbox to be built, found step \"{step}\" failing: {reason}; the agent's machine needs attention"
+    )]
+    Sandbox {
+        /// The step.
+        step: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The helper ended or spoke out of turn.
+    #[error(
+        "expected the sandbox helper to report, found {found}; see that the host program calls helper_main_if_asked"
+    )]
+    Helper {
+        /// What happened.
+        found: &'static str,
+    },
+    /// A file or process operation of the agent failed.
+    #[error("expected to {step}, found an error of the system")]
+    Io {
+        /// The operation.
+        step: &'static str,
+        /// The cause.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl RunError {
+    pub(crate) fn io(step: &'static str) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { step, source }
+    }
+}
+
+impl Coded for RunError {
+    fn code(&self) -> Code {
+        match self {
+            Self::LayerMissing { .. } => Code::SandboxUnavailable,
+            Self::Requirements(_) => Code::RequirementsFailed,
+            Self::Stopped => Code::RunStopped,
+            Self::Spec { .. } | Self::Interpreter { .. } => Code::RunFailed,
+            Self::Sandbox { .. } | Self::Helper { .. } | Self::Io { .. } => Code::Internal,
+        }
+    }
+}

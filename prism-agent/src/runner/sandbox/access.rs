@@ -1,0 +1,81 @@
+//! Landlock: which files the program may touch, whatever else it can see.
+
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
+};
+
+use super::place::Place;
+use super::wire::{Job, Order};
+use crate::runner::layers::LayerState;
+
+/// What programs may read and execute, where it exists.
+const READABLE: &[&str] =
+    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/sys/devices/system/cpu", "/dev/fd"];
+
+/// What of `/etc` they may read without a private root, where `/etc` is made up.
+const READABLE_ETC: &[&str] = &["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/etc/nsswitch.conf"];
+
+/// What the installer may read besides, to reach an index.
+const READABLE_NETWORK: &[&str] =
+    &["/etc/resolv.conf", "/etc/hosts", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/run/systemd/resolve"];
+
+const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+
+/// The newest version of Landlock that this was tested with.
+const NEWEST: ABI = ABI::V6;
+
+/// Confines this process and its descendants.
+pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, RulesetError> {
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(NEWEST))?
+        .scope(Scope::from_all(NEWEST))?;
+    if !order.job.network() {
+        ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST))?;
+    }
+    let (read, write) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));
+    let created = ruleset
+        .create()?
+        .add_rules(path_beneath_rules(readable(order, place), read))?
+        .add_rules(path_beneath_rules(writable(order, place), write))?
+        .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?;
+    let status = created.restrict_self()?;
+    let abi = match status.landlock {
+        LandlockStatus::Available { effective_abi, .. } => format!("abi {}", effective_abi as i32),
+        _ => String::new(),
+    };
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => LayerState::Active(abi),
+        RulesetStatus::PartiallyEnforced => LayerState::Active(format!("{abi}, in part")),
+        RulesetStatus::NotEnforced => LayerState::Unavailable("not in this kernel".to_owned()),
+    })
+}
+
+fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).collect();
+    paths.extend([place.code.clone(), place.environment.clone(), order.prefix.clone(), order.interpreter.clone()]);
+    if place.private {
+        paths.extend([PathBuf::from("/etc"), PathBuf::from("/proc")]);
+    } else {
+        // The host's /proc shows the command lines of others: nothing of it.
+        paths.extend(READABLE_ETC.iter().map(PathBuf::from));
+        if order.job.network() {
+            paths.extend(READABLE_NETWORK.iter().map(PathBuf::from));
+        }
+    }
+    paths
+}
+
+fn writable(order: &Order, place: &Place) -> Vec<PathBuf> {
+    let mut paths = vec![place.work.clone(), place.home.clone(), place.temporary.clone()];
+    if place.private {
+        paths.push(Path::new("/dev/shm").to_owned());
+    }
+    if matches!(order.job, Job::Install { .. }) {
+        paths.push(place.environment.clone());
+    }
+    paths
+}

@@ -1,0 +1,112 @@
+//! `datasets/` as a copy-on-write view: an overlay whose lower layer is made of hard links, its upper one of memory.
+//!
+//! The lower layer gives every dataset its name beside the others, so that programs may rename, delete and unpack at
+//! the top of `datasets/` as well. The agent's files are never opened for writing by anyone.
+
+use std::ffi::CStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::XattrFlags;
+use rustix::mount::{MountFlags, mount};
+
+use super::identity::Who;
+use super::stage;
+use super::{During, Failure};
+use crate::runner::layers::{Layer, Layers};
+
+/// Options of the overlay, relative to the scratch directory, so that no path needs escaping. With metadata-only
+/// copying, handing the files to the run's user copies no data.
+const AS_ROOT: &CStr = c"lowerdir=lower,upperdir=space/upper,workdir=space/overlay,metacopy=on,redirect_dir=on";
+const AS_ROOT_PLAIN: &CStr = c"lowerdir=lower,upperdir=space/upper,workdir=space/overlay";
+const AS_USER: &CStr = c"lowerdir=lower,upperdir=space/upper,workdir=space/overlay,userxattr";
+
+/// Shows `datasets` at `target`; the working directory must be the scratch directory, with the space mounted in it.
+pub(super) fn show(
+    datasets: &[(String, PathBuf)],
+    target: &Path,
+    who: &Who,
+    layers: &mut Layers,
+) -> Result<(), Failure> {
+    let overlaid = link_all(datasets, who).and_then(|()| overlay(target, who));
+    match overlaid {
+        Ok(()) => {
+            layers.active(Layer::DatasetsCopy, "overlay");
+            if who.separate { hand_over(target, who).during("hand over the datasets") } else { Ok(()) }
+        }
+        Err(_) => {
+            stage::copy_datasets(datasets, target, who)?;
+            layers.active(Layer::DatasetsCopy, "copy");
+            Ok(())
+        }
+    }
+}
+
+fn overlay(target: &Path, who: &Who) -> io::Result<()> {
+    for name in ["space/upper", "space/overlay"] {
+        fs::create_dir_all(name)?;
+    }
+    lchown("space/upper", Some(who.uid), Some(who.gid))?;
+    let flags = MountFlags::NOSUID | MountFlags::NODEV;
+    let options: &[&CStr] = if who.separate { &[AS_ROOT, AS_ROOT_PLAIN] } else { &[AS_USER] };
+    if !who.separate {
+        // Without user attributes in memory (before Linux 6.6) an overlay cannot replace directories.
+        rustix::fs::setxattr("space/upper", "user.prism", b"", XattrFlags::empty())?;
+    }
+    let mut result = Err(io::Error::from(io::ErrorKind::Unsupported));
+    for data in options {
+        result = mount("overlay", target, "overlay", flags, *data).map_err(io::Error::from);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
+}
+
+/// The lower layer: directories of its own, files as hard links, copies where linking is not possible.
+fn link_all(datasets: &[(String, PathBuf)], who: &Who) -> io::Result<()> {
+    let lower = Path::new("lower");
+    fs::create_dir(lower)?;
+    for (name, source) in datasets {
+        link_tree(source, &lower.join(name), who)?;
+    }
+    Ok(())
+}
+
+fn link_tree(source: &Path, target: &Path, who: &Who) -> io::Result<()> {
+    let meta = fs::symlink_metadata(source)?;
+    if meta.is_dir() {
+        fs::create_dir(target)?;
+        for entry in fs::read_dir(source)? {
+            let entry = entry?;
+            link_tree(&entry.path(), &target.join(entry.file_name()), who)?;
+        }
+        return Ok(());
+    }
+    if !meta.is_file() {
+        return Err(io::Error::from(io::ErrorKind::Unsupported));
+    }
+    // In a user namespace only the run's own user and group can be copied up.
+    let usable = who.separate || (meta.uid() == who.uid && meta.gid() == who.gid && meta.mode() & 0o600 == 0o600);
+    if !usable || fs::hard_link(source, target).is_err() {
+        fs::copy(source, target)?;
+        fs::set_permissions(target, fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(())
+}
+
+/// Gives every file of the view to the run's user, readable and writable.
+fn hand_over(path: &Path, who: &Who) -> io::Result<()> {
+    lchown(path, Some(who.uid), Some(who.gid))?;
+    let meta = fs::symlink_metadata(path)?;
+    let wanted = if meta.is_dir() { 0o700 } else { 0o600 };
+    fs::set_permissions(path, fs::Permissions::from_mode(wanted))?;
+    if meta.is_dir() {
+        for entry in fs::read_dir(path)? {
+            hand_over(&entry?.path(), who)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The program's process: the layers that it takes along, the report, and the execution.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, setrlimit};
+
+use super::line::Line;
+use super::place::Place;
+use super::wire::{Job, Message, Order};
+use super::{During, Failure, REFUSED, access, errno, filter};
+use crate::runner::layers::{Layer, LayerState, Layers};
+use crate::runner::processes::Processes;
+use crate::runner::requirements::INSTALLER;
+
+/// Confines this process, reports, waits for the agent's word and executes. Returns only when nothing was executed.
+pub(super) fn program(mut line: Line, order: &Order, mut layers: Layers, place: &Place) -> i32 {
+    if let Err(Failure { step, reason }) = confine(order, &mut layers, place) {
+        let _ = line.send(&Message::Failed { step, reason }, None);
+        return REFUSED;
+    }
+    if let Some(layer) = layers.first_missing(&order.required) {
+        let _ = line.send(&Message::Missing { layer, layers }, None);
+        return REFUSED;
+    }
+    let told = line.send(&Message::Built { layers }, Some(place.work_fd.as_fd()));
+    if told.is_err() || !line.may_go() {
+        return REFUSED;
+    }
+    let mut command = command(order, place);
+    let path = PathBuf::from(command.get_program());
+    let error = command.exec();
+    let _ = line.send(&Message::NotExecuted { path, reason: errno(&error) }, None);
+    REFUSED
+}
+
+fn confine(order: &Order, layers: &mut Layers, place: &Place) -> Result<(), Failure> {
+    std::env::set_current_dir(&place.work).during("enter the working directory")?;
+    offer_to_the_oom_killer();
+    limits(order, layers)?;
+    rustix::thread::set_no_new_privs(true).during("forbid new privileges")?;
+    layers.active(Layer::NoNewPrivs, "");
+    let confined = access::confine(order, place);
+    layers.set(Layer::Landlock, confined.unwrap_or_else(|error| LayerState::Unavailable(error.to_string())));
+    let pinned = matches!(layers.get(Layer::CpuLimit), Some(LayerState::Active(by)) if by == AFFINITY);
+    match filter::install(order.job.network(), pinned) {
+        Ok(()) => layers.active(Layer::Seccomp, "AF_UNIX only"),
+        Err(error) => layers.unavailable(Layer::Seccomp, error.to_string()),
+    }
+    Ok(())
+}
+
+/// Tasks beyond the limit that the kernel lets pass, so that the agent can see the limit crossed and say so.
+const HEADROOM: u64 = 32;
+
+/// How the processors are limited without a cgroup.
+const AFFINITY: &str = "affinity";
+
+fn offer_to_the_oom_killer() {
+    // Its own files in /proc belong to root after the change of user, until it may be looked into again.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable);
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+}
+
+fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
+    let limits = &order.limits;
+    let installing = matches!(order.job, Job::Install { .. });
+    let file_bytes = if installing { limits.install_bytes } else { limits.disk_bytes };
+    let mut wanted = vec![
+        (Resource::Core, 0),
+        (Resource::Nofile, u64::from(limits.open_files)),
+        (Resource::Fsize, file_bytes),
+        (Resource::Memlock, 1 << 20),
+        (Resource::Msgqueue, 1 << 20),
+    ];
+    if !layers.is_active(Layer::MemoryLimit) {
+        // Per process, hence only a backstop; the agent watches the sum.
+        wanted.push((Resource::Data, limits.memory_bytes.saturating_mul(2)));
+        layers.active(Layer::MemoryLimit, "polling, rlimit");
+    }
+    if !layers.is_active(Layer::ProcessLimit) {
+        wanted.push((Resource::Nproc, u64::from(limits.processes) + HEADROOM + others(layers)));
+        layers.active(Layer::ProcessLimit, "polling, rlimit");
+    }
+    for (resource, value) in wanted {
+        let value = rustix::process::getrlimit(resource).maximum.map_or(value, |ceiling| value.min(ceiling));
+        setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) }).during("set a limit")?;
+    }
+    layers.active(Layer::Rlimits, "");
+    if !layers.is_active(Layer::CpuLimit) {
+        pin(limits.cpus as usize).during("choose processors")?;
+        layers.active(Layer::CpuLimit, AFFINITY);
+    }
+    Ok(())
+}
+
+/// Tasks of the same user outside, which the kernel counts too where the run has neither user nor namespace of its own.
+fn others(layers: &Layers) -> u64 {
+    let alone = layers.is_active(Layer::SeparateUser) || layers.is_active(Layer::UserNamespace);
+    if alone { 0 } else { Processes::read().tasks_of_user(rustix::process::geteuid().as_raw()) }
+}
+
+/// Keeps to `count` of the processors that this process may use.
+fn pin(count: usize) -> io::Result<()> {
+    let all = rustix::thread::sched_getaffinity(None)?;
+    let mut some = rustix::thread::CpuSet::new();
+    let usable = (0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| all.is_set(*cpu));
+    usable.take(count.max(1)).for_each(|cpu| some.set(cpu));
+    Ok(rustix::thread::sched_setaffinity(None, &some)?)
+}
+
+fn command(order: &Order, place: &Place) -> Command {
+    let python = place.environment.join("bin/python");
+    let mut command = match &order.job {
+        Job::Install { network, .. } => {
+            // The host's interpreter has pip; the environment it fills has none.
+            let mut command = Command::new(&order.interpreter);
+            command.args(["-I", "-c", INSTALLER]).arg(&place.environment).arg(&place.code);
+            command.arg(if *network { "index" } else { "offline" });
+            command
+        }
+        Job::Run { entry, args, .. } => {
+            let mut command = Command::new(&python);
+            command.arg(entry.as_ref().map_or_else(|| place.code.clone(), |entry| place.code.join(entry))).args(args);
+            command
+        }
+    };
+    command.env_clear();
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", place.environment.join("bin").display());
+    command.env("PATH", path).env("HOME", &place.home).env("TMPDIR", &place.temporary);
+    command.env("LANG", "C.UTF-8").env("USER", "prism").env("LOGNAME", "prism");
+    command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1").env("PIP_CONFIG_FILE", "/dev/null");
+    for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
+        command.env(threads, order.limits.cpus.to_string());
+    }
+    command.envs(&order.environment);
+    command
+}

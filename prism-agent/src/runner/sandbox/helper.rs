@@ -1,0 +1,120 @@
+//! The helper's own process: leaves the namespaces, starts the first process of the sandbox, and outlives it.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::Mode;
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
+
+use super::identity::{self, Who};
+use super::line::Line;
+use super::wire::{Ended, Message, Order};
+use super::{During, Failure, REFUSED, first, namespaces, sweep, sys};
+use crate::runner::layers::{Layer, Layers};
+
+/// The first process says that it will die with the helper; the helper answers.
+pub(super) const HELLO: u8 = b'h';
+
+/// The helper's whole life; the result is its exit code.
+pub(super) fn main() -> i32 {
+    let Ok(mut line) = Line::take() else { return REFUSED };
+    let Ok(order) = line.order() else { return REFUSED };
+    match serve(line, order) {
+        Ok(code) => code,
+        Err((line, failure)) => {
+            let _ = line.send(&Message::Failed { step: failure.step, reason: failure.reason }, None);
+            REFUSED
+        }
+    }
+}
+
+fn serve(line: Line, order: Order) -> Result<i32, (Line, Failure)> {
+    let (who, layers) = match prepare(&order) {
+        Ok(prepared) => prepared,
+        Err(failure) => return Err((line, failure)),
+    };
+    let started = UnixStream::pair().and_then(|pair| Ok((pair, sys::fork()?))).during("start the first process");
+    match started {
+        Err(failure) => Err((line, failure)),
+        Ok(((_, up), None)) => std::process::exit(first::main(first::First { line, order, layers, who, up })),
+        Ok(((down, up), Some(pid))) => {
+            drop(up);
+            let alone = layers.is_active(Layer::PidNamespace);
+            Ok(watch(&line, pid, down, (!alone).then_some(who)))
+        }
+    }
+}
+
+fn prepare(order: &Order) -> Result<(Who, Layers), Failure> {
+    sys::close_on_exec().during("close inherited files at exec")?;
+    rustix::process::setsid().during("start a session")?;
+    rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).during("adopt orphans")?;
+    let mut layers = order.layers.clone();
+    namespaces::leave(order, &mut layers)?;
+    let who = identity::choose(order.uid, &mut layers);
+    Ok((who, layers))
+}
+
+/// Waits for the end, brings it about when the agent hangs up, sweeps what is left, and reports.
+fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<Who>) -> i32 {
+    let status = wait(line, pid, &mut down);
+    let survivors = sweep_for.map_or(0, |who| sweep::everything(&who));
+    let (cpu_micros, peak_bytes) = sys::children_usage();
+    let relayed = relayed_status(&mut down);
+    let (code, signal) = relayed.or(status.map(split)).unwrap_or((None, Some(9)));
+    let ended = Ended { code, signal, cpu_micros, peak_bytes, survivors };
+    i32::from(line.send(&Message::Ended(ended), None).is_err())
+}
+
+fn wait(line: &Line, pid: Pid, down: &mut UnixStream) -> Option<WaitStatus> {
+    let child = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
+    let mut greeted = false;
+    while let Some(child) = &child {
+        let hello = if greeted { PollFlags::empty() } else { PollFlags::IN };
+        let mut fds =
+            [PollFd::new(child, PollFlags::IN), PollFd::new(line, PollFlags::RDHUP), PollFd::new(down, hello)];
+        if poll(&mut fds, None).is_err() {
+            continue;
+        }
+        let [ended, hung_up, greeting] = fds.map(|fd| !fd.revents().is_empty());
+        if ended || hung_up {
+            break;
+        }
+        if greeting && !greeted {
+            let mut hello = [0];
+            greeted = true;
+            if matches!(down.read(&mut hello), Ok(1)) && hello == [HELLO] {
+                let _ = down.write_all(&hello);
+            }
+        }
+    }
+    // Ended already, or the agent is gone, or there is no pidfd: in the last case the run ends here, refused.
+    let _ = rustix::process::kill_process(pid, Signal::KILL);
+    rustix::process::waitpid(Some(pid), WaitOptions::empty()).ok().flatten().map(|(_, status)| status)
+}
+
+/// What the first process of a pid namespace relayed about the program.
+fn relayed_status(down: &mut UnixStream) -> Option<(Option<i32>, Option<i32>)> {
+    let mut raw = [0; 4];
+    down.set_nonblocking(true).ok()?;
+    down.read_exact(&mut raw).ok()?;
+    Some(unpack(i32::from_le_bytes(raw)))
+}
+
+fn split(status: WaitStatus) -> (Option<i32>, Option<i32>) {
+    (status.exit_status(), status.terminating_signal())
+}
+
+/// A status in one number: an exit code, or a signal below zero.
+pub(super) fn pack(status: WaitStatus) -> i32 {
+    match split(status) {
+        (Some(code), _) => code,
+        (None, signal) => -signal.unwrap_or(9),
+    }
+}
+
+const fn unpack(packed: i32) -> (Option<i32>, Option<i32>) {
+    if packed < 0 { (None, Some(-packed)) } else { (Some(packed), None) }
+}

@@ -1,0 +1,91 @@
+//! Where the program lives: the same layout in a root of its own, or on the agent's disk where there is none.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::thread::UnshareFlags;
+
+use super::identity::Who;
+use super::wire::{Job, Order};
+use super::{During, Failure, errno, root, stage, sys};
+use crate::runner::layers::{Layer, Layers};
+
+/// The paths as the program sees them.
+pub(super) struct Place {
+    /// Working directory, with `datasets/` and `results/`.
+    pub(super) work: PathBuf,
+    pub(super) home: PathBuf,
+    pub(super) temporary: PathBuf,
+    /// Python environment: writable while installing, read-only while running.
+    pub(super) environment: PathBuf,
+    /// The algorithm's file or folder, or the requirements' folder.
+    pub(super) code: PathBuf,
+    /// The working directory, open, for the agent.
+    pub(super) work_fd: OwnedFd,
+    /// Whether paths outside are out of sight.
+    pub(super) private: bool,
+}
+
+impl Place {
+    /// The place below `base`, with `code` as it is called there.
+    pub(super) fn at(base: &Path, environment: PathBuf, code: PathBuf, private: bool) -> Result<Self, Failure> {
+        let work = base.join("work");
+        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
+        let work_fd = rustix::fs::open(&work, flags, Mode::empty()).during("open the working directory")?;
+        let home = base.join("home").join("prism");
+        Ok(Self { work, home, temporary: base.join("tmp"), environment, code, work_fd, private })
+    }
+}
+
+/// Builds the place in a private root; on disk where the machine permits no private root.
+pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Failure> {
+    if !layers.is_active(Layer::PidNamespace) {
+        layers.unavailable(Layer::MountNamespace, "needs pid_ns");
+        layers.unavailable(Layer::PrivateRoot, "needs mount_ns");
+        return stage::build(order, who, layers);
+    }
+    match sys::unshare(UnshareFlags::NEWNS) {
+        Ok(()) => layers.active(Layer::MountNamespace, ""),
+        Err(error) => {
+            layers.unavailable(Layer::MountNamespace, errno(&error));
+            layers.unavailable(Layer::PrivateRoot, "needs mount_ns");
+            return stage::build(order, who, layers);
+        }
+    }
+    match root::build(order, who, layers) {
+        Ok(place) => Ok(place),
+        Err(root::Broken::Fatal(failure)) => Err(failure),
+        Err(root::Broken::Unavailable(Failure { step, reason })) => {
+            layers.unavailable(Layer::PrivateRoot, format!("{step}: {reason}"));
+            root::undo(order);
+            stage::build(order, who, layers)
+        }
+    }
+}
+
+/// The algorithm or the requirements: what the program reads and never writes.
+pub(super) fn code_source(order: &Order) -> &Path {
+    match &order.job {
+        Job::Install { requirements, .. } => requirements,
+        Job::Run { algorithm, .. } => algorithm,
+    }
+}
+
+/// The name under which a single file appears in its folder.
+pub(super) fn file_name(path: &Path) -> Result<&std::ffi::OsStr, Failure> {
+    path.file_name().ok_or_else(|| Failure::new("name the algorithm", "no file name"))
+}
+
+/// Makes the directories of the run's writable space below `base`, owned by `who`.
+pub(super) fn make_space(base: &Path, who: &Who) -> io::Result<()> {
+    for name in ["work", "work/results", "work/datasets", "tmp", "home", "home/prism"] {
+        let path = base.join(name);
+        std::fs::create_dir_all(&path)?;
+        if who.separate {
+            std::os::unix::fs::lchown(&path, Some(who.uid), Some(who.gid))?;
+        }
+    }
+    Ok(())
+}

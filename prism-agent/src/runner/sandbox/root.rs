@@ -1,0 +1,147 @@
+//! A root of the run's own: memory, read-only views of system libraries and the interpreter, and nothing else.
+
+mod system;
+
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, unmount,
+};
+
+use super::identity::Who;
+use super::place::{Place, code_source, file_name, make_space};
+use super::wire::{Job, Order};
+use super::{During, Failure, dataset, stage, sys};
+use crate::runner::layers::{Layer, Layers};
+
+const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
+
+/// What went wrong: before anything that cannot be undone, or after.
+pub(super) enum Broken {
+    /// This machine does not permit it; the run may go on without.
+    Unavailable(Failure),
+    /// The program's view is half made: nothing may run.
+    Fatal(Failure),
+}
+
+impl From<Failure> for Broken {
+    fn from(failure: Failure) -> Self {
+        Self::Unavailable(failure)
+    }
+}
+
+/// Builds the root and enters it.
+pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Broken> {
+    std::env::set_current_dir(&order.scratch).during("enter the scratch directory")?;
+    let any = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", any).during("keep mounts private")?;
+    let root = Path::new("root");
+    memory(root, "mode=755,size=16m,nr_inodes=16k").during("mount the root")?;
+    system::show(root, who, order.job.network())?;
+    show_space(order, who, root)?;
+    let code = show_code(order, who, root)?;
+    show_environment(order, who, root)?;
+    show_interpreter(order, root)?;
+    if let Job::Run { datasets, .. } = &order.job {
+        dataset::show(datasets, &root.join("work/datasets"), who, layers).map_err(Broken::Fatal)?;
+    }
+    enter(root).map_err(Broken::Fatal)?;
+    layers.active(Layer::PrivateRoot, "");
+    layers.active(Layer::DiskLimit, if matches!(order.job, Job::Run { .. }) { "tmpfs" } else { "polling" });
+    Place::at(Path::new("/"), PathBuf::from("/env"), code, true).map_err(Broken::Fatal)
+}
+
+/// Takes back what a failed [`build`] left behind.
+pub(super) fn undo(order: &Order) {
+    for name in ["root", "space"] {
+        let _ = unmount(order.scratch.join(name), UnmountFlags::DETACH);
+    }
+    let _ = fs::remove_dir_all(order.scratch.join("lower"));
+}
+
+/// The run's writable space: one piece of memory with the disk limit as its size. Installers unpack on disk: no
+/// dataset is there yet, and wheels are large.
+fn show_space(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
+    let limits = &order.limits;
+    if matches!(order.job, Job::Run { .. }) {
+        let inodes = (limits.disk_bytes / 4096).clamp(20_000, 4_000_000);
+        let options = format!("mode=711,size={},nr_inodes={inodes}", limits.disk_bytes);
+        memory(Path::new("space"), &options).during("mount the run's space")?;
+    }
+    make_space(Path::new("space"), who).during("make the run's space")?;
+    for name in ["work", "tmp", "home/prism"] {
+        bind(&Path::new("space").join(name), &root.join(name), None).during("show the run's space")?;
+    }
+    let shm = root.join("dev/shm");
+    memory(&shm, &format!("mode=1777,size={},nr_inodes=20000", limits.shm_bytes)).during("mount /dev/shm")
+}
+
+/// The algorithm's folder, or the requirements', read-only and readable by the run's user.
+fn show_code(order: &Order, who: &Who, root: &Path) -> Result<PathBuf, Failure> {
+    let source = code_source(order);
+    let inside = Path::new("algorithm");
+    let shown = if who.separate && !stage::is_public(source) {
+        let copy = Path::new("code").join(file_name(source)?);
+        stage::copy_public(source, &copy).during("copy the algorithm")?;
+        copy
+    } else {
+        source.to_owned()
+    };
+    let target = if source.is_dir() { inside.to_owned() } else { inside.join(file_name(source)?) };
+    bind(&shown, &root.join(&target), Some(READ_ONLY)).during("show the algorithm")?;
+    Ok(Path::new("/").join(target))
+}
+
+fn show_environment(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
+    let installing = matches!(order.job, Job::Install { .. });
+    if installing && who.separate {
+        stage::give(Path::new("env"), who, true).during("hand over the environment")?;
+    }
+    let attributes = if installing { None } else { Some(READ_ONLY) };
+    bind(Path::new("env"), &root.join("env"), attributes).during("show the environment")
+}
+
+fn show_interpreter(order: &Order, root: &Path) -> Result<(), Failure> {
+    if system::shows(&order.interpreter) && system::shows(&order.prefix.join("lib")) {
+        return Ok(());
+    }
+    bind(&order.prefix, &under(root, &order.prefix), Some(READ_ONLY)).during("show the interpreter")
+}
+
+/// An absolute path below the new root.
+fn under(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn memory(target: &Path, options: &str) -> io::Result<()> {
+    fs::create_dir_all(target)?;
+    let options = CString::new(options)?;
+    Ok(mount("tmpfs", target, "tmpfs", PLAIN, options.as_c_str())?)
+}
+
+/// Shows `source` at `target`, which is made if absent.
+fn bind(source: &Path, target: &Path, attributes: Option<u64>) -> io::Result<()> {
+    if source.is_dir() {
+        fs::create_dir_all(target)?;
+    } else {
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::File::create(target)?;
+    }
+    mount_bind_recursive(source, target)?;
+    attributes.map_or(Ok(()), |attributes| sys::restrict_mount(target, attributes, true))
+}
+
+/// Makes `root` the root, and what was there before unreachable.
+fn enter(root: &Path) -> Result<(), Failure> {
+    std::env::set_current_dir(root).during("enter the root")?;
+    rustix::process::pivot_root(".", ".").during("change the root")?;
+    unmount(".", UnmountFlags::DETACH).during("leave the old root")?;
+    std::env::set_current_dir("/").during("enter the root")?;
+    sys::restrict_mount(Path::new("/"), READ_ONLY, false).during("make the root read-only")
+}

@@ -1,0 +1,93 @@
+//! The place on the agent's disk, for machines without a private root; and copies that a run may read or write.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
+use std::path::{Path, PathBuf};
+
+use super::identity::Who;
+use super::place::{Place, code_source, file_name, make_space};
+use super::wire::{Job, Order};
+use super::{During, Failure};
+use crate::runner::layers::{Layer, Layers};
+
+/// Builds the place below the run's scratch directory: everything is a copy there.
+pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Failure> {
+    let space = order.space_dir();
+    fs::create_dir_all(&space).during("make the run's space")?;
+    make_space(&space, who).during("make the run's space")?;
+    let source = code_source(order);
+    let code = order.scratch.join("code");
+    let code = if source.is_dir() { code } else { code.join(file_name(source)?) };
+    copy_public(source, &code).during("copy the algorithm")?;
+    if let Job::Run { datasets, .. } = &order.job {
+        copy_datasets(datasets, &space.join("work/datasets"), who)?;
+        layers.active(Layer::DatasetsCopy, "copy");
+    }
+    if who.separate && matches!(order.job, Job::Install { .. }) {
+        give(&order.environment_dir(), who, true).during("hand over the environment")?;
+    }
+    if who.separate {
+        give(&space, who, false).during("hand over the run's space")?;
+    }
+    layers.active(Layer::DiskLimit, "polling");
+    Place::at(&space, order.environment_dir(), code, false)
+}
+
+/// Full copies of the datasets, owned by `who`.
+pub(super) fn copy_datasets(datasets: &[(String, PathBuf)], into: &Path, who: &Who) -> Result<(), Failure> {
+    for (name, source) in datasets {
+        let target = into.join(name);
+        copy_tree(source, &target, &|_, meta| if meta.is_dir() { 0o700 } else { 0o600 }).during("copy a dataset")?;
+        if who.separate {
+            give(&target, who, true).during("hand over a dataset")?;
+        }
+    }
+    Ok(())
+}
+
+/// Copies a file or folder so that everyone may read it and its owner alone may write it.
+pub(super) fn copy_public(source: &Path, target: &Path) -> io::Result<()> {
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    copy_tree(source, target, &|_, meta| if meta.is_dir() || meta.mode() & 0o100 != 0 { 0o755 } else { 0o644 })
+}
+
+/// Copies regular files and directories; anything else is refused, nothing is followed.
+fn copy_tree(source: &Path, target: &Path, mode: &dyn Fn(&Path, &fs::Metadata) -> u32) -> io::Result<()> {
+    let meta = fs::symlink_metadata(source)?;
+    if meta.is_dir() {
+        fs::create_dir(target)?;
+        for entry in fs::read_dir(source)? {
+            let entry = entry?;
+            copy_tree(&entry.path(), &target.join(entry.file_name()), mode)?;
+        }
+    } else if meta.is_file() {
+        fs::copy(source, target)?;
+    } else {
+        return Err(io::Error::from(io::ErrorKind::Unsupported));
+    }
+    fs::set_permissions(target, Permissions::from_mode(mode(source, &meta)))
+}
+
+/// Gives a tree to `who`, without following links. The directories themselves only, unless `deep`.
+pub(super) fn give(path: &Path, who: &Who, deep: bool) -> io::Result<()> {
+    lchown(path, Some(who.uid), Some(who.gid))?;
+    if deep && fs::symlink_metadata(path)?.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), who, true)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether everyone may read a tree, so that it can be shown as it is.
+pub(super) fn is_public(path: &Path) -> bool {
+    let Ok(meta) = fs::symlink_metadata(path) else { return false };
+    if meta.is_dir() {
+        let open = meta.mode() & 0o005 == 0o005;
+        return open && fs::read_dir(path).is_ok_and(|list| list.flatten().all(|entry| is_public(&entry.path())));
+    }
+    meta.is_file() && meta.mode() & 0o004 != 0
+}

@@ -1,0 +1,82 @@
+//! What the agent and its sandbox helper say to each other: one JSON object per line, over a socket pair.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::runner::layers::{Layer, Layers};
+use crate::runner::spec::Limits;
+
+/// Everything that the helper needs; it reads nothing else of the agent's.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Order {
+    /// Directory of this run, made by the agent.
+    pub(crate) scratch: PathBuf,
+    /// The user that the program gets when the agent is root.
+    pub(crate) uid: u32,
+    pub(crate) job: Job,
+    pub(crate) interpreter: PathBuf,
+    pub(crate) prefix: PathBuf,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) limits: Limits,
+    pub(crate) required: BTreeSet<Layer>,
+    /// What the agent has done already: limits that cgroups enforce.
+    pub(crate) layers: Layers,
+}
+
+/// What is executed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Job {
+    /// Installs packages from `requirements` into the environment.
+    Install { requirements: PathBuf, network: bool },
+    /// Runs the algorithm.
+    Run { algorithm: PathBuf, entry: Option<PathBuf>, args: Vec<String>, datasets: Vec<(String, PathBuf)> },
+}
+
+impl Job {
+    pub(crate) const fn network(&self) -> bool {
+        matches!(self, Self::Install { network: true, .. })
+    }
+}
+
+impl Order {
+    pub(crate) fn environment_dir(&self) -> PathBuf {
+        self.scratch.join("env")
+    }
+
+    pub(crate) fn space_dir(&self) -> PathBuf {
+        self.scratch.join("space")
+    }
+}
+
+/// What the helper says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Message {
+    /// Every layer is built. The working directory comes with it as a file descriptor. The helper waits for `go`.
+    Built { layers: Layers },
+    /// A demanded layer is missing; nothing was executed.
+    Missing { layer: Layer, layers: Layers },
+    /// A step failed; nothing was executed.
+    Failed { step: String, reason: String },
+    /// The program could not be executed.
+    NotExecuted { path: PathBuf, reason: String },
+    /// The last process is dead.
+    Ended(Ended),
+}
+
+/// How the program ended, as its parent saw it.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ended {
+    /// Exit code, if it ended by itself.
+    pub(crate) code: Option<i32>,
+    /// Signal, if one ended it.
+    pub(crate) signal: Option<i32>,
+    pub(crate) cpu_micros: u64,
+    pub(crate) peak_bytes: u64,
+    /// Processes that were still there after every attempt to end them: only without a pid namespace.
+    pub(crate) survivors: u32,
+}
+
+/// The agent's word that lets the program start.
+pub(crate) const GO: &[u8] = b"go\n";

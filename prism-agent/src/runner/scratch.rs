@@ -1,0 +1,74 @@
+//! The disk space that the agent gives to one run, removed when dropped.
+
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::fresh_number;
+
+/// A directory tree that disappears with this value.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    /// A new directory below `work`; when the run gets a user of its own who could not even reach `work`, one in the
+    /// system's temporary directory instead. Others may pass through it by exact name, and see nothing.
+    pub(crate) fn create(work: &Path) -> io::Result<Self> {
+        let needs_reach = rustix::process::geteuid().is_root();
+        let base = if needs_reach && !reachable_by_others(work) { std::env::temp_dir() } else { work.to_owned() };
+        for _ in 0..100 {
+            let path = base.join(format!("prism-run-{:016x}", fresh_number()?));
+            match DirBuilder::new().mode(0o711).create(&path) {
+                Ok(()) => {
+                    // The process's umask may have taken bits away.
+                    fs::set_permissions(&path, Permissions::from_mode(0o711))?;
+                    return Ok(Self { path: path.canonicalize()? });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::from(io::ErrorKind::AlreadyExists))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        remove_tree(&self.path);
+    }
+}
+
+/// Removes a tree although a program took permissions away inside it. Best effort: nothing runs there any more.
+fn remove_tree(path: &Path) {
+    if fs::remove_dir_all(path).is_ok() {
+        return;
+    }
+    open_up(path);
+    if let Err(error) = fs::remove_dir_all(path)
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, "a run's scratch directory could not be removed");
+    }
+}
+
+fn open_up(path: &Path) {
+    let Ok(meta) = fs::symlink_metadata(path) else { return };
+    if !meta.is_dir() || fs::set_permissions(path, Permissions::from_mode(0o700)).is_err() {
+        return;
+    }
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        open_up(&entry.path());
+    }
+}
+
+fn reachable_by_others(path: &Path) -> bool {
+    let Ok(path) = path.canonicalize() else { return false };
+    path.ancestors().all(|part| fs::metadata(part).is_ok_and(|meta| meta.mode() & 0o001 != 0))
+}

@@ -1,0 +1,188 @@
+//! What to run, on what, and within which bounds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use prism_core::name::Name;
+use serde::{Deserialize, Serialize};
+
+use super::interpreter::Interpreter;
+use super::layers::Layer;
+
+/// One execution of an algorithm: every path is the agent's, none of them is visible to the program under this name.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RunSpec {
+    /// The program that builds the sandbox: itself by default (`/proc/self/exe`). It must call
+    /// [`helper_main_if_asked`](super::helper_main_if_asked) first thing in `main`.
+    pub helper: PathBuf,
+    /// A directory that belongs to this run alone (mode 0700): captured output and the installed environment.
+    /// Made if absent; the caller removes it when it has what it wants.
+    pub work: PathBuf,
+    /// The algorithm: a file, or an unpacked folder with [`RunSpec::entry`] in it.
+    pub algorithm: PathBuf,
+    /// The file to start, relative to the algorithm's folder; ignored when the algorithm is a file.
+    pub entry: Option<String>,
+    /// Arguments, handed over as they are; there is no shell.
+    pub args: Vec<String>,
+    /// Variables from the manifest, added to a clean environment.
+    pub environment: BTreeMap<String, String>,
+    /// What appears in `datasets/`.
+    pub datasets: Vec<DatasetInput>,
+    /// How the algorithm is executed.
+    pub runtime: Runtime,
+    /// Bounds on the run.
+    pub limits: Limits,
+    /// Layers without which nothing is executed; [`Layer::floor`] is always demanded in addition.
+    pub required: BTreeSet<Layer>,
+}
+
+impl RunSpec {
+    /// An algorithm with a runtime and a work directory of its own; everything else at its default.
+    #[must_use]
+    pub fn new(work: impl Into<PathBuf>, algorithm: impl Into<PathBuf>, runtime: Runtime) -> Self {
+        Self {
+            helper: PathBuf::from("/proc/self/exe"),
+            work: work.into(),
+            algorithm: algorithm.into(),
+            entry: None,
+            args: Vec::new(),
+            environment: BTreeMap::new(),
+            datasets: Vec::new(),
+            runtime,
+            limits: Limits::default(),
+            required: BTreeSet::new(),
+        }
+    }
+
+    /// What must be active before anything is executed.
+    #[must_use]
+    pub fn demanded(&self) -> BTreeSet<Layer> {
+        self.required.union(&Layer::floor()).copied().collect()
+    }
+}
+
+/// A dataset as the run gets it.
+#[derive(Clone, Debug)]
+pub struct DatasetInput {
+    /// Its name in `datasets/`.
+    pub name: Name,
+    /// The agent's copy: a file, or a directory that was unpacked before. It is never written to.
+    pub path: PathBuf,
+}
+
+impl DatasetInput {
+    /// The file or directory `path` under the name `name`.
+    #[must_use]
+    pub fn new(name: Name, path: impl Into<PathBuf>) -> Self {
+        Self { name, path: path.into() }
+    }
+}
+
+/// How an algorithm is executed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Runtime {
+    /// A Python program.
+    Python(Python),
+}
+
+/// A Python program's interpreter and packages.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Python {
+    /// The interpreter, found by the agent.
+    pub interpreter: Interpreter,
+    /// The packages.
+    pub requirements: Requirements,
+}
+
+impl Python {
+    /// An interpreter with packages.
+    #[must_use]
+    pub const fn new(interpreter: Interpreter, requirements: Requirements) -> Self {
+        Self { interpreter, requirements }
+    }
+}
+
+/// Packages that are installed before any dataset is visible, in a sandbox of their own.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Requirements {
+    /// The standard library is enough.
+    #[default]
+    None,
+    /// Wheels that came with the computation; there is no network.
+    Offline {
+        /// A folder with `requirements.lock`, every line pinned by hash, and the wheels.
+        dir: PathBuf,
+    },
+    /// Wheels from a package index; the install phase, and it alone, has a network.
+    Index {
+        /// The lock file, every line pinned by hash.
+        lock: PathBuf,
+        /// What the operator sets for the installer, such as `PIP_INDEX_URL`, `PIP_CERT` or `HTTPS_PROXY`. Nothing
+        /// is inherited from the agent.
+        environment: BTreeMap<String, String>,
+    },
+}
+
+/// Bounds on one run. Crossing one ends the run with a reason of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of memory, all processes together.
+    pub memory_bytes: u64,
+    /// Processors.
+    pub cpus: u32,
+    /// Processes and threads at one time.
+    pub processes: u32,
+    /// Open files of one process.
+    pub open_files: u32,
+    /// Bytes that the run may write: results, temporary files and changed datasets together.
+    pub disk_bytes: u64,
+    /// Bytes of `/dev/shm`.
+    pub shm_bytes: u64,
+    /// Bytes of stdout and stderr together.
+    pub output_bytes: u64,
+    /// Seconds from start to end.
+    pub wall_seconds: u64,
+    /// Seconds that installing the requirements may take, and bytes of disk for it.
+    pub install_seconds: u64,
+    /// Bytes of the installed environment.
+    pub install_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const GIB: u64 = 1 << 30;
+        Self {
+            memory_bytes: 4 * GIB,
+            cpus: 2,
+            processes: 256,
+            open_files: 1024,
+            disk_bytes: 2 * GIB,
+            shm_bytes: GIB / 4,
+            output_bytes: 16 << 20,
+            wall_seconds: 3600,
+            install_seconds: 1800,
+            install_bytes: 16 * GIB,
+        }
+    }
+}
+
+impl Limits {
+    /// The wall time as a duration.
+    #[must_use]
+    pub const fn wall(&self) -> Duration {
+        Duration::from_secs(self.wall_seconds)
+    }
+}
+
+/// The file to start inside the algorithm's folder, if it is a plain relative path.
+pub(crate) fn plain_relative(entry: &str) -> Option<&Path> {
+    let path = Path::new(entry);
+    let plain = path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    (plain && !entry.is_empty()).then_some(path)
+}

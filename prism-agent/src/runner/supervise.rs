@@ -1,0 +1,241 @@
+//! One execution of the helper, from its start to the death of its last process.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::capture::{Budget, capture};
+use super::cgroup::Cgroup;
+use super::fresh_number;
+use super::layers::Layers;
+use super::link::Link;
+use super::outcome::{Captured, End, RunError};
+use super::sandbox::MARK;
+use super::sandbox::wire::{Ended, Message, Order};
+use super::watch::{INTERVAL, Watch};
+
+/// How long the helper may take to end everything before it is ended itself, which does the same less politely.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to execute, and where its output goes.
+pub(super) struct Execution<'a> {
+    pub(super) helper: &'a Path,
+    pub(super) order: Order,
+    /// Directory for captured output, and the first part of the files' names.
+    pub(super) capture: (&'a Path, &'a str),
+    pub(super) wall: Duration,
+    /// Disk that is walked when the run has no file system of its own: where, and how many bytes.
+    pub(super) walked: (PathBuf, u64),
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// An execution that ended.
+#[derive(Debug)]
+pub(super) struct Executed {
+    pub(super) layers: Layers,
+    pub(super) end: End,
+    pub(super) ended: Ended,
+    pub(super) stdout: Captured,
+    pub(super) stderr: Captured,
+    pub(super) wall: Duration,
+    pub(super) peak_memory: u64,
+    /// The run's working directory.
+    pub(super) work: OwnedFd,
+}
+
+/// A helper that was started and has its order.
+struct Running {
+    child: Child,
+    link: Link,
+    cgroup: Arc<Cgroup>,
+    stdout: JoinHandle<std::io::Result<Captured>>,
+    stderr: JoinHandle<std::io::Result<Captured>>,
+    exceeded: CancellationToken,
+}
+
+/// Executes, calling `built` with the report before the program's first instruction.
+pub(super) async fn execute(
+    mut execution: Execution<'_>,
+    built: &mut (dyn FnMut(&Layers) + Send),
+) -> Result<Executed, RunError> {
+    let cancel = execution.cancel;
+    let mut running = start(&mut execution).await?;
+    let first = tokio::select! {
+        first = running.link.receive() => first.map_err(RunError::io("hear from the sandbox helper"))?,
+        () = cancel.cancelled() => return Err(running.abandon(RunError::Stopped).await),
+    };
+    let (layers, work) = match accept(first) {
+        Ok(accepted) => accepted,
+        Err(error) => return Err(running.abandon(error).await),
+    };
+    built(&layers);
+    if cancel.is_cancelled() {
+        return Err(running.abandon(RunError::Stopped).await);
+    }
+    supervise(running, &execution, layers, work).await
+}
+
+/// The report and the working directory, or why there is none.
+fn accept(first: Option<(Message, Option<OwnedFd>)>) -> Result<(Layers, OwnedFd), RunError> {
+    match first {
+        Some((Message::Built { layers }, Some(work))) => Ok((layers, work)),
+        Some((Message::Missing { layer, layers }, _)) => {
+            let state = layers.get(layer).map_or_else(|| "absent".to_owned(), ToString::to_string);
+            Err(RunError::LayerMissing { layer, state, layers: Box::new(layers) })
+        }
+        Some((Message::Failed { step, reason }, _)) => Err(RunError::Sandbox { step, reason }),
+        Some(_) => Err(RunError::Helper { found: "another message" }),
+        None => Err(RunError::Helper { found: "its end" }),
+    }
+}
+
+async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
+    let (mut link, theirs) = Link::pair().map_err(RunError::io("make a socket pair"))?;
+    let name = format!("prism-{:016x}", fresh_number().map_err(RunError::io("name the control group"))?);
+    let order = &mut execution.order;
+    let cgroup = Arc::new(Cgroup::create(&name, &order.limits, &mut order.layers));
+    let mut command = Command::new(execution.helper);
+    command.arg(MARK).env_clear().current_dir("/").kill_on_drop(true);
+    command.stdin(Stdio::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(RunError::io("start the sandbox helper"))?;
+    drop(command);
+    let exceeded = CancellationToken::new();
+    let budget = Budget::new(order.limits.output_bytes, exceeded.clone());
+    let (directory, prefix) = execution.capture;
+    let file = |stream: &str| directory.join(format!("{prefix}{stream}"));
+    let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
+        return Err(RunError::Helper { found: "no pipes" });
+    };
+    let stdout = tokio::spawn(capture(stdout, file("stdout"), budget.clone()));
+    let stderr = tokio::spawn(capture(stderr, file("stderr"), budget));
+    if let Some(pid) = child.id() {
+        // It waits for its order: nothing of the run can be outside the groups.
+        cgroup.add(pid).map_err(RunError::io("put the sandbox helper into its control groups"))?;
+    }
+    link.order(order).await.map_err(RunError::io("send the order"))?;
+    Ok(Running { child, link, cgroup, stdout, stderr, exceeded })
+}
+
+async fn supervise(
+    mut running: Running,
+    execution: &Execution<'_>,
+    layers: Layers,
+    work: OwnedFd,
+) -> Result<Executed, RunError> {
+    let Some(pid) = running.child.id() else { return Err(RunError::Helper { found: "its end" }) };
+    let watched = work.try_clone().map_err(RunError::io("keep the working directory open"))?;
+    let (cgroup, walked) = (running.cgroup.clone(), execution.walked.clone());
+    let mut watch = Watch::new(pid.cast_signed(), &execution.order.limits, (cgroup, &layers), watched, walked);
+    let begin = Instant::now();
+    running.link.go().await.map_err(RunError::io("let the program start"))?;
+    let (breach, first) = first_end(&mut running, execution, &mut watch).await?;
+    let message = match first {
+        Some(message) => Some(message),
+        None => running.stop().await,
+    };
+    let wall = begin.elapsed();
+    let ended = match message {
+        Some(Message::Ended(ended)) => ended,
+        Some(Message::NotExecuted { path, reason }) => {
+            return Err(running.abandon(RunError::Interpreter { path, reason }).await);
+        }
+        // The helper was killed by a limit of the machine or from outside; its namespace died with it.
+        _ => Ended { signal: Some(9), ..Ended::default() },
+    };
+    let end = decide(breach, &ended, &watch);
+    let (stdout, stderr) = running.finish().await?;
+    let peak_memory = running.cgroup.peak_memory().unwrap_or(ended.peak_bytes);
+    Ok(Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work })
+}
+
+/// Waits for the program's end or for a reason to bring it about.
+async fn first_end(
+    running: &mut Running,
+    execution: &Execution<'_>,
+    watch: &mut Watch,
+) -> Result<(Option<End>, Option<Message>), RunError> {
+    let wall = tokio::time::sleep(execution.wall);
+    tokio::pin!(wall);
+    let mut looks = tokio::time::interval(INTERVAL);
+    loop {
+        let breach = tokio::select! {
+            message = running.link.receive() => {
+                let message = message.map_err(RunError::io("hear from the sandbox helper"))?;
+                return Ok((None, Some(message.map_or(Message::Ended(Ended { signal: Some(9), ..Ended::default() }), |m| m.0))));
+            }
+            () = execution.cancel.cancelled() => Some(End::Stopped),
+            () = running.exceeded.cancelled() => Some(End::OutputLimit),
+            () = &mut wall => Some(End::WallLimit),
+            _ = looks.tick() => tokio::task::block_in_place(|| watch.look()),
+        };
+        if breach.is_some() {
+            return Ok((breach, None));
+        }
+    }
+}
+
+/// The one reason: what the agent did, what the kernel did for it, what the program did.
+fn decide(breach: Option<End>, ended: &Ended, watch: &Watch) -> End {
+    if let Some(breach) = breach {
+        return breach;
+    }
+    let own = match (ended.code, ended.signal) {
+        (Some(code), _) => End::Exited(code),
+        (None, signal) => End::Signalled(signal.unwrap_or(9)),
+    };
+    if own.is_success() {
+        return own;
+    }
+    watch.refused_by_kernel().or_else(|| watch.disk_full()).unwrap_or(own)
+}
+
+impl Running {
+    /// Ends the run and takes the helper's last word.
+    async fn stop(&mut self) -> Option<Message> {
+        self.link.hang_up().await;
+        let last = async {
+            loop {
+                match self.link.receive().await {
+                    Ok(Some((message @ (Message::Ended(_) | Message::NotExecuted { .. }), _))) => return Some(message),
+                    Ok(Some(_)) => {}
+                    Ok(None) | Err(_) => return None,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, last).await.ok().flatten()
+    }
+
+    /// Waits for the helper and for the last byte of output.
+    async fn finish(&mut self) -> Result<(Captured, Captured), RunError> {
+        self.reap().await;
+        let both = async { (joined(&mut self.stdout).await, joined(&mut self.stderr).await) };
+        let (stdout, stderr) = tokio::time::timeout(PATIENCE, both)
+            .await
+            .map_err(|_| RunError::Helper { found: "output that does not end" })?;
+        let step = "keep the captured output";
+        Ok((stdout.map_err(RunError::io(step))?, stderr.map_err(RunError::io(step))?))
+    }
+
+    /// Ends everything; nothing was executed, or nothing of it counts.
+    async fn abandon(mut self, error: RunError) -> RunError {
+        self.link.hang_up().await;
+        self.reap().await;
+        error
+    }
+
+    async fn reap(&mut self) {
+        if tokio::time::timeout(PATIENCE, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
+    }
+}
+
+async fn joined(task: &mut JoinHandle<std::io::Result<Captured>>) -> std::io::Result<Captured> {
+    task.await.map_err(std::io::Error::other)?
+}
