@@ -1,6 +1,7 @@
 //! Whole computations: from the last asset to the last confirmation, with real processes.
 //!
 //! It has a `main` of its own because this program is also its own sandbox helper.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a test program reports on stdout")]
 
 mod common;
@@ -11,6 +12,8 @@ mod delivery;
 mod endings;
 #[path = "run/scene.rs"]
 mod scene;
+#[path = "run/volume.rs"]
+mod volume;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
@@ -36,7 +39,8 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in [delivery::ALL, endings::ALL].concat().into_iter().filter(|(name, _)| wanted(name)) {
+    for (name, test) in [volume::ALL, delivery::ALL, endings::ALL].concat().into_iter().filter(|(name, _)| wanted(name))
+    {
         let held = catch_unwind(AssertUnwindSafe(test)).is_ok();
         println!("test {name} ... {}", if held { "ok" } else { "FAILED" });
         failed += u32::from(!held);

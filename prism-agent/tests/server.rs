@@ -1,11 +1,13 @@
 //! Uploads, the log and the end of a computation over real sockets.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::collections::BTreeMap;
 
 use common::computation::name;
-use common::peer::{code, frames};
+use common::peer::{code, frames, sign};
 use common::wire::{self, upload_request::Step};
 use common::{Computation, Peer};
 use prism_agent::server::Agent;
@@ -253,7 +255,7 @@ async fn stop(
     who: &str,
 ) -> Result<tonic::Response<wire::StopResponse>, tonic::Status> {
     let body = StopBody::new(&peer.context(who)).to_json().unwrap();
-    let envelope = peer.sign(PayloadType::Stop, &body, &computation.keys[who]);
+    let envelope = sign(PayloadType::Stop, &body, &computation.keys[who]);
     peer.client.stop(wire::StopRequest { envelope }).await
 }
 
@@ -458,9 +460,9 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
+            copy(&entry.path(), &target);
         } else {
-            std::fs::copy(entry.path(), target).map(|_| ()).unwrap()
+            std::fs::copy(entry.path(), target).unwrap();
         }
     }
 }

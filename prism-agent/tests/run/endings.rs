@@ -5,6 +5,7 @@ use prism_core::digest::Digest;
 use prism_core::envelope::PayloadType;
 use prism_core::statement::StopBody;
 
+use crate::common::peer::sign;
 use crate::common::{Computation, Peer, wire};
 use crate::scene::{bring_everything, computation, computation_with, start, until_state, watch_until};
 
@@ -74,7 +75,7 @@ async fn a_run_is_stopped_with_everything_it_started() {
     let mut logs = peer.client.logs(wire::LogsRequest::default()).await.unwrap().into_inner();
     assert!(logs.message().await.unwrap().is_some());
     let body = StopBody::new(&peer.context("lab")).to_json().unwrap();
-    let envelope = peer.sign(PayloadType::Stop, &body, &computation.keys["lab"]);
+    let envelope = sign(PayloadType::Stop, &body, &computation.keys["lab"]);
     peer.client.stop(wire::StopRequest { envelope }).await.unwrap();
     let states = watch_until(&mut peer, |response| response.state == "Closed").await;
     assert_eq!(states.last_chunk::<3>().unwrap(), &["Running", "Stopped", "Closed"]);

@@ -11,6 +11,7 @@ use prism_core::seal::{self, Identity, RecipientKind};
 use prism_core::statement::{ResultAckBody, ResultRequestBody};
 use tonic::{Response, Status};
 
+use crate::common::peer::sign;
 use crate::common::{Computation, Peer, wire};
 
 /// A computation that runs `program`.
@@ -82,7 +83,7 @@ pub(crate) async fn request(
     ciphertext: Digest,
 ) -> Result<Response<wire::RequestResultResponse>, Status> {
     let body = ResultRequestBody::new(&peer.context("institute"), recipient.to_owned(), ciphertext);
-    let envelope = peer.sign(PayloadType::ResultRequest, &body.to_json().unwrap(), &computation.keys["institute"]);
+    let envelope = sign(PayloadType::ResultRequest, &body.to_json().unwrap(), &computation.keys["institute"]);
     peer.client.request_result(wire::RequestResultRequest { envelope }).await
 }
 
@@ -92,7 +93,7 @@ pub(crate) async fn acknowledge(
     plaintext: Digest,
 ) -> Result<Response<wire::AckResultResponse>, Status> {
     let body = ResultAckBody::new(&peer.context("institute"), plaintext).to_json().unwrap();
-    let envelope = peer.sign(PayloadType::ResultAck, &body, &computation.keys["institute"]);
+    let envelope = sign(PayloadType::ResultAck, &body, &computation.keys["institute"]);
     peer.client.ack_result(wire::AckResultRequest { envelope }).await
 }
 
