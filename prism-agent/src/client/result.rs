@@ -2,8 +2,8 @@
 //!
 //! What is on disk decides where to go on. Beside the output `results.zip` there are, while it is on its way:
 //! `results.zip.identity`, the only key that will ever open it, written before anybody hears of it;
-//! `results.zip.payload`, the sealed bytes; `results.zip.header`, their key, wrapped for that identity. They are removed
-//! when the agent has logged that the result arrived, the identity last.
+//! `results.zip.payload-…`, the sealed bytes; `results.zip.header-…`, their key, wrapped for that identity. They are
+//! removed when the agent has logged that the result arrived, the identity last.
 
 mod place;
 mod take;

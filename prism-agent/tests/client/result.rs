@@ -150,6 +150,17 @@ async fn a_result_that_went_to_another_recipient_is_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_boot_left_behind_does_not_mix_with_a_later_result() {
+    let scene = Scene::set().await;
+    scene.die_at(ResultStep::Released).await;
+    let anew = Liar::start(&scene.computation).await;
+    assert_ne!(anew.world().payload, scene.agent.world().payload);
+    let institute = join(anew.address, &scene.computation, "institute").await;
+    institute.result(&scene.out, ResultOptions::default(), |_| {}).await.unwrap();
+    assert_eq!(scene.beside(), ["results.zip"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_output_that_exists_is_never_overwritten() {
     let scene = Scene::set().await;
     fs::write(&scene.out, "mine").unwrap();
