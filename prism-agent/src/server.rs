@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{AgentConfig, Limits, PlatformChoice};
+pub use config::{AgentConfig, Limits, PlatformChoice, RunnerConfig};
 pub use start::StartError;
 pub use store::StoreError;
 pub(crate) use store::create_private;
@@ -43,7 +43,7 @@ use registry::Registry;
 /// How long a run and its files may take to disappear when the agent is shut down.
 const WIND_DOWN: Duration = Duration::from_secs(20);
 
-/// How long connections may take to end by themselves after that.
+/// How long connections may take to end by themselves after that: watchers read the last entries.
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// An agent that is awake.

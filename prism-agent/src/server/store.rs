@@ -135,6 +135,11 @@ impl Store {
         File::open(self.boot.join("assets"))?.sync_all()
     }
 
+    /// Destroys what was only needed for the run.
+    pub(crate) fn destroy_inputs(&self) -> Result<(), StoreError> {
+        ["partial", "assets", "run"].iter().try_for_each(|part| remove(&self.boot.join(part)))
+    }
+
     /// Destroys everything of this boot but its log and what the algorithm printed.
     pub(crate) fn destroy(&self) -> Result<(), StoreError> {
         CONTENTS.iter().try_for_each(|part| remove(&self.boot.join(part)))

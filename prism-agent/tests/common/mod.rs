@@ -4,7 +4,7 @@
 pub mod computation;
 pub mod peer;
 
-pub use computation::{Computation, vendor_file};
+pub use computation::Computation;
 pub use peer::Peer;
 
 #[expect(
