@@ -10,6 +10,7 @@ pub use peer::Peer;
 #[expect(
     missing_docs,
     unreachable_pub,
+    unused_qualifications,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
     reason = "generated"

@@ -199,10 +199,25 @@ impl<'a> Take<'a> {
 async fn stated(session: &Session) -> Result<ResultStatus, ResultError> {
     let status = session.status().await?;
     let own = status.results.into_iter().find(|result| session.participant() == result.consumer.as_str());
-    own.ok_or_else(|| match status.state.as_str() {
-        "Failed" | "Stopped" | "Closed" => ResultError::NoResult { state: status.state.clone() },
-        _ => ResultError::NotReady { state: status.state.clone() },
-    })
+    match own {
+        Some(result) => Ok(result),
+        None if matches!(status.state.as_str(), "Failed" | "Stopped" | "Closed") => Err(no_result(session).await),
+        None => Err(ResultError::NotReady { state: status.state }),
+    }
+}
+
+/// Reads in the log how the computation ended.
+async fn no_result(session: &Session) -> ResultError {
+    let mut log = session.watch(0);
+    while let Some(entry) = log.next().await {
+        if let Err(error) = entry {
+            return error.into();
+        }
+    }
+    match log.outcome() {
+        Some(outcome) => ResultError::NoResult { outcome },
+        None => ResultError::Malformed { expected: "a log that was closed" },
+    }
 }
 
 /// Refuses a result that was confirmed, unless only clearing up is left, and one that somebody else may have.
