@@ -58,6 +58,7 @@ pub struct Agent {
     registry: Arc<Registry>,
     closing: CancellationToken,
     serving: JoinHandle<()>,
+    working: [JoinHandle<()>; 2],
 }
 
 impl std::fmt::Debug for Agent {
@@ -127,6 +128,11 @@ impl Agent {
         if timeout(GOODBYE, self.serving).await.is_err() {
             self.registry.dismiss_all();
         }
+        for task in self.working {
+            // An error means that the task ended in a panic; nothing is left to wait for.
+            let _ = task.await;
+        }
+        let _ = self.engine.blocking(|engine| engine.store().release()).await;
     }
 }
 

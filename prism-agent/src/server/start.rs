@@ -177,10 +177,9 @@ impl Awake {
         };
         let (admitted, connections) = mpsc::channel(limits.pending_handshakes.max(1));
         let door = Door { listener, tls, limits, registry: Arc::clone(&registry), admitted };
-        tokio::spawn(door.keep(closing.clone()));
-        tokio::spawn(conductor.conduct(closing.clone()));
+        let working = [tokio::spawn(door.keep(closing.clone())), tokio::spawn(conductor.conduct(closing.clone()))];
         let serving = serve(service, connections, closing.clone());
-        Agent { local_addr, boot_id, lost, engine, registry, closing, serving }
+        Agent { local_addr, boot_id, lost, engine, registry, closing, serving, working }
     }
 }
 
