@@ -118,7 +118,11 @@ impl Algo {
         let path = self.requirements.clone().unwrap_or(beside);
         let source = Source::open(&path).map_err(|error| {
             let failure = Failure::from(error);
-            if self.requirements.is_some() { failure } else { failure.hint("name the requirements with --requirements PATH") }
+            if self.requirements.is_some() {
+                failure
+            } else {
+                failure.hint("name the requirements with --requirements PATH")
+            }
         })?;
         Ok(Some(Parcel { asset, source, salt: None }))
     }

@@ -1,8 +1,11 @@
 //! The `prism` command as people and programs meet it.
 
+mod agent;
+mod attested;
 mod help;
 mod keys;
 mod manifest;
 mod support;
 mod transcripts;
 mod usage;
+mod workflow;
