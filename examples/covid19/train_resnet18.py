@@ -18,11 +18,12 @@ import struct
 import sys
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import resnet18
@@ -55,10 +56,9 @@ def class_of(path: PurePosixPath) -> int | None:
     return next((CLASSES.index(part) for part in path.parts[:-1] if part in CLASSES), None)
 
 
-def pixels(data: bytes, side: int) -> Tensor:
+def pixels(image: Image.Image, side: int) -> Tensor:
     """One image as a tensor of three equal channels."""
-    with Image.open(io.BytesIO(data)) as image:
-        grey = np.asarray(image.convert("L").resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32)
+    grey = np.asarray(image.convert("L").resize((side, side), Image.Resampling.BILINEAR), dtype=np.float32)
     return torch.from_numpy((grey / 255.0 - MEAN) / SPREAD).expand(3, side, side)
 
 
@@ -69,7 +69,8 @@ def read_hospital(dataset: Path, side: int) -> tuple[Batch, Batch] | None:
         chosen = [(path.name, data) for path, data in files(dataset) if class_of(path) == label]
         chosen.sort(key=lambda named: hashlib.sha256(named[0].encode()).digest())
         for number, (_, data) in enumerate(chosen):
-            parts[number < len(chosen) // HELD_BACK].append((pixels(data, side), label))
+            with Image.open(io.BytesIO(data)) as image:
+                parts[number < len(chosen) // HELD_BACK].append((pixels(image, side), label))
     if not parts[0] or not parts[1]:
         return None
     train, test = (stack(part) for part in parts)
@@ -138,9 +139,9 @@ def measure(model: nn.Module, parts: dict[str, tuple[Batch, Batch]]) -> dict[str
     }
 
 
-def write_safetensors(path: Path, model: nn.Module) -> None:
+def write_safetensors(path: Path, model: nn.Module, side: int) -> None:
     """The public safetensors form: length, JSON header, raw little-endian numbers."""
-    header: dict[str, object] = {"__metadata__": {"classes": json.dumps(CLASSES)}}
+    header: dict[str, object] = {"__metadata__": {"classes": json.dumps(CLASSES), "side": str(side)}}
     body = bytearray()
     for name, tensor in model.state_dict().items():
         data = tensor.to(torch.float32).contiguous().numpy().tobytes()
@@ -149,6 +150,29 @@ def write_safetensors(path: Path, model: nn.Module) -> None:
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text + body)
+
+
+def predictor(path: Path) -> Callable[[Image.Image], NDArray[np.float64]]:
+    """Class probabilities of one image, by a model that write_safetensors wrote."""
+    data = path.read_bytes()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:start])
+    side = int(header.pop("__metadata__")["side"])
+    state = {}
+    for name, tensor in header.items():
+        low, high = (start + offset for offset in tensor["data_offsets"])
+        values = np.frombuffer(data[low:high], dtype="<f4").reshape(tensor["shape"])
+        state[name] = torch.from_numpy(values.copy())
+    model = network(path.parent)
+    model.load_state_dict(state)
+    model.eval()
+
+    @torch.no_grad()
+    def probabilities(image: Image.Image) -> NDArray[np.float64]:
+        row: NDArray[np.float64] = model(pixels(image, side)[None]).softmax(dim=1)[0].double().numpy()
+        return row
+
+    return probabilities
 
 
 def main() -> int:
@@ -170,7 +194,7 @@ def main() -> int:
     fit(model, (pooled[0], pooled[1]), options.epochs, 32)
     metrics = measure(model, parts)
     options.results.mkdir(exist_ok=True)
-    write_safetensors(options.results / "model.safetensors", model)
+    write_safetensors(options.results / "model.safetensors", model, options.side)
     (options.results / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n")
     (options.results / "report.txt").write_text(f"accuracy on held-back images: {metrics['test_accuracy']:.3f}\n")
     spent = {"wall_seconds": round(time.perf_counter() - started, 3), "cpu_seconds": round(time.process_time(), 3)}

@@ -34,9 +34,7 @@ use tonic::transport::Channel;
 
 pub use self::attested::AttestedChannel;
 pub use self::connecting::Connecting;
-pub use self::error::{
-    AttestError, AuthenticateError, CallError, ConnectError, LogError, SessionError, SignError,
-};
+pub use self::error::{AttestError, AuthenticateError, CallError, ConnectError, LogError, SessionError, SignError};
 pub use self::logs::{LogChunk, Logs};
 pub use self::memory::CheckpointStore;
 pub use self::options::{Options, RetryPolicy};
@@ -52,7 +50,7 @@ use self::connecting::Endpoint;
 use crate::wire::{MESSAGE_MAX, agent_client::AgentClient};
 
 /// How long an answer may take that does not depend on the amount of data.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The calls of one connection.
 type Stub = AgentClient<Channel>;

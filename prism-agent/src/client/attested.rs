@@ -93,7 +93,9 @@ impl AttestedChannel {
     pub async fn authenticate(self, key: impl Into<Arc<SigningKey>>) -> Result<Session, AuthenticateError> {
         let key = key.into();
         let (participant, receipt) = self.say_who(&key).await?;
-        Ok(Session::begin(self, key, participant, receipt))
+        let session = Session::begin(self, key, participant, receipt);
+        session.0.witness.settle(session.arrival(), &session).await?;
+        Ok(session)
     }
 
     /// Authenticates and gives the connection to a session that exists already.

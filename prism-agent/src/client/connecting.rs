@@ -99,7 +99,12 @@ impl Connecting {
         Ok(Outcome::Trusted(Box::new(AttestedChannel { endpoint, raw, trust, verdict, facts, witness, clock })))
     }
 
-    fn judge(&self, answer: &Answer, session: &SessionBinding, now: UnixSeconds) -> Result<(Verdict, Trust), AttestError> {
+    fn judge(
+        &self,
+        answer: &Answer,
+        session: &SessionBinding,
+        now: UnixSeconds,
+    ) -> Result<(Verdict, Trust), AttestError> {
         let signed = &self.endpoint.signed;
         let expected = ExpectedBinding::live(LiveBinding {
             tls_spki: self.raw.spki_der().to_vec(),

@@ -53,6 +53,12 @@ impl ConnectError {
 impl Coded for ConnectError {
     fn code(&self) -> Code {
         match &self.0 {
+            // A handshake that was cut off says nothing about who is there; another attempt may.
+            NoConnection::Channel(channel::ConnectError::Handshake { source, .. })
+                if source.kind() != std::io::ErrorKind::InvalidData =>
+            {
+                Code::AgentUnreachable
+            }
             NoConnection::Channel(error) => error.code(),
             NoConnection::NoRuntime(_) => Code::Internal,
             NoConnection::Cancelled => Code::Cancelled,
@@ -286,7 +292,9 @@ impl Coded for SignError {
 #[non_exhaustive]
 pub enum AuthenticateError {
     /// No participant of the manifest holds this key.
-    #[error("expected the key of a participant, found {fingerprint}, which the manifest does not name; use the key that approved it")]
+    #[error(
+        "expected the key of a participant, found {fingerprint}, which the manifest does not name; use the key that approved it"
+    )]
     NotNamed {
         /// The key's fingerprint.
         fingerprint: Digest,

@@ -66,15 +66,14 @@ impl Logs {
     }
 
     async fn receive(&mut self) -> Result<Option<LogChunk>, (Arc<Live>, CallError)> {
-        let (live, mut stream) = match self.stream.take() {
-            Some(open) => open,
-            None => {
-                let live = self.session.live();
-                let request = LogsRequest { stdout_offset: self.stdout, stderr_offset: self.stderr };
-                match bounded(live.stub().logs(request)).await {
-                    Ok(stream) => (live, stream),
-                    Err(error) => return Err((live, error)),
-                }
+        let (live, mut stream) = if let Some(open) = self.stream.take() {
+            open
+        } else {
+            let live = self.session.live();
+            let request = LogsRequest { stdout_offset: self.stdout, stderr_offset: self.stderr };
+            match bounded(live.stub().logs(request)).await {
+                Ok(stream) => (live, stream),
+                Err(error) => return Err((live, error)),
             }
         };
         loop {

@@ -74,7 +74,8 @@ impl CheckpointStore {
         new: &SignedCheckpoint,
     ) -> Result<PathBuf, LogError> {
         let Some(folder) = self.folder(manifest) else { return Ok(PathBuf::from("nowhere")) };
-        let fork = folder.join(log_of(&old.key)).join(format!("fork-{}", Digest::sha256(new.as_str().as_bytes()).to_hex()));
+        let fork =
+            folder.join(log_of(&old.key)).join(format!("fork-{}", Digest::sha256(new.as_str().as_bytes()).to_hex()));
         fs::create_dir_all(&fork).map_err(FileError::io("create", &fork))?;
         write_atomic(&fork.join("vkey"), format!("{}\n", old.key).as_bytes())?;
         write_atomic(&fork.join("seen-before"), old.signed.as_str().as_bytes())?;

@@ -107,7 +107,9 @@ pub enum ResultError {
         recipient: String,
     },
     /// The result was confirmed and destroyed.
-    #[error("expected an unconfirmed result, found that you confirmed it and the agent destroyed it; it is released only once")]
+    #[error(
+        "expected an unconfirmed result, found that you confirmed it and the agent destroyed it; it is released only once"
+    )]
     Gone,
     /// Another program takes the result to the same output.
     #[error("expected to take the result alone, found another program at it with the same output {}; let it finish", .out.display())]

@@ -19,9 +19,7 @@ use super::error::is_broken;
 use super::options::{Clock, Retries};
 use super::status::Status;
 use super::witness::{AskHead, Witness};
-use super::{
-    AttestedChannel, CallError, LogError, Receipt, SessionError, SignError, Stub, bounded, stub,
-};
+use super::{AttestedChannel, CallError, LogError, Receipt, SessionError, SignError, Stub, bounded, stub};
 use crate::channel::RawChannel;
 use crate::wire::{CheckpointRequest, CheckpointResponse, StatusRequest, StopRequest};
 

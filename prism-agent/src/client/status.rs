@@ -50,12 +50,8 @@ pub struct ResultStatus {
 
 impl From<wire::StatusResponse> for Status {
     fn from(answer: wire::StatusResponse) -> Self {
-        let asset = |a: wire::AssetStatus| AssetStatus {
-            name: a.name,
-            accepted: a.accepted,
-            durable: a.durable,
-            size: a.size,
-        };
+        let asset =
+            |a: wire::AssetStatus| AssetStatus { name: a.name, accepted: a.accepted, durable: a.durable, size: a.size };
         let result = |r: wire::ResultStatus| ResultStatus {
             consumer: r.consumer,
             digest: r.digest,

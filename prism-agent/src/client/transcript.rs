@@ -1,7 +1,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use prism_core::audit::checkpoint::SignedCheckpoint;
+use prism_core::audit::tree::{Tree, leaf_hash};
 use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use prism_core::manifest::{ApprovalError, SignedManifest};
+use prism_core::transcript::{Transcript, TranscriptError};
 
 use super::session::Session;
 use super::witness::blocking;
@@ -20,9 +25,27 @@ pub enum TranscriptFileError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The agent sends more than a transcript can be.
-    #[error("expected a transcript of at most {TRANSCRIPT_MAX} bytes, found more; this agent does not keep the protocol")]
+    #[error(
+        "expected a transcript of at most {TRANSCRIPT_MAX} bytes, found more; this agent does not keep the protocol"
+    )]
     TooLong,
-    /// The session failed.
+    /// What came is no transcript.
+    #[error("expected a transcript, found another file; this agent does not keep the protocol")]
+    Malformed(#[source] TranscriptError),
+    /// The manifest in it is not agreed.
+    #[error("expected the agreed manifest in the transcript, found another; this agent does not keep the protocol")]
+    Unsigned(#[source] ApprovalError),
+    /// The transcript of another computation.
+    #[error(
+        "expected a transcript of manifest {expected}, found one of {found}; this agent does not keep the protocol"
+    )]
+    OtherManifest {
+        /// Digest of the manifest at hand.
+        expected: Digest,
+        /// Digest of the one in the transcript.
+        found: Digest,
+    },
+    /// The session failed, or the transcript contradicts what was seen of the log before.
     #[error(transparent)]
     Session(#[from] SessionError),
 }
@@ -31,7 +54,9 @@ impl Coded for TranscriptFileError {
     fn code(&self) -> Code {
         match self {
             Self::File(error) => error.code(),
-            Self::TooLong => Code::AgentMisbehaved,
+            Self::TooLong | Self::Malformed(_) | Self::Unsigned(_) | Self::OtherManifest { .. } => {
+                Code::AgentMisbehaved
+            }
             Self::Session(error) => error.code(),
         }
     }
@@ -50,8 +75,8 @@ macro_rules! by_session {
 by_session!(CallError, LogError);
 
 impl Session {
-    /// Fetches the transcript of the computation into a new file and returns its size in bytes. It proves nothing yet:
-    /// an audit does.
+    /// Fetches the transcript of the computation into a new file and returns its size in bytes. Its log is compared with
+    /// what this client has seen; an audit judges the rest.
     ///
     /// # Errors
     /// [`TranscriptFileError::File`] when `out` exists already.
@@ -86,9 +111,33 @@ impl Session {
             })
             .await?;
         }
-        blocking::<_, TranscriptFileError>(move || Ok(draft.publish()?)).await?;
+        let manifest = self.manifest().digest();
+        let checked = blocking(move || check(draft, manifest)).await?;
+        self.0.witness.prove(&checked.tree, checked.head).await?;
+        blocking::<_, TranscriptFileError>(move || Ok(checked.draft.publish()?)).await?;
         Ok(size)
     }
+}
+
+/// A transcript of this manifest, and the log in it.
+struct Checked {
+    draft: Draft,
+    tree: Tree,
+    head: SignedCheckpoint,
+}
+
+fn check(mut draft: Draft, manifest: Digest) -> Result<Checked, TranscriptFileError> {
+    let transcript = Transcript::read(&draft.read_back()?).map_err(TranscriptFileError::Malformed)?;
+    let found = SignedManifest::read(&transcript.manifest.0).map_err(TranscriptFileError::Unsigned)?.digest();
+    if found != manifest {
+        return Err(TranscriptFileError::OtherManifest { expected: manifest, found });
+    }
+    let mut tree = Tree::new();
+    for entry in &transcript.entries {
+        tree.append(leaf_hash(entry.as_bytes()));
+    }
+    let head = SignedCheckpoint::read(transcript.checkpoint.as_bytes()).map_err(LogError::from)?;
+    Ok(Checked { draft, tree, head })
 }
 
 fn begin(target: &Path) -> Result<Draft, TranscriptFileError> {

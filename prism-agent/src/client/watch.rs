@@ -6,11 +6,10 @@ use std::sync::Arc;
 
 use prism_core::audit::checkpoint::SignedCheckpoint;
 use prism_core::audit::entry::Entry;
-use prism_core::audit::tree::{Tree, TreeError, leaf_hash};
+use prism_core::audit::tree::{Tree, leaf_hash};
 use prism_core::lifecycle::{Phase, State, Terms, step};
 use tonic::Streaming;
 
-use super::memory::Remembered;
 use super::options::Retries;
 use super::session::{Live, Session};
 use super::{CallError, LogError, SessionError, bounded};
@@ -42,7 +41,7 @@ pub struct Watch {
     state: State,
     proven: u64,
     unproven: VecDeque<Observed>,
-    head: Option<Remembered>,
+    head: Option<SignedCheckpoint>,
     stream: Option<(Arc<Live>, Streaming<WatchResponse>)>,
     retries: Retries,
     over: bool,
@@ -120,15 +119,14 @@ impl Watch {
     }
 
     async fn receive(&mut self) -> Result<WatchResponse, (Arc<Live>, CallError)> {
-        let (live, mut stream) = match self.stream.take() {
-            Some(open) => open,
-            None => {
-                let live = self.session.live();
-                let request = WatchRequest { from: self.tree.size() };
-                match bounded(live.stub().watch(request)).await {
-                    Ok(stream) => (live, stream),
-                    Err(error) => return Err((live, error)),
-                }
+        let (live, mut stream) = if let Some(open) = self.stream.take() {
+            open
+        } else {
+            let live = self.session.live();
+            let request = WatchRequest { from: self.tree.size() };
+            match bounded(live.stub().watch(request)).await {
+                Ok(stream) => (live, stream),
+                Err(error) => return Err((live, error)),
             }
         };
         match stream.message().await {
@@ -155,27 +153,21 @@ impl Watch {
         self.tree.append(leaf_hash(&message.entry));
         self.unproven.push_back(Observed { entry, phase: self.state.phase(), bytes: message.entry.into() });
         if !message.checkpoint.is_empty() {
-            let signed = SignedCheckpoint::read(message.checkpoint.as_bytes())?;
-            let key = self.session.0.witness.key().clone();
-            let head = signed.verify(&key)?;
-            self.head = Some(Remembered { key, signed, head });
+            self.head = Some(SignedCheckpoint::read(message.checkpoint.as_bytes())?);
         }
         self.prove().await
     }
 
-    /// Compares the newest signed head, and the one seen before, with the entries, as soon as there are as many.
+    /// Proves the entries up to the newest signed head, as soon as there are as many.
     async fn prove(&mut self) -> Result<(), LogError> {
-        let Some(head) = self.head.take_if(|head| head.head.size() <= self.tree.size()) else { return Ok(()) };
         let witness = &self.session.0.witness;
-        if self.tree.root_at(head.head.size()).as_ref() != Some(head.head.root()) {
-            return Err(LogError::Malformed { expected: "entries that lead to the signed head" });
+        let Some(head) = &self.head else { return Ok(()) };
+        let size = head.verify(witness.key())?.size();
+        if size > self.tree.size() {
+            return Ok(());
         }
-        if let Some(seen) = witness.newest().filter(|seen| seen.head.size() <= self.tree.size()) {
-            if self.tree.root_at(seen.head.size()).as_ref() != Some(seen.head.root()) {
-                return Err(witness.forked(seen, head.signed, TreeError::Forked).await);
-            }
-        }
-        self.proven = self.proven.max(head.head.size());
-        witness.remember(head).await
+        witness.prove(&self.tree, head.clone()).await?;
+        (self.proven, self.head) = (self.proven.max(size), None);
+        Ok(())
     }
 }

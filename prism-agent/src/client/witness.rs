@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use prism_core::audit::checkpoint::{SignedCheckpoint, VerifierKey};
-use prism_core::audit::tree::{TreeError, TreeHash};
+use prism_core::audit::tree::{Tree, TreeError, TreeHash};
 use prism_core::digest::Digest;
 
 use super::memory::Remembered;
@@ -93,8 +93,23 @@ impl Witness {
         Err(LogError::Restless)
     }
 
-    /// Remembers a head that was proven otherwise: by all the entries below it.
-    pub(super) async fn remember(self: &Arc<Self>, seen: Remembered) -> Result<(), LogError> {
+    /// Verifies a head by all the entries below it, compares them with what was seen before, and remembers the head.
+    pub(super) async fn prove(self: &Arc<Self>, tree: &Tree, signed: SignedCheckpoint) -> Result<(), LogError> {
+        let head = signed.verify(&self.key)?;
+        if tree.root_at(head.size()).as_ref() != Some(head.root()) {
+            return Err(LogError::Malformed { expected: "entries that lead to the signed head" });
+        }
+        let contradicted = |seen: &Remembered| {
+            let root = tree.root_at(seen.head.size());
+            root.is_some_and(|root| root != *seen.head.root())
+        };
+        if let Some(seen) = self.newest().filter(contradicted) {
+            return Err(self.forked(seen, signed, TreeError::Forked).await);
+        }
+        self.remember(Remembered { key: self.key.clone(), signed, head }).await
+    }
+
+    async fn remember(self: &Arc<Self>, seen: Remembered) -> Result<(), LogError> {
         {
             let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
             if newest.as_ref().is_none_or(|old| old.head.size() <= seen.head.size()) {
@@ -106,7 +121,7 @@ impl Witness {
     }
 
     /// Keeps both heads and says so.
-    pub(super) async fn forked(&self, known: Remembered, signed: SignedCheckpoint, source: TreeError) -> LogError {
+    async fn forked(&self, known: Remembered, signed: SignedCheckpoint, source: TreeError) -> LogError {
         let (store, manifest) = (self.store.clone(), self.manifest);
         match blocking(move || store.keep_fork(manifest, &known, &signed)).await {
             Ok(kept) => LogError::Forked { kept, source },

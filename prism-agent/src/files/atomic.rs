@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,9 @@ impl Draft {
     /// # Errors
     /// [`FileError`] when the directory does not exist or is not writable.
     pub fn create(target: &Path) -> Result<Self, FileError> {
-        let unique = draw::<8>(&mut SystemEntropy::default()).map_err(io::Error::other).map_err(FileError::io("name", target))?;
+        let unique = draw::<8>(&mut SystemEntropy::default())
+            .map_err(io::Error::other)
+            .map_err(FileError::io("name", target))?;
         Self::begin(target, beside(target, &hex::encode(unique)))
     }
 
@@ -76,6 +78,17 @@ impl Draft {
     /// [`FileError`] when the system refuses.
     pub fn replace(self) -> Result<(), FileError> {
         self.finish(|draft, target| fs::rename(draft, target))
+    }
+
+    /// Everything that was written so far.
+    ///
+    /// # Errors
+    /// [`FileError`] when it cannot be read.
+    pub fn read_back(&mut self) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        let read = self.file.rewind().and_then(|()| self.file.read_to_end(&mut bytes));
+        read.map_err(FileError::io("read", &self.path))?;
+        Ok(bytes)
     }
 
     fn finish(mut self, name: impl FnOnce(&Path, &Path) -> io::Result<()>) -> Result<(), FileError> {

@@ -171,9 +171,7 @@ fn look_at_results(stage: &Stage, results: &Path) -> Result<f64, Failure> {
     let metrics: Value = serde_json::from_slice(&fs::read(&metrics).map_err(Failure::io("read", &metrics))?)
         .map_err(|error| Failure::unexpected("metrics as JSON", error))?;
     compare(&metrics);
-    if stage.scenario.trainer == COVID19.trainer {
-        predict(stage, results)?;
-    }
+    predict(stage, results)?;
     let plot = results.join("plot.png");
     let mut program = stage.python.program(&stage.scenario.file("plot.py"));
     run_well(program.arg(results.join("metrics.json")).arg(&plot))?;
@@ -200,7 +198,8 @@ fn predict(stage: &Stage, results: &Path) -> Result<(), Failure> {
         images.extend(found);
     }
     let mut program = stage.python.program(&stage.scenario.file("predict.py"));
-    let said = run_well(program.arg(results.join("model.npz")).args(&images))?;
+    let model = if stage.scenario.trainer == COVID19.trainer { "model.npz" } else { "model.safetensors" };
+    let said = run_well(program.arg(results.join(model)).args(&images))?;
     let lines: Vec<&str> = said.lines().collect();
     for line in lines.iter().step_by(12).take(3).chain(lines.last()) {
         act("institute", &format!("predict.py   {line}"));

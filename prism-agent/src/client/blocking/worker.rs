@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::client::error::Cancelled;
 use crate::client::ConnectError;
+use crate::client::error::Cancelled;
 
 /// How often a waiting call asks whether to go on.
 const ASK: Duration = Duration::from_millis(50);

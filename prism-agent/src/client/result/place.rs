@@ -85,7 +85,8 @@ impl Place {
 
     /// The sealed bytes so far, opened for more, and their number.
     pub(super) fn open_payload(&self) -> Result<(File, u64), ResultError> {
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.payload);
+        let opened =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.payload);
         let mut file = opened.map_err(FileError::io("open", &self.payload))?;
         let end = file.seek(SeekFrom::End(0)).map_err(FileError::io("read", &self.payload))?;
         Ok((file, end))

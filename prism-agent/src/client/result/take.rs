@@ -41,12 +41,11 @@ impl<'a> Take<'a> {
         let stated = stated(session).await?;
         let ours = holder.as_ref().map(|holder| holder.identity.recipient().to_string());
         refuse_what_is_over(&stated, ours.as_deref(), &place)?;
-        let holder = match holder {
-            Some(holder) => holder,
-            None => {
-                let at = place.clone();
-                blocking(move || at.start(options.kind)).await?
-            }
+        let holder = if let Some(holder) = holder {
+            holder
+        } else {
+            let at = place.clone();
+            blocking(move || at.start(options.kind)).await?
         };
         let payload = stated.digest.parse().map_err(|_| ResultError::Malformed { expected: "the result's digest" })?;
         let most = sealed_len(session.manifest().manifest().results.max_bytes).unwrap_or(u64::MAX);
@@ -183,9 +182,9 @@ impl<'a> Take<'a> {
     }
 
     async fn acknowledge_over(&self, live: &Live, opened: Measured) -> Result<Receipt, ResultError> {
-        let envelope = self.session.sign(live, PayloadType::ResultAck, |context| {
-            ResultAckBody::new(context, opened.digest).to_json()
-        })?;
+        let envelope = self
+            .session
+            .sign(live, PayloadType::ResultAck, |context| ResultAckBody::new(context, opened.digest).to_json())?;
         let answer = bounded(live.stub().ack_result(AckResultRequest { envelope: envelope.into() })).await?;
         let receipt = Receipt::verify(answer.receipt, self.session.0.witness.key(), "this confirmation", |entry| {
             let ours = entry.actor.participant() == Some(self.session.participant());
