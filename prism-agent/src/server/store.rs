@@ -73,7 +73,6 @@ fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreE
 #[derive(Debug)]
 pub(crate) struct Store {
     boot: PathBuf,
-    #[expect(dead_code, reason = "the lock is held as long as the file is open")]
     lock: File,
 }
 
@@ -133,6 +132,17 @@ impl Store {
         let (from, to) = (self.partial(asset), self.asset(asset));
         fs::rename(&from, &to)?;
         File::open(self.boot.join("assets"))?.sync_all()
+    }
+
+    /// Lets another agent have the directory. This one must not write to it any more.
+    pub(crate) fn release(&self) {
+        // An error leaves the lock to the end of the process.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
+
+    /// Destroys what was only needed for the run.
+    pub(crate) fn destroy_inputs(&self) -> Result<(), StoreError> {
+        ["partial", "assets", "run"].iter().try_for_each(|part| remove(&self.boot.join(part)))
     }
 
     /// Destroys everything of this boot but its log and what the algorithm printed.

@@ -77,7 +77,8 @@ async fn terms_that_are_over_or_have_not_begun_are_refused_before_anything_is_as
     let agent = computation.start().await;
     for at in [now() - 3600, now() + 7200] {
         let address = agent.local_addr().to_string();
-        let connecting = Client::connect(&address, &computation.signed, options(&computation, "lab")).await.unwrap();
+        let connecting =
+            Client::connect(&address, &computation.signed, options(computation.dir.path(), "lab")).await.unwrap();
         assert_eq!(code(connecting.attest(at).await), Code::ManifestNotCurrent);
     }
     agent.shutdown().await;
@@ -115,7 +116,7 @@ async fn a_key_that_the_manifest_does_not_name_is_refused_before_it_signs_anythi
 async fn nobody_at_the_address_and_somebody_else_at_it_are_told_apart() {
     let computation = Computation::new();
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let nobody = Client::connect(&free, &computation.signed, options(&computation, "lab")).await;
+    let nobody = Client::connect(&free, &computation.signed, options(computation.dir.path(), "lab")).await;
     assert_eq!(code(nobody), Code::AgentUnreachable);
 }
 

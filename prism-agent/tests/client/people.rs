@@ -1,6 +1,7 @@
 //! The participants at their own machines: a key, a memory of checkpoints, patience without pauses.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::time::Duration;
 
 use prism_agent::client::{AttestError, AttestedChannel, CheckpointStore, Client, Options, RetryPolicy, Session};
@@ -17,8 +18,9 @@ pub(crate) fn key(computation: &Computation, who: &str) -> SigningKey {
     SigningKey::from_pem(&computation.keys[who].to_pem()).unwrap()
 }
 
-pub(crate) fn options(computation: &Computation, who: &str) -> Options {
-    let seen = computation.dir.path().join("seen").join(who);
+/// Checkpoints are remembered below `folder`, everybody's own.
+pub(crate) fn options(folder: &Path, who: &str) -> Options {
+    let seen = folder.join("seen").join(who);
     let mut options = Options::new(CheckpointStore::in_directory(seen));
     options.retry = RetryPolicy { attempts: 4, first: Duration::ZERO, longest: Duration::ZERO };
     options
@@ -30,7 +32,8 @@ pub(crate) async fn attest(
     who: &str,
 ) -> Result<AttestedChannel, AttestError> {
     let address = address.to_string();
-    let connecting = Client::connect(&address, &computation.signed, options(computation, who)).await.unwrap();
+    let connecting =
+        Client::connect(&address, &computation.signed, options(computation.dir.path(), who)).await.unwrap();
     connecting.attest(now()).await
 }
 

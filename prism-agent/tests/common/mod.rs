@@ -4,12 +4,13 @@
 pub mod computation;
 pub mod peer;
 
-pub use computation::{Computation, vendor_file};
+pub use computation::Computation;
 pub use peer::Peer;
 
 #[expect(
     missing_docs,
     unreachable_pub,
+    unused_qualifications,
     clippy::pedantic,
     clippy::allow_attributes_without_reason,
     reason = "generated"

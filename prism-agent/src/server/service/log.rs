@@ -39,10 +39,9 @@ const TAIL: Duration = Duration::from_millis(250);
 
 pub(super) fn watch(service: &Service, from: u64) -> Reply<wire::WatchResponse> {
     let (responses, queue) = mpsc::channel(QUEUE);
-    let (engine, closing) = (service.engine.clone(), service.closing.clone());
+    let engine = service.engine.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = closing.cancelled() => {}
             () = responses.closed() => {}
             _ = follow(&engine, from, &responses) => {}
         }
@@ -193,10 +192,9 @@ pub(super) fn output(
         stderr.then(|| Tail { stream: "stderr", offset: request.stderr_offset, wrap: Output::Stderr }),
     ];
     let (responses, queue) = mpsc::channel(QUEUE);
-    let (engine, closing) = (service.engine.clone(), service.closing.clone());
+    let engine = service.engine.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = closing.cancelled() => {}
             () = responses.closed() => {}
             () = tail(&engine, tails.into_iter().flatten().collect(), &responses) => {}
         }

@@ -60,7 +60,7 @@ pub struct AuthenticateRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuthenticateResponse {
-    /// The receipt of "auth.ok".
+    /// The receipt of "auth.ok". Once the log is closed nothing is logged any more: then the receipt of "log.close".
     #[prost(message, optional, tag = "1")]
     pub receipt: ::core::option::Option<Receipt>,
 }
