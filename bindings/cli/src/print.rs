@@ -58,13 +58,13 @@ impl Printer {
             let text = value.to_string();
             writeln!(out, "{}", paint(text.trim_end_matches('\n'), io::stdout().is_terminal()))
         };
-        written.and_then(|()| out.flush()).map_err(stdout_failed)
+        written.and_then(|()| out.flush()).map_err(|error| stdout_failed(&error))
     }
 
     /// Prints raw bytes that were asked for on stdout, such as a completion script.
     pub(crate) fn raw(bytes: &[u8]) -> Outcome {
         let mut out = io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush()).map_err(stdout_failed)
+        out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| stdout_failed(&error))
     }
 
     /// Says something by the way, on stderr; not in JSON or quiet mode.
@@ -80,7 +80,7 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-fn stdout_failed(error: io::Error) -> Failure {
+fn stdout_failed(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::silent();
     }

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
 use prism_core::audit::entry::LostBoot;
 use prism_core::digest::Digest;
+use prism_core::hexadecimal::HexBytes;
 use prism_core::lifecycle::Phase;
 use prism_core::manifest::SignedManifest;
 use serde::Serialize;
@@ -129,7 +130,7 @@ async fn run(config: AgentConfig, signed: SignedManifest, printer: Printer) -> O
 fn ready(agent: &Agent, computation: String, manifest: Digest) -> Ready {
     Ready {
         listening: agent.local_addr(),
-        boot: agent.boot_id().iter().map(|byte| format!("{byte:02x}")).collect(),
+        boot: HexBytes::new(*agent.boot_id()).to_string(),
         platform: agent.platform().to_string(),
         simulated: agent.platform() == prism_attest::Platform::Simulated,
         log_key: agent.log_key().to_string(),

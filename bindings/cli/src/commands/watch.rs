@@ -161,11 +161,11 @@ impl Logs {
 }
 
 /// People see the text as it comes, which may be half a line.
-fn show(printed: &Printed, printer: Printer) -> Outcome {
+fn show(chunk: &Printed, printer: Printer) -> Outcome {
     if printer.json() {
-        return printer.show(printed);
+        return printer.show(chunk);
     }
-    Printer::raw(printed.to_string().as_bytes())
+    Printer::raw(chunk.to_string().as_bytes())
 }
 
 fn printed(chunk: LogChunk) -> Printed {
