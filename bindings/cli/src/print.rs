@@ -61,6 +61,15 @@ impl Printer {
         written.and_then(|()| out.flush()).map_err(|error| stdout_failed(&error))
     }
 
+    /// Says aloud, before anything else, that a platform is simulated; in JSON every object says it itself.
+    pub(crate) fn banner(self, simulated: bool) -> Outcome {
+        if simulated && !self.json {
+            let text = format!("{}\n", paint(SIMULATED, io::stdout().is_terminal()));
+            return Self::raw(text.as_bytes());
+        }
+        Ok(())
+    }
+
     /// Prints raw bytes that were asked for on stdout, such as a completion script.
     pub(crate) fn raw(bytes: &[u8]) -> Outcome {
         let mut out = io::stdout().lock();

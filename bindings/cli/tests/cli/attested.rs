@@ -56,6 +56,7 @@ fn nobody_there_is_unavailable() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     place.run(&format!("attest --agent {free} --manifest covid19.prism")).refused(6, "agent.unreachable");
     place.run("attest --manifest covid19.prism").refused(2, "usage");
+    place.run("attest --manifest covid19.prism --agent localhost").refused(2, "usage");
 }
 
 #[test]

@@ -16,9 +16,11 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// The one JSON object on stdout.
+    /// The one JSON object on stdout, of the schema that programs rely on.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
+        let json: Value = serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err));
+        assert_eq!(json["schema"], 1, "{json}");
+        json
     }
 
     /// The JSON objects on stdout, one on each line.
