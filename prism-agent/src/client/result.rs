@@ -94,7 +94,7 @@ pub enum ResultError {
         state: String,
     },
     /// There will be none.
-    #[error("expected a result, found that the computation has {}; see the log for the reason", ended(.outcome))]
+    #[error("expected a result, found that the computation has {}; see the log for the reason", ended(*.outcome))]
     NoResult {
         /// How it ended.
         outcome: Outcome,
@@ -155,7 +155,7 @@ pub enum ResultError {
     Session(#[from] SessionError),
 }
 
-const fn ended(outcome: &Outcome) -> &'static str {
+const fn ended(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Failed => "failed",
         Outcome::Stopped => "been stopped",
@@ -171,9 +171,8 @@ impl Coded for ResultError {
             Self::NotReady { .. } => Code::ResultNotReady,
             Self::NoResult { outcome: Outcome::Stopped } => Code::RunStopped,
             Self::NoResult { outcome: Outcome::Failed } => Code::RunFailed,
-            Self::NoResult { .. } => Code::ResultGone,
+            Self::NoResult { .. } | Self::Gone => Code::ResultGone,
             Self::Released { .. } => Code::ResultReleased,
-            Self::Gone => Code::ResultGone,
             Self::Busy { .. } => Code::AgentBusy,
             Self::Altered { .. } => Code::SealBroken,
             Self::Malformed { .. } => Code::AgentMisbehaved,

@@ -7,11 +7,12 @@ use prism_core::code::{Code, Coded};
 use prism_core::entropy::SystemEntropy;
 use prism_core::key::{KeyAlgorithm, SigningKey};
 use prism_core::manifest::Role;
+use tokio::io::AsyncWriteExt;
 
 use crate::cable::relay;
 use crate::common::Computation;
 use crate::common::computation::now;
-use crate::people::{attest, code, join, key, options, start_anew};
+use crate::people::{attest, code, join, key, options};
 
 fn unmet(verdict: &Verdict) -> Vec<Check> {
     verdict.findings().iter().filter(|finding| !finding.ok).map(|finding| finding.check).collect()
@@ -118,6 +119,14 @@ async fn nobody_at_the_address_and_somebody_else_at_it_are_told_apart() {
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
     let nobody = Client::connect(&free, &computation.signed, options(computation.dir.path(), "lab")).await;
     assert_eq!(code(nobody), Code::AgentUnreachable);
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let (mut tcp, _) = other.accept().await.unwrap();
+        tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    });
+    let somebody = Client::connect(&address, &computation.signed, options(computation.dir.path(), "lab")).await;
+    assert_eq!(code(somebody), Code::AgentMisbehaved);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +135,7 @@ async fn an_agent_that_was_started_anew_is_another_log_and_no_fork() {
     let first = computation.start().await;
     let _ = join(first.local_addr(), &computation, "lab").await;
     first.shutdown().await;
-    let second = start_anew(&computation).await;
+    let second = computation.start().await;
     let session = join(second.local_addr(), &computation, "lab").await;
     assert_eq!(session.trust().agent().boot_id(), second.boot_id());
     second.shutdown().await;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use prism_agent::client::{AttestError, AttestedChannel, CheckpointStore, Client, Options, RetryPolicy, Session};
 use prism_agent::files::Source;
-use prism_agent::server::Agent;
 use prism_core::code::{Code, Coded};
 use prism_core::key::SigningKey;
 
@@ -40,16 +39,6 @@ pub(crate) async fn attest(
 pub(crate) async fn join(address: impl Display, computation: &Computation, who: &str) -> Session {
     let channel = attest(address, computation, who).await.unwrap();
     channel.authenticate(key(computation, who)).await.unwrap()
-}
-
-/// Starts an agent where another has just been shut down: its last task may still be letting go of the directory.
-pub(crate) async fn start_anew(computation: &Computation) -> Agent {
-    loop {
-        match computation.try_start().await {
-            Err(error) if error.code() == Code::AgentBusy => tokio::task::yield_now().await,
-            started => return started.unwrap(),
-        }
-    }
 }
 
 pub(crate) fn source(computation: &Computation, asset: &str) -> Source {

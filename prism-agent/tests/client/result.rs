@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use prism_agent::client::{Delivered, ResultError, ResultOptions, ResultStep, Session};
-use prism_core::audit::entry::Event;
+use prism_core::audit::entry::{AuthBody, Event};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::release::Release;
@@ -208,6 +208,24 @@ async fn a_result_that_is_not_there_yet_is_said_so() {
         assert!(error.to_string().contains(state), "{error}");
     }
     assert!(scene.beside().is_empty(), "{:?}", scene.beside());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_or_confirmation_that_was_not_logged_is_refused() {
+    type Lie = fn(Event) -> Event;
+    let nothing_said: Lie = |_| Event::AuthOk(AuthBody { session: "x".to_owned() });
+    let no_confirmation: Lie = |event| match event {
+        Event::ResultAcked(_) => Event::AuthOk(AuthBody { session: "x".to_owned() }),
+        other => other,
+    };
+    for (lie, opened) in [(nothing_said, false), (no_confirmation, true)] {
+        let scene = Scene::set().await;
+        let institute = scene.institute().await;
+        scene.agent.lie(|lies| lies.logged = Some(lie));
+        let refused = institute.result(&scene.out, ResultOptions::default(), |_| {}).await;
+        assert_eq!(code(refused), Code::LogInvalid);
+        assert_eq!(scene.out.exists(), opened);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

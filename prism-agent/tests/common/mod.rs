@@ -1,5 +1,5 @@
 //! A computation with three participants, and a client of its own that shares no code with `prism_agent::client`.
-#![allow(dead_code, reason = "every test file uses another part")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "every test file uses another part")]
 
 pub mod computation;
 pub mod peer;
@@ -7,7 +7,7 @@ pub mod peer;
 pub use computation::Computation;
 pub use peer::Peer;
 
-#[expect(
+#[allow(
     missing_docs,
     unreachable_pub,
     unused_qualifications,

@@ -65,7 +65,7 @@ async fn an_agent_that_dies_with_a_released_result_loses_it_rather_than_release_
     let agent = AgentProcess::start(&computation);
     give(&agent.address, &computation, &ASSETS).await;
     until(&mut join(&agent.address, &computation, "lab").await.watch(0), "result.sealed").await;
-    die_taking(&computation, &agent.address, &out, ResultStep::Identity);
+    die_taking(&computation, &agent.address, &out, ResultStep::Released);
     agent.kill();
 
     let anew = AgentProcess::start(&computation);

@@ -1,6 +1,6 @@
 //! Agents and clients as processes of their own, to be killed without warning.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -82,7 +82,7 @@ async fn be_an_agent(folder: &Path) {
     let platform = PlatformChoice::Simulated { vendor: vendor_file() };
     let config = AgentConfig::new("127.0.0.1:0".parse().unwrap(), folder.join("state"), platform);
     let agent = Agent::start(config, signed).await.unwrap();
-    writeln!(std::io::stdout(), "{}", agent.local_addr()).unwrap();
+    println!("{}", agent.local_addr());
     std::future::pending::<()>().await;
 }
 
