@@ -20,6 +20,9 @@ use prism_core::code::{Code, Coded};
 
 use crate::server::PlatformChoice;
 
+#[cfg(feature = "simulator")]
+pub use simulated::{VendorError, simulated_root};
+
 /// Why there is no evidence.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -70,7 +73,7 @@ pub enum AttesterError {
     /// The pretend vendor cannot be used.
     #[cfg(feature = "simulator")]
     #[error(transparent)]
-    Simulator(#[from] simulated::SimulatorError),
+    Simulator(#[from] VendorError),
 }
 
 impl Coded for AttesterError {

@@ -12,6 +12,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 
+use prism_attest::binding::EXPORTER_LABEL;
 use prism_core::code::{Code, Coded};
 use rustix::net::Shutdown;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -20,9 +21,6 @@ use tokio_rustls::TlsStream;
 
 pub(crate) use config::{AgentCertificate, CertificateError, server_config};
 pub(crate) use connect::{ConnectError, RawChannel, connect};
-
-/// The exporter's label (protocol, section 4).
-const EXPORTER_LABEL: &[u8] = b"EXPERIMENTAL prism session v1";
 
 /// The one application protocol that is spoken.
 pub(crate) const ALPN: &[u8] = b"h2";

@@ -4,17 +4,23 @@
 //! Everything here blocks; an async caller wraps it in `spawn_blocking`.
 
 mod atomic;
+mod folder;
 mod measure;
+mod pipe;
 mod private;
+mod source;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use prism_core::archive::PackError;
 use prism_core::code::{Code, Coded};
 
 pub use atomic::{Draft, sync_directory, write_atomic};
+pub use folder::Folder;
 pub use measure::{Measure, Measured, measure, measure_file};
 pub use private::{read_private, write_new_private};
+pub use source::Source;
 
 /// Longest private file that is read, in bytes: keys are far shorter.
 pub const PRIVATE_FILE_MAX: u64 = 64 * 1024;
@@ -75,6 +81,15 @@ pub enum FileError {
         /// The limit.
         limit: usize,
     },
+    /// A file cannot be part of an archive.
+    #[error("could not pack {path:?}")]
+    Pack {
+        /// The file, or the folder when the archive could not be finished.
+        path: PathBuf,
+        /// What stands against it.
+        #[source]
+        source: Box<PackError>,
+    },
     /// The operating system says no.
     #[error("could not {verb} {}; see the system's reason and repeat", .path.display())]
     Io {
@@ -96,6 +111,7 @@ impl Coded for FileError {
             Self::Exposed { .. } => Code::KeyExposed,
             Self::NotRegular { .. } | Self::TooLong { .. } | Self::NotText { .. } => Code::FileMalformed,
             Self::TooMany { .. } => Code::ArchiveTooLarge,
+            Self::Pack { source, .. } => source.code(),
             Self::Io { .. } => Code::FileIo,
         }
     }

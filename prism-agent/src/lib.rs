@@ -3,6 +3,7 @@
 
 pub mod attester;
 pub(crate) mod channel;
+pub mod client;
 pub mod files;
 pub mod runner;
 pub mod server;

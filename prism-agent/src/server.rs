@@ -4,6 +4,7 @@
 //! happen, the ledger writes it down first, and the conductor carries out what follows. Nothing that a peer does ends
 //! the agent, and nothing is given to anybody who has not authenticated on an attested connection.
 
+mod announce;
 mod attest;
 mod conductor;
 mod config;

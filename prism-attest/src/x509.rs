@@ -29,6 +29,12 @@ const PSS_PARAMETERS: &[u8] = &[
 /// The default trailer field, which AMD's older certificates spell out after [`PSS_PARAMETERS`].
 const PSS_TRAILER: &[u8] = &[0xa3, 0x03, 0x02, 0x01, 0x01];
 
+/// DER of the object identifier 1.2.840.113549.1.1.10.
+const PSS_OID: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
+
+/// What precedes a signature of 512 bytes: a BIT STRING without unused bits.
+const SIGNATURE_HEADER: &[u8] = &[0x03, 0x82, 0x02, 0x01, 0x00];
+
 /// Length of a modulus of 4,096 bits, with the zero that keeps it positive.
 const RSA_MODULUS_LEN: usize = 513;
 const RSA_EXPONENT: &[u8] = &[1, 0, 1];
@@ -118,6 +124,7 @@ impl<'a> Certificate<'a> {
     /// the parameters that AMD uses.
     pub(crate) fn is_signed_with_pss(&self) -> bool {
         is_pss(&self.0.tbs_certificate.signature, &self.0.signature_algorithm)
+            && is_plainly_wrapped(self.0.as_raw(), self.tbs(), self.signature())
     }
 
     /// The `RSAPublicKey` (DER) if the key is RSA with 4,096 bits and exponent 65,537.
@@ -181,6 +188,9 @@ impl<'a> RevocationList<'a> {
         }
         if !is_pss(&list.tbs_cert_list.signature, &list.signature_algorithm) {
             return Err("another signature algorithm");
+        }
+        if !is_plainly_wrapped(der, list.tbs_cert_list.as_ref(), &list.signature_value.data) {
+            return Err("another wrapping of the signed part");
         }
         check_extensions(list.extensions())?;
         for entry in list.iter_revoked_certificates() {
@@ -266,6 +276,24 @@ fn is_pss(inner: &AlgorithmIdentifier, outer: &AlgorithmIdentifier) -> bool {
     };
     let pss: Oid = oid!(1.2.840.113549.1.1.10);
     inner == outer && inner.algorithm == pss && exact(&inner.parameters)
+}
+
+/// Whether `der` is, byte for byte, the signed part, the one algorithm and a signature of 512 bytes. What is not signed
+/// could otherwise be written in more than one way.
+fn is_plainly_wrapped(der: &[u8], tbs: &[u8], signature: &[u8]) -> bool {
+    [&[], PSS_TRAILER].into_iter().any(|trailer| {
+        let parameters = [PSS_PARAMETERS, trailer].concat();
+        let algorithm = [PSS_OID, &sequence(&parameters)].concat();
+        let body = [tbs, &sequence(&algorithm), SIGNATURE_HEADER, signature].concat();
+        let Ok(length) = u16::try_from(body.len()) else { return false };
+        der.strip_prefix(&[0x30, 0x82]).and_then(|rest| rest.strip_prefix(&length.to_be_bytes())) == Some(&body)
+    })
+}
+
+/// DER of a SEQUENCE with fewer than 128 bytes of content.
+fn sequence(content: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(content.len()).unwrap_or(u8::MAX);
+    [&[0x30, length], content].concat()
 }
 
 fn rsa_key<'k>(key: &'k SubjectPublicKeyInfo<'_>) -> Option<&'k [u8]> {

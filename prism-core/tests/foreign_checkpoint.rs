@@ -15,9 +15,6 @@ use prism_core::audit::checkpoint::{Checkpoint, LogKey, SignedCheckpoint, Verifi
 use prism_core::audit::tree::{Tree, leaf_hash};
 use prism_core::entropy::SystemEntropy;
 
-/// SPKI of an Ed25519 key up to the 32 bytes of the key (RFC 8410).
-const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-
 /// RFC 6962, section 2.1, in another language; reads one entry in hex per line, prints the root in base64.
 const PYTHON_ROOT: &str = r#"
 import base64, hashlib, sys
@@ -79,10 +76,9 @@ impl Drop for Scratch {
 }
 
 fn openssl_accepts(scratch: &Scratch, key: &VerifierKey, body: &str, signature: &[u8]) -> bool {
-    let spki = [ED25519_SPKI.as_slice(), key.public_key()].concat();
     let output = Command::new("openssl")
         .args(["pkeyutl", "-verify", "-rawin", "-pubin", "-keyform", "DER", "-inkey"])
-        .arg(scratch.file("key.der", &spki))
+        .arg(scratch.file("key.der", key.public_key().spki_der()))
         .arg("-in")
         .arg(scratch.file("body", body.as_bytes()))
         .arg("-sigfile")

@@ -8,7 +8,10 @@ use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
-use crate::commands::{agent, audit, checksum, completions, explain, keys, manifest, open, simulator};
+use crate::commands::{
+    agent, attest, audit, checksum, completions, explain, keys, manifest, open, result, simulator, status, transcript,
+    upload, watch,
+};
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
 
@@ -83,6 +86,33 @@ pub(crate) enum Command {
     /// Run an agent: the room where the computation happens
     #[command(subcommand, after_help = agent::EXAMPLE)]
     Agent(agent::AgentCommand),
+    /// Ask an agent what it is, and judge the answer
+    #[command(after_help = attest::EXAMPLE)]
+    Attest(attest::Attest),
+    /// Send the algorithm and its requirements
+    #[command(after_help = upload::ALGO_EXAMPLE)]
+    Algo(upload::Algo),
+    /// Send a dataset
+    #[command(after_help = upload::DATA_EXAMPLE)]
+    Data(upload::Data),
+    /// Follow the audit log live, with the state after every entry
+    #[command(after_help = watch::EXAMPLE)]
+    Watch(watch::Watch),
+    /// Follow what the program prints, if the manifest lets you
+    #[command(after_help = watch::LOGS_EXAMPLE)]
+    Logs(watch::Logs),
+    /// Say how things stand
+    #[command(after_help = status::EXAMPLE)]
+    Status(status::ShowStatus),
+    /// Stop the computation for good
+    #[command(after_help = status::STOP_EXAMPLE)]
+    Stop(status::Stop),
+    /// Take the result, exactly once
+    #[command(after_help = result::EXAMPLE)]
+    Result(result::TakeResult),
+    /// Fetch everything that a stranger needs to judge the computation
+    #[command(after_help = transcript::EXAMPLE)]
+    Transcript(transcript::Transcript),
     /// Replay a transcript offline: did everything happen as agreed?
     #[command(after_help = audit::EXAMPLE)]
     Audit(audit::Audit),

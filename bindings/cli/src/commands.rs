@@ -1,6 +1,7 @@
 //! One module for each command.
 
 pub(crate) mod agent;
+pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
@@ -8,7 +9,12 @@ pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod open;
+pub(crate) mod result;
 pub(crate) mod simulator;
+pub(crate) mod status;
+pub(crate) mod transcript;
+pub(crate) mod upload;
+pub(crate) mod watch;
 
 use crate::args::Command;
 use crate::exit::Outcome;
@@ -22,6 +28,15 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Manifest(manifest) => manifest.run(printer),
         Command::Simulator(simulator) => simulator.run(printer),
         Command::Agent(agent) => agent.run(printer),
+        Command::Attest(attest) => attest.run(printer),
+        Command::Algo(algo) => algo.run(printer),
+        Command::Data(data) => data.run(printer),
+        Command::Watch(watch) => watch.run(printer),
+        Command::Logs(logs) => logs.run(printer),
+        Command::Status(status) => status.run(printer),
+        Command::Stop(stop) => stop.run(printer),
+        Command::Result(result) => result.run(printer),
+        Command::Transcript(transcript) => transcript.run(printer),
         Command::Audit(audit) => audit.run(printer),
         Command::Open(open) => open.run(printer),
         Command::Explain(explain) => explain.run(printer),

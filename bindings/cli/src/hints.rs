@@ -101,7 +101,7 @@ fn agent(code: Code) -> Row {
     Some(match code {
         Code::PlatformUnsupported => (
             "The platform of this evidence is unknown here or not built in.",
-            "update prism; this build knows sev-snp and, where the manifest names it, the simulated platform",
+            "this build knows AMD SEV-SNP guests and, where the manifest names it, the simulator (--platform simulated); for another platform, update prism",
         ),
         Code::AgentUnreachable => (
             "The agent cannot be reached.",

@@ -7,6 +7,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prism_agent::files::{FileError, PRIVATE_FILE_MAX, read_private};
 use prism_core::code::Code;
+use prism_core::digest::Salt;
+use prism_core::hexadecimal::HexBytes;
 use prism_core::key::{PublicKey, SigningKey};
 use prism_core::manifest::draft::Moment;
 
@@ -84,4 +86,13 @@ pub(crate) fn moment(text: &str) -> Result<u64, String> {
         Ok(seconds) => Ok(seconds),
         Err(_) => text.parse().map(|Moment(seconds)| seconds).map_err(|error| error.to_string()),
     }
+}
+
+/// Reads a salt: 64 hex digits in a file that only its owner can read.
+pub(crate) fn read_salt(path: &Path) -> Outcome<Salt> {
+    let text = read_private(path)?;
+    let bytes: HexBytes<32> = text.trim().parse().map_err(|_| {
+        Failure::new(Code::FileMalformed, "expected a salt of 64 hex digits, found other text").at(path.display())
+    })?;
+    Ok(Salt::from_bytes(*bytes.as_bytes()))
 }

@@ -9,6 +9,7 @@ mod inputs;
 mod interrupt;
 mod print;
 mod progress;
+mod session;
 mod simulator;
 
 use std::ffi::OsString;
@@ -22,6 +23,8 @@ use crate::exit::{Failure, Outcome};
 use crate::print::{Printer, complain};
 
 fn main() -> ExitCode {
+    // The sandbox starts this same program as its helper; then nothing else may run before it.
+    prism_agent::runner::helper_main_if_asked();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let asked_for_json = arguments.iter().any(|argument| argument == "--json");
     let outcome = match Cli::try_parse_from(&arguments) {

@@ -6,10 +6,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::print::{Printer, size, span};
 
-/// Progress of one transfer.
+/// Progress of one transfer, in one or more stages.
 pub(crate) struct Progress {
     printer: Printer,
     what: String,
+    stage: &'static str,
     state: State,
 }
 
@@ -29,49 +30,60 @@ struct Lines {
 impl Progress {
     /// A transfer that has not begun; `what` names it, without control characters.
     pub(crate) fn new(printer: Printer, what: &str) -> Self {
-        Self { printer, what: what.to_owned(), state: State::Waiting }
+        Self { printer, what: what.to_owned(), stage: "", state: State::Waiting }
     }
 
-    /// `done` of `total` bytes are where they belong.
-    pub(crate) fn at(&mut self, done: u64, total: u64) {
-        if let State::Waiting = self.state {
-            self.state = self.begin(done, total);
+    /// Work of this machine before or after the transfer: only a bar shows it.
+    pub(crate) fn aside(&mut self, stage: &'static str, done: u64, total: u64) {
+        if self.printer.shows_bar() {
+            self.at(stage, done, total);
+        }
+    }
+
+    /// `done` of `total` bytes are where they belong in this stage, for example `sent`.
+    pub(crate) fn at(&mut self, stage: &'static str, done: u64, total: u64) {
+        if stage != self.stage {
+            self.finish();
+            (self.stage, self.state) = (stage, self.begin(stage, done, total));
         }
         match &mut self.state {
             State::Waiting => {}
             State::Bar(bar) => bar.set_position(done),
             State::Lines(lines) => {
                 if let Some(text) = lines.at(done, total) {
-                    self.printer.note(format_args!("{}: {text}", self.what));
+                    self.printer.note(format_args!("{}: {stage} {text}", self.what));
                 }
             }
         }
     }
 
-    fn begin(&self, done: u64, total: u64) -> State {
+    fn begin(&self, stage: &str, done: u64, total: u64) -> State {
         if !self.printer.shows_bar() {
-            let started = Lines { since: Instant::now(), start: done, told: tenths(done, total) };
-            if done > 0 {
+            if done > 0 && done < total {
                 self.printer.note(format_args!("{}: goes on after {}", self.what, size(done)));
             }
-            return State::Lines(started);
+            return State::Lines(Lines { since: Instant::now(), start: done, told: tenths(done, total).min(9) });
         }
         let template = "{msg} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style);
-        bar.set_message(self.what.clone());
+        bar.set_message(format!("{} {stage}", self.what));
         bar.set_position(done);
         // The rate counts what is sent now, not what was there already.
         bar.reset_eta();
         State::Bar(bar)
     }
+
+    fn finish(&mut self) {
+        if let State::Bar(bar) = &self.state {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let State::Bar(bar) = &self.state {
-            bar.finish_and_clear();
-        }
+        self.finish();
     }
 }
 

@@ -1,9 +1,10 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use prism_core::entropy::{SystemEntropy, draw};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
@@ -21,13 +22,28 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Starts a file that only its owner can read, to be named `target` in the end. A draft that a crash left behind
-    /// is overwritten: two drafts of one target at a time are the caller's mistake.
+    /// Starts a file that only its owner can read, to be named `target` in the end. Several drafts of one target may be
+    /// written at a time; the last to finish wins, or finds the name taken.
     ///
     /// # Errors
     /// [`FileError`] when the directory does not exist or is not writable.
     pub fn create(target: &Path) -> Result<Self, FileError> {
-        let draft = draft_of(target);
+        let unique = draw::<8>(&mut SystemEntropy::default())
+            .map_err(io::Error::other)
+            .map_err(FileError::io("name", target))?;
+        Self::begin(target, beside(target, &hex::encode(unique)))
+    }
+
+    /// Like [`create`](Self::create) for a target of which nobody else writes a draft: what a crash left behind is
+    /// overwritten and does not gather.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub(crate) fn create_only(target: &Path) -> Result<Self, FileError> {
+        Self::begin(target, beside(target, "only"))
+    }
+
+    fn begin(target: &Path, draft: PathBuf) -> Result<Self, FileError> {
         match fs::remove_file(&draft) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(FileError::io("replace", &draft)(error));
@@ -64,6 +80,17 @@ impl Draft {
         self.finish(|draft, target| fs::rename(draft, target))
     }
 
+    /// Everything that was written so far.
+    ///
+    /// # Errors
+    /// [`FileError`] when it cannot be read.
+    pub fn read_back(&mut self) -> Result<Vec<u8>, FileError> {
+        let mut bytes = Vec::new();
+        let read = self.file.rewind().and_then(|()| self.file.read_to_end(&mut bytes));
+        read.map_err(FileError::io("read", &self.path))?;
+        Ok(bytes)
+    }
+
     fn finish(mut self, name: impl FnOnce(&Path, &Path) -> io::Result<()>) -> Result<(), FileError> {
         self.file.sync_all().map_err(FileError::io("write", &self.path))?;
         name(&self.path, &self.target).map_err(FileError::io("name", &self.target))?;
@@ -91,10 +118,10 @@ impl Drop for Draft {
     }
 }
 
-fn draft_of(target: &Path) -> PathBuf {
+fn beside(target: &Path, word: &str) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(target.file_name().unwrap_or_default());
-    name.push(".draft");
+    name.push(format!(".{word}.draft"));
     target.with_file_name(name)
 }
 

@@ -1,4 +1,4 @@
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
@@ -6,8 +6,7 @@ use std::path::Path;
 use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
-use super::atomic::sync_parent;
-use super::{FileError, PRIVATE_FILE_MAX, kind_of};
+use super::{Draft, FileError, PRIVATE_FILE_MAX, kind_of};
 
 /// Reads a private text file, such as a key, that nobody but its owner can read or write.
 ///
@@ -44,22 +43,16 @@ fn open_private(path: &Path) -> Result<(File, usize), FileError> {
     Ok((file, usize::try_from(facts.len()).map_err(|_| too_long())?))
 }
 
-/// Writes a new private file (mode 0600) and waits until it is on disk. What exists is never overwritten.
+/// Writes a new private file (mode 0600) whole, and waits until it is on disk. What exists is never overwritten.
 ///
 /// # Errors
 /// [`FileError::Exists`] when something is there already, even a dangling link.
 pub fn write_new_private(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(FileError::io("create", path))?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all()).map_err(FileError::io("write", path));
-    if written.is_err() {
-        // Half a key is worse than none. The file is ours: it did not exist a moment ago.
-        let _ = fs::remove_file(path);
+    if path.symlink_metadata().is_ok() {
+        return Err(FileError::Exists { path: path.to_owned() });
     }
-    written?;
-    sync_parent(path)
+    // Half a key is worse than none: the name is given only to the whole file, and only if it is still free.
+    let mut draft = Draft::create(path)?;
+    draft.write_all(bytes).map_err(FileError::io("write", path))?;
+    draft.publish()
 }

@@ -39,8 +39,8 @@ impl Source {
 
     /// Takes bytes that are in memory already.
     #[must_use]
-    pub const fn from_bytes(bytes: Bytes) -> Self {
-        Self(Kind::Memory(bytes))
+    pub fn from_bytes(bytes: Vec<u8>) -> Self {
+        Self(Kind::Memory(bytes.into()))
     }
 
     /// Digest and size in one pass; `progress` hears the number of bytes read so far.

@@ -113,13 +113,25 @@ fn publishing_over_an_existing_file_is_refused_and_replacing_it_is_not() {
 }
 
 #[test]
-fn a_draft_that_a_crash_left_behind_does_not_stand_in_the_way() {
+fn the_only_draft_of_a_target_overwrites_what_a_crash_left_behind() {
     let dir = place();
     let path = dir.path().join("out");
-    std::mem::forget(Draft::create(&path).unwrap());
-    assert_eq!(names_in(dir.path()), [".out.draft"]);
-    write_atomic(&path, b"new").unwrap();
+    std::mem::forget(Draft::create_only(&path).unwrap());
+    assert_eq!(names_in(dir.path()), [".out.only.draft"]);
+    Draft::create_only(&path).unwrap().publish().unwrap();
     assert_eq!(names_in(dir.path()), ["out"]);
+}
+
+#[test]
+fn two_drafts_of_one_target_do_not_disturb_each_other() {
+    let dir = place();
+    let path = dir.path().join("out");
+    let (mut one, mut two) = (Draft::create(&path).unwrap(), Draft::create(&path).unwrap());
+    one.write_all(b"one").unwrap();
+    two.write_all(b"two").unwrap();
+    one.publish().unwrap();
+    assert_eq!(two.publish().unwrap_err().code(), Code::FileExists);
+    assert_eq!(fs::read(&path).unwrap(), b"one");
 }
 
 #[test]

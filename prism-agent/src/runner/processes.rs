@@ -55,6 +55,13 @@ impl Processes {
         found
     }
 
+    /// Processes and threads of one user, as far as they can be seen from here.
+    pub(crate) fn tasks_of_user(&self, uid: u32) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        let owned = |pid: &i32| fs::metadata(format!("/proc/{pid}")).is_ok_and(|meta| meta.uid() == uid);
+        self.0.iter().filter(|(pid, _)| owned(pid)).map(|(_, process)| process.tasks).sum()
+    }
+
     /// What everything below `root` uses. Where the simple sum exceeds `enough`, shared pages are counted properly.
     pub(crate) fn usage(&self, root: i32, enough: u64) -> Usage {
         let family = self.descendants(root);

@@ -8,7 +8,7 @@ use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use prism_core::audit::checkpoint::{Checkpoint, LogKey, LogKeyError, SignedCheckpoint};
+use prism_core::audit::checkpoint::{Checkpoint, LogKey, LogKeyError, SignedCheckpoint, VerifierKey};
 use prism_core::audit::entry::{Actor, Entry, EntryError, Event};
 use prism_core::audit::proof::Receipt;
 use prism_core::audit::tile::{Tile, TileError};
@@ -108,6 +108,11 @@ impl Ledger {
     /// The newest signed head.
     pub(crate) fn head(&self) -> &SignedCheckpoint {
         &self.head
+    }
+
+    /// The key that signs the heads.
+    pub(crate) fn key(&self) -> &VerifierKey {
+        self.key.verifier()
     }
 
     /// Whether an act would be permitted now; changes nothing.

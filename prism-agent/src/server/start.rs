@@ -9,6 +9,7 @@ use prism_attest::binding::{AgentBinding, BindingError};
 use prism_attest::evidence::Platform;
 use prism_core::audit::checkpoint::{LogKey, LogKeyError};
 use prism_core::audit::entry::{Actor, Event, LogOpenBody, LostBoot, ManifestBody};
+use prism_core::audit::log_origin;
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::entropy::{EntropyError, SystemEntropy, draw};
@@ -149,7 +150,7 @@ impl Awake {
         let id: [u8; 16] = draw(&mut SystemEntropy::default())?;
         let (store, lost) = Store::open(&config.state_dir, &hex::encode(id))?;
         let certificate = AgentCertificate::generate()?;
-        let origin = format!("prism.log/{}/{}", manifest.manifest().id, hex::encode(id));
+        let origin = log_origin(&manifest.manifest().id, &id);
         let key = LogKey::generate(&origin, &mut SystemEntropy::default())?;
         let vkey = key.verifier().to_string();
         let binding = AgentBinding::new(id, certificate.spki_der(), vkey, Some(manifest.digest()))?;

@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use prism_agent::runner::{ResultLimits, collect_results};
+use prism_agent::runner::{Layer, ResultLimits, collect_results};
 
 use crate::world::{Verdict, World};
 use crate::{needs, tests};
 
 tests!["contract":
+    every_layer_is_reported,
     the_program_finds_its_working_directory_and_a_clean_environment,
     arguments_arrive_without_a_shell,
     datasets_are_readable_and_changing_them_leaves_the_originals_alone,
@@ -17,6 +18,14 @@ tests!["contract":
     worker_processes_and_shared_memory_work,
     links_and_pipes_in_results_stay_inside,
 ];
+
+fn every_layer_is_reported() -> Verdict {
+    let ran = World::python("import os; print(os.getuid())").run().succeeded();
+    let reported: Vec<Layer> = ran.outcome.layers.iter().map(|(layer, _)| layer).collect();
+    assert_eq!(reported, Layer::ALL);
+    println!("{}", ran.outcome.layers);
+    Verdict::Held
+}
 
 fn the_program_finds_its_working_directory_and_a_clean_environment() -> Verdict {
     let mut world = World::python(

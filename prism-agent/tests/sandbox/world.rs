@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use prism_agent::runner::{
     Captured, DatasetInput, End, Interpreter, Layer, Layers, Limits, Python, Requirements, ResultLimits, RunError,
@@ -32,7 +32,7 @@ macro_rules! needs {
 
 /// A program, what it gets, and room for its run.
 pub(crate) struct World {
-    pub(crate) dir: TempDir,
+    pub(crate) dir: Arc<TempDir>,
     pub(crate) spec: RunSpec,
     pub(crate) cancel: CancellationToken,
 }
@@ -42,6 +42,7 @@ pub(crate) struct Ran {
     pub(crate) outcome: RunOutcome,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
+    _dir: Arc<TempDir>,
 }
 
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -69,7 +70,7 @@ pub(crate) fn available() -> &'static Layers {
 impl World {
     /// A Python program.
     pub(crate) fn python(code: &str) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = Arc::new(tempfile::tempdir().unwrap());
         let algorithm = dir.path().join("program.py");
         fs::write(&algorithm, code).unwrap();
         let runtime = Runtime::Python(Python::new(interpreter(), Requirements::None));
@@ -131,7 +132,7 @@ impl World {
             String::from_utf8_lossy(&bytes).into_owned()
         };
         let (stdout, stderr) = (text(&outcome.stdout), text(&outcome.stderr));
-        Ok(Ran { outcome, stdout, stderr })
+        Ok(Ran { outcome, stdout, stderr, _dir: self.dir.clone() })
     }
 }
 

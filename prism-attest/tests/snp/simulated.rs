@@ -347,16 +347,16 @@ fn no_certificate_with_one_bit_flipped_is_believed() {
         der[bit / 8] ^= 1 << (bit % 8);
         der
     };
-    for bit in (0..parts.vek.len() * 8).step_by(13) {
+    for bit in 0..parts.vek.len() * 8 {
         let flipped = SnpEndorsements { vek: flip(&parts.vek, bit), ..parts.clone() };
         assert!(verify(&evidence, &Endorsements::snp(flipped).unwrap(), &roots, NOW).is_err(), "vek {bit}");
     }
-    for bit in (0..parts.ask.len() * 8).step_by(29) {
+    for bit in 0..parts.ask.len() * 8 {
         let flipped = SnpEndorsements { ask: flip(&parts.ask, bit), ..parts.clone() };
         assert!(verify(&evidence, &Endorsements::snp(flipped).unwrap(), &roots, NOW).is_err(), "ask {bit}");
     }
     let crl = parts.crl.as_ref().unwrap();
-    for bit in (0..crl.len() * 8).step_by(17) {
+    for bit in 0..crl.len() * 8 {
         let flipped = SnpEndorsements { crl: Some(flip(crl, bit)), ..parts.clone() };
         assert!(verify(&evidence, &Endorsements::snp(flipped).unwrap(), &roots, NOW).is_err(), "crl {bit}");
     }

@@ -14,15 +14,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
 
 use super::tree::{Tree, TreeError, TreeHash, verify_consistency};
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
-use crate::entropy::{Entropy, EntropyError};
+use crate::entropy::Entropy;
+use crate::key::{KeyAlgorithm, KeyError, PublicKey, SigningKey};
 
 /// Longest name of a log in bytes.
 pub const LOG_NAME_MAX: usize = 256;
@@ -46,7 +45,7 @@ pub enum VerifierKeyError {
         "expected a log name of 1 to {LOG_NAME_MAX} bytes without spaces, controls and '+', found another text; use such a name"
     )]
     Name,
-    /// The key is not canonical base64 of `0x01` and 32 bytes.
+    /// The key is not canonical base64 of `0x01` and a sound Ed25519 key.
     #[error("expected the base64 of an Ed25519 key with its type byte, found something else; only Ed25519 is known")]
     Key,
     /// The key id is not that of name and key.
@@ -67,16 +66,21 @@ impl Coded for VerifierKeyError {
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct VerifierKey {
     name: String,
-    key: [u8; 32],
+    key: PublicKey,
 }
 
 impl VerifierKey {
-    /// A log's verifier key from its name and raw Ed25519 public key.
+    /// A log's verifier key from its name and public key.
     ///
     /// # Errors
-    /// [`VerifierKeyError::Name`].
-    pub fn new(name: &str, key: [u8; 32]) -> Result<Self, VerifierKeyError> {
-        check_name(name)?;
+    /// [`VerifierKeyError::Name`], and [`VerifierKeyError::Key`] when the key is not Ed25519.
+    pub fn new(name: &str, key: PublicKey) -> Result<Self, VerifierKeyError> {
+        if !is_log_name(name) {
+            return Err(VerifierKeyError::Name);
+        }
+        if key.algorithm() != KeyAlgorithm::Ed25519 {
+            return Err(VerifierKeyError::Key);
+        }
         Ok(Self { name: name.to_owned(), key })
     }
 
@@ -86,28 +90,29 @@ impl VerifierKey {
         &self.name
     }
 
-    /// The raw Ed25519 public key (RFC 8032).
+    /// The Ed25519 key without the name.
     #[must_use]
-    pub const fn public_key(&self) -> &[u8; 32] {
+    pub const fn public_key(&self) -> &PublicKey {
         &self.key
     }
 
     /// The first four bytes of `SHA-256(name ‖ 0x0A ‖ 0x01 ‖ key)`: finds the key, proves nothing.
     fn id(&self) -> [u8; KEY_ID_LEN] {
-        let digest = Digest::sha256(&[self.name.as_bytes(), b"\n", &[ED25519_TYPE], &self.key].concat());
+        let digest = Digest::sha256(&[self.name.as_bytes(), b"\n", &[ED25519_TYPE], self.key.point()].concat());
         let [a, b, c, d, ..] = *digest.as_bytes();
         [a, b, c, d]
     }
 }
 
-fn check_name(name: &str) -> Result<(), VerifierKeyError> {
+/// Key names of signed notes have neither spaces nor plus; no control character can then break a line.
+fn is_log_name(name: &str) -> bool {
     let plain = name.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '+');
-    if plain && !name.is_empty() && name.len() <= LOG_NAME_MAX { Ok(()) } else { Err(VerifierKeyError::Name) }
+    plain && !name.is_empty() && name.len() <= LOG_NAME_MAX
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let typed = [&[ED25519_TYPE], self.key.as_slice()].concat();
+        let typed = [&[ED25519_TYPE], self.key.point()].concat();
         write!(f, "{}+{}+{}", self.name, hex::encode(self.id()), STANDARD.encode(typed))
     }
 }
@@ -126,7 +131,8 @@ impl FromStr for VerifierKey {
         let (id, typed) = rest.split_once('+').ok_or(VerifierKeyError::Shape)?;
         let typed = STANDARD.decode(typed).map_err(|_| VerifierKeyError::Key)?;
         let [ED25519_TYPE, key @ ..] = typed.as_slice() else { return Err(VerifierKeyError::Key) };
-        let key = Self::new(name, key.try_into().map_err(|_| VerifierKeyError::Key)?)?;
+        let key = PublicKey::from_point(KeyAlgorithm::Ed25519, key).map_err(|_| VerifierKeyError::Key)?;
+        let key = Self::new(name, key)?;
         let expected = hex::encode(key.id());
         if id == expected { Ok(key) } else { Err(VerifierKeyError::Id { expected }) }
     }
@@ -139,9 +145,9 @@ pub enum LogKeyError {
     /// The name is not one that a log can have.
     #[error(transparent)]
     Name(#[from] VerifierKeyError),
-    /// No randomness for the key.
+    /// The key could not be made or could not sign.
     #[error(transparent)]
-    Entropy(#[from] EntropyError),
+    Key(#[from] KeyError),
     /// The checkpoint is of another log.
     #[error("expected a checkpoint of the log {expected:?}, found one of {found:?}; sign it with that log's key")]
     OtherLog {
@@ -150,23 +156,23 @@ pub enum LogKeyError {
         /// The origin of the checkpoint.
         found: String,
     },
-    /// The crypto provider refused to make the key or to sign.
-    #[error("expected the crypto provider to work, found it refusing; restart the agent")]
-    Provider,
+    /// The signature has not the length of an Ed25519 signature.
+    #[error("expected a signature of 64 bytes, found another length; restart the agent")]
+    SignatureLength,
 }
 
 impl Coded for LogKeyError {
     fn code(&self) -> Code {
         match self {
             Self::Name(error) => error.code(),
-            Self::Entropy(_) | Self::OtherLog { .. } | Self::Provider => Code::Internal,
+            Self::Key(_) | Self::OtherLog { .. } | Self::SignatureLength => Code::Internal,
         }
     }
 }
 
-/// The private half of a log's key. It lives in memory only; the provider overwrites it when it is dropped.
+/// The private half of a log's key. It lives in memory only.
 pub struct LogKey {
-    pair: Ed25519KeyPair,
+    key: SigningKey,
     verifier: VerifierKey,
 }
 
@@ -176,11 +182,8 @@ impl LogKey {
     /// # Errors
     /// [`LogKeyError`] when the name is not acceptable or there is no randomness.
     pub fn generate(name: &str, entropy: &mut dyn Entropy) -> Result<Self, LogKeyError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        entropy.fill(seed.as_mut_slice())?;
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).map_err(|_| LogKeyError::Provider)?;
-        let key = pair.public_key().as_ref().try_into().map_err(|_| LogKeyError::Provider)?;
-        Ok(Self { verifier: VerifierKey::new(name, key)?, pair })
+        let key = SigningKey::generate(KeyAlgorithm::Ed25519, entropy)?;
+        Ok(Self { verifier: VerifierKey::new(name, key.public().clone())?, key })
     }
 
     /// The public half.
@@ -199,8 +202,8 @@ impl LogKey {
             return Err(LogKeyError::OtherLog { expected, found });
         }
         let body = checkpoint.body();
-        let signature = self.pair.try_sign(body.as_bytes()).map_err(|_| LogKeyError::Provider)?;
-        let signature: [u8; SIGNATURE_LEN] = signature.as_ref().try_into().map_err(|_| LogKeyError::Provider)?;
+        let signature = self.key.sign(body.as_bytes())?;
+        let signature: [u8; SIGNATURE_LEN] = signature.try_into().map_err(|_| LogKeyError::SignatureLength)?;
         let key_id = self.verifier.id();
         let encoded = STANDARD.encode([key_id.as_slice(), &signature].concat());
         let text = format!("{body}\n— {} {encoded}\n", checkpoint.origin);
@@ -325,7 +328,9 @@ impl SignedCheckpoint {
         let [origin, size, root, "", signature, ""] = lines.as_slice() else {
             return Err(malformed("origin, size, root, an empty line and one signature line"));
         };
-        check_name(origin).map_err(|_| malformed("the name of a log"))?;
+        if !is_log_name(origin) {
+            return Err(malformed("the name of a log"));
+        }
         let (key_id, signature) = read_signature(signature, origin)?;
         let size = read_decimal(size).ok_or(malformed("a decimal size without leading zeros"))?;
         let root = TreeHash::from_base64(root).ok_or(malformed("the base64 of a root hash"))?;
@@ -344,9 +349,7 @@ impl SignedCheckpoint {
         if self.key_id != key.id() {
             return Err(CheckpointError::OtherKey);
         }
-        UnparsedPublicKey::new(&ED25519, key.key)
-            .verify(self.signed_text().as_bytes(), &self.signature)
-            .map_err(|_| CheckpointError::Forged)?;
+        key.key.verify(self.signed_text().as_bytes(), &self.signature).map_err(|_| CheckpointError::Forged)?;
         Ok(self.checkpoint.clone())
     }
 

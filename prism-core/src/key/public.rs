@@ -44,7 +44,7 @@ impl PublicKey {
     }
 
     /// Takes the bytes of a point: 32 for Ed25519, uncompressed SEC1 for ECDSA.
-    pub(super) fn from_point(algorithm: KeyAlgorithm, point: &[u8]) -> Result<Self, KeyError> {
+    pub(crate) fn from_point(algorithm: KeyAlgorithm, point: &[u8]) -> Result<Self, KeyError> {
         if algorithm == KeyAlgorithm::Ed25519 && is_weak_start(point) {
             return Err(KeyError::WeakPoint);
         }
@@ -88,7 +88,7 @@ impl PublicKey {
     }
 
     /// The bytes of the point at the end of the SPKI.
-    pub(super) fn point(&self) -> &[u8] {
+    pub(crate) fn point(&self) -> &[u8] {
         der::read_spki(&self.spki).map_or(&[], |(_, point)| point)
     }
 }

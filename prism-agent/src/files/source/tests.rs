@@ -3,7 +3,6 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use bytes::Bytes;
 use prism_core::digest::{Digest, Hasher};
 use tempfile::TempDir;
 
@@ -59,9 +58,7 @@ fn every_kind_of_source_gives_the_same_bytes_from_any_offset() {
     let packed = Folder::open(&folder).unwrap().pack(Vec::new()).unwrap();
     let file = dir.path().join("packed.zip");
     fs::write(&file, &packed).unwrap();
-    for source in
-        [Source::open(&folder).unwrap(), Source::open(&file).unwrap(), Source::from_bytes(Bytes::from(packed.clone()))]
-    {
+    for source in [Source::open(&folder).unwrap(), Source::open(&file).unwrap(), Source::from_bytes(packed.clone())] {
         let measured = source.measure(Hasher::sha256(), &mut |_| {}).unwrap();
         assert_eq!((measured.digest, measured.size), (Digest::sha256(&packed), packed.len() as u64));
         for offset in [0, 1, packed.len() / 2, packed.len()] {
@@ -113,4 +110,3 @@ fn a_pipe_in_place_of_a_file_is_not_waited_for() {
     assert!(matches!(Source::open(&path), Err(FileError::NotRegular { found: "a named pipe", .. })));
     assert!(matches!(Folder::open(dir.path()), Err(FileError::NotRegular { found: "a named pipe", .. })));
 }
-

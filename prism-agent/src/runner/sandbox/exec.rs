@@ -13,6 +13,7 @@ use super::place::Place;
 use super::wire::{Job, Message, Order};
 use super::{During, Failure, REFUSED, access, errno, filter};
 use crate::runner::layers::{Layer, LayerState, Layers};
+use crate::runner::processes::Processes;
 use crate::runner::requirements::INSTALLER;
 
 /// Confines this process, reports, waits for the agent's word and executes. Returns only when nothing was executed.
@@ -52,6 +53,9 @@ fn confine(order: &Order, layers: &mut Layers, place: &Place) -> Result<(), Fail
     Ok(())
 }
 
+/// Tasks beyond the limit that the kernel lets pass, so that the agent can see the limit crossed and say so.
+const HEADROOM: u64 = 32;
+
 /// How the processors are limited without a cgroup.
 const AFFINITY: &str = "affinity";
 
@@ -78,7 +82,7 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
         layers.active(Layer::MemoryLimit, "polling, rlimit");
     }
     if !layers.is_active(Layer::ProcessLimit) {
-        wanted.push((Resource::Nproc, u64::from(limits.processes).saturating_mul(2) + 16 + others(layers)));
+        wanted.push((Resource::Nproc, u64::from(limits.processes) + HEADROOM + others(layers)));
         layers.active(Layer::ProcessLimit, "polling, rlimit");
     }
     for (resource, value) in wanted {
@@ -96,7 +100,7 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
 /// Tasks of the same user outside, which the kernel counts too where the run has neither user nor namespace of its own.
 fn others(layers: &Layers) -> u64 {
     let alone = layers.is_active(Layer::SeparateUser) || layers.is_active(Layer::UserNamespace);
-    if alone { 0 } else { 4096 }
+    if alone { 0 } else { Processes::read().tasks_of_user(rustix::process::geteuid().as_raw()) }
 }
 
 /// Keeps to `count` of the processors that this process may use.

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::process::{DumpableBehavior, Pid, Signal, WaitOptions};
 
 use super::helper::{HELLO, pack};
 use super::identity::{self, Who};
@@ -55,6 +55,8 @@ fn become_program(first: First, place: place::Place) -> i32 {
         drop(up);
         return exec::program(line, &order, layers, &place);
     }
+    // The program has the same user: nothing of this process is its business. It undoes this for itself.
+    let _ = rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable);
     match sys::fork() {
         Err(error) => {
             let failure = Message::Failed { step: "start the program".to_owned(), reason: super::errno(&error) };

@@ -111,7 +111,7 @@ fn another_logs_checkpoint_and_another_keys_signature_are_refused() {
     let (mine, theirs) = (key(), key());
     let checkpoint = signed(&mine, 3);
     assert_eq!(checkpoint.verify(theirs.verifier()), Err(CheckpointError::OtherKey));
-    let renamed = VerifierKey::new("prism.log/other", *mine.verifier().public_key()).unwrap();
+    let renamed = VerifierKey::new("prism.log/other", mine.verifier().public_key().clone()).unwrap();
     assert_eq!(checkpoint.verify(&renamed), Err(CheckpointError::OtherLog { expected: "prism.log/other".to_owned() }));
 
     let mut forged = signed(&theirs, 3);
@@ -161,14 +161,26 @@ fn verifier_keys_read_back_and_altered_ones_are_refused() {
     assert_eq!(text.split('+').next(), Some(ORIGIN));
     let long = "a".repeat(LOG_NAME_MAX + 1);
     for name in ["", "a b", "a+b", "a\nb", "a\u{2003}b", long.as_str()] {
-        assert_eq!(VerifierKey::new(name, [1; 32]), Err(VerifierKeyError::Name), "{name:?}");
+        let key = key().verifier().public_key().clone();
+        assert_eq!(VerifierKey::new(name, key), Err(VerifierKeyError::Name), "{name:?}");
     }
 }
 
 #[test]
-fn only_ed25519_keys_are_known() {
-    let typed = STANDARD.encode([&[4], [7; 32].as_slice()].concat());
-    assert_eq!(format!("log+00000000+{typed}").parse::<VerifierKey>(), Err(VerifierKeyError::Key));
+fn only_sound_ed25519_keys_are_known() {
+    let text = |key_type: u8, point: [u8; 32]| {
+        let id = Digest::sha256(&[b"log\n", [key_type].as_slice(), &point].concat()).to_hex()[..8].to_owned();
+        format!("log+{id}+{}", STANDARD.encode([[key_type].as_slice(), &point].concat()))
+    };
+    let sound = *key().verifier().public_key().point().first_chunk().unwrap();
+    assert!(text(1, sound).parse::<VerifierKey>().is_ok());
+    assert_eq!(text(4, sound).parse::<VerifierKey>(), Err(VerifierKeyError::Key));
+    // Under the neutral element every message has a signature that holds.
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    assert_eq!(text(1, neutral).parse::<VerifierKey>(), Err(VerifierKeyError::Key));
+    let ecdsa = SigningKey::generate(KeyAlgorithm::EcdsaP256, &mut SystemEntropy).unwrap();
+    assert_eq!(VerifierKey::new("log", ecdsa.public().clone()), Err(VerifierKeyError::Key));
 }
 
 #[test]
@@ -184,7 +196,7 @@ fn the_published_verifier_key_reads_back() {
     let text = vector["vkey"].as_str().unwrap();
     let key: VerifierKey = text.parse().unwrap();
     assert_eq!(key.name(), "prism.example/run/8c1f5c1e9d0b4f6f/1");
-    assert_eq!(VerifierKey::new(key.name(), *key.public_key()).unwrap().to_string(), text);
+    assert_eq!(VerifierKey::new(key.name(), key.public_key().clone()).unwrap().to_string(), text);
 }
 
 #[test]

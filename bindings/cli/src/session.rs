@@ -1,0 +1,60 @@
+//! The way to an agent: connect, attest, authenticate. Every command that talks to an agent begins here.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use prism_agent::client::{AttestError, AttestedChannel, CheckpointStore, Client, Options, Session};
+use prism_core::manifest::SignedManifest;
+
+use crate::args::{ManifestArg, StateArg};
+use crate::exit::{Failure, Outcome};
+use crate::inputs::{now, signing_key};
+use crate::print::{Printer, SIMULATED};
+
+/// Which agent, under which terms.
+#[derive(Args, Debug)]
+pub(crate) struct AgentArgs {
+    /// The agent's address
+    #[arg(long, value_name = "HOST:PORT", env = "PRISM_AGENT_URL", hide_env_values = true)]
+    agent: String,
+    #[command(flatten)]
+    manifest: ManifestArg,
+    #[command(flatten)]
+    state: StateArg,
+}
+
+/// Which agent, under which terms, as whom.
+#[derive(Args, Debug)]
+pub(crate) struct ParticipantArgs {
+    #[command(flatten)]
+    agent: AgentArgs,
+    /// Your private key
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+impl AgentArgs {
+    /// The terms, with every approval verified.
+    pub(crate) fn terms(&self) -> Outcome<SignedManifest> {
+        self.manifest.read()
+    }
+
+    /// Has the agent prove what it is; nothing is sent but a nonce.
+    pub(crate) async fn attest(&self, signed: &SignedManifest) -> Outcome<Result<AttestedChannel, AttestError>> {
+        let options = Options::new(CheckpointStore::in_directory(self.state.directory()?.join("checkpoints")));
+        let connecting = Client::connect(&self.agent, signed, options).await?;
+        Ok(connecting.attest(now()).await)
+    }
+}
+
+impl ParticipantArgs {
+    /// Attests the agent and says who we are.
+    pub(crate) async fn session(&self, printer: Printer) -> Outcome<Session> {
+        let key = signing_key(&self.key)?;
+        let channel = self.agent.attest(&self.agent.terms()?).await??;
+        if channel.trust().is_simulated() {
+            printer.note(SIMULATED);
+        }
+        channel.authenticate(key).await.map_err(|error| Failure::from(error).at(self.key.display()))
+    }
+}

@@ -1,0 +1,237 @@
+//! The same conversation without `async`: for bindings, scripts and threads.
+//!
+//! Every value here shares a small runtime of its own and needs none of the caller's; it works on any thread, also on one
+//! of another runtime. Progress is told on the calling thread. While a call waits it asks its [`Interrupt`] twenty times
+//! a second whether to go on, so that an interrupt from the keyboard ends it at once and loses nothing.
+
+mod stream;
+mod worker;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use prism_attest::{Summary, Verdict};
+use prism_core::UnixSeconds;
+use prism_core::audit::checkpoint::SignedCheckpoint;
+use prism_core::digest::Salt;
+use prism_core::key::SigningKey;
+use prism_core::manifest::{Role, SignedManifest};
+use prism_core::name::Name;
+
+pub use self::stream::{Logs, Watch};
+pub use self::worker::Interrupt;
+
+use self::worker::Worker;
+use super::{
+    AttestError, AuthenticateError, ConnectError, Delivered, Options, Progress, Receipt, ResultError, ResultOptions,
+    ResultProgress, SessionError, Status, TranscriptFileError, UploadError,
+};
+use crate::files::Source;
+
+/// Where conversations with agents begin. See [`super::Client`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Client;
+
+impl Client {
+    /// Connects to whoever listens at `address` (`host:port`). See [`super::Client::connect`].
+    ///
+    /// # Errors
+    /// [`ConnectError`].
+    pub fn connect(
+        address: &str,
+        signed: &SignedManifest,
+        options: Options,
+        interrupt: Interrupt,
+    ) -> Result<Connecting, ConnectError> {
+        let worker = Worker::start(interrupt)?;
+        let (address, signed) = (address.to_owned(), signed.clone());
+        let inner = worker.wait(async move { super::Client::connect(&address, &signed, options).await })?;
+        Ok(Connecting { inner, worker })
+    }
+}
+
+/// A connection to somebody of whom nothing is known yet. See [`super::Connecting`].
+#[derive(Debug)]
+pub struct Connecting {
+    inner: super::Connecting,
+    worker: Arc<Worker>,
+}
+
+impl Connecting {
+    /// Has the agent prove what it is. See [`super::Connecting::attest`].
+    ///
+    /// # Errors
+    /// [`AttestError`].
+    pub fn attest(self, now: UnixSeconds) -> Result<AttestedChannel, AttestError> {
+        let Self { inner, worker } = self;
+        let inner = worker.wait(inner.attest(now))?;
+        Ok(AttestedChannel { inner, worker })
+    }
+}
+
+/// A connection to an agent that earned trust. See [`super::AttestedChannel`].
+///
+/// ```compile_fail
+/// # use prism_agent::{client::blocking::AttestedChannel, files::Source};
+/// fn too_early(channel: AttestedChannel, data: Source) {
+///     channel.upload("h1.zip", data, None, &mut |_| {});
+/// }
+/// ```
+#[derive(Debug)]
+pub struct AttestedChannel {
+    inner: super::AttestedChannel,
+    worker: Arc<Worker>,
+}
+
+impl AttestedChannel {
+    /// What is trusted.
+    #[must_use]
+    pub const fn trust(&self) -> &Summary {
+        self.inner.trust()
+    }
+
+    /// The verdict with every finding.
+    #[must_use]
+    pub const fn verdict(&self) -> &Verdict {
+        self.inner.verdict()
+    }
+
+    /// The newest signed head of the agent's log that was seen.
+    #[must_use]
+    pub fn head(&self) -> Option<SignedCheckpoint> {
+        self.inner.head()
+    }
+
+    /// Says who the client is. See [`super::AttestedChannel::authenticate`].
+    ///
+    /// # Errors
+    /// [`AuthenticateError`].
+    pub fn authenticate(self, key: impl Into<Arc<SigningKey>>) -> Result<Session, AuthenticateError> {
+        let Self { inner, worker } = self;
+        let inner = worker.wait(inner.authenticate(key.into()))?;
+        Ok(Session { inner, worker })
+    }
+}
+
+/// An attested and authenticated participant's session. See [`super::Session`].
+#[derive(Clone, Debug)]
+pub struct Session {
+    inner: super::Session,
+    worker: Arc<Worker>,
+}
+
+impl Session {
+    /// Who the caller is, as the manifest names the key.
+    #[must_use]
+    pub fn participant(&self) -> &Name {
+        self.inner.participant()
+    }
+
+    /// The caller's roles.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        self.inner.roles()
+    }
+
+    /// The terms.
+    #[must_use]
+    pub fn manifest(&self) -> &SignedManifest {
+        self.inner.manifest()
+    }
+
+    /// The agent's word that it knows who the caller is.
+    #[must_use]
+    pub fn arrival(&self) -> &Receipt {
+        self.inner.arrival()
+    }
+
+    /// What is trusted on the present connection.
+    #[must_use]
+    pub fn trust(&self) -> Summary {
+        self.inner.trust()
+    }
+
+    /// How things stand. See [`super::Session::status`].
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn status(&self) -> Result<Status, SessionError> {
+        let session = self.inner.clone();
+        self.worker.wait(async move { session.status().await })
+    }
+
+    /// The newest signed head of the log. See [`super::Session::checkpoint`].
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn checkpoint(&self) -> Result<SignedCheckpoint, SessionError> {
+        let session = self.inner.clone();
+        self.worker.wait(async move { session.checkpoint().await })
+    }
+
+    /// Stops the computation for good. See [`super::Session::stop`].
+    ///
+    /// # Errors
+    /// [`SessionError`].
+    pub fn stop(&self) -> Result<Receipt, SessionError> {
+        let session = self.inner.clone();
+        self.worker.wait(async move { session.stop().await })
+    }
+
+    /// Sends one asset. See [`super::Session::upload`].
+    ///
+    /// # Errors
+    /// [`UploadError`].
+    pub fn upload(
+        &self,
+        asset: &str,
+        source: Source,
+        salt: Option<Salt>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Receipt, UploadError> {
+        let (session, asset) = (self.inner.clone(), asset.to_owned());
+        self.worker.wait_telling(
+            |tell| async move { session.upload(&asset, source, salt, move |progress| tell.tell(progress)).await },
+            progress,
+        )
+    }
+
+    /// Takes the caller's result into a new file. See [`super::Session::result`].
+    ///
+    /// # Errors
+    /// [`ResultError`].
+    pub fn result(
+        &self,
+        out: &Path,
+        options: ResultOptions,
+        progress: &mut dyn FnMut(ResultProgress),
+    ) -> Result<Delivered, ResultError> {
+        let (session, out) = (self.inner.clone(), out.to_owned());
+        self.worker.wait_telling(
+            |tell| async move { session.result(&out, options, move |progress| tell.tell(progress)).await },
+            progress,
+        )
+    }
+
+    /// Fetches the transcript into a new file. See [`super::Session::transcript`].
+    ///
+    /// # Errors
+    /// [`TranscriptFileError`].
+    pub fn transcript(&self, out: &Path) -> Result<u64, TranscriptFileError> {
+        let (session, out) = (self.inner.clone(), out.to_owned());
+        self.worker.wait(async move { session.transcript(&out).await })
+    }
+
+    /// Watches the log from an entry on. See [`super::Session::watch`].
+    #[must_use]
+    pub fn watch(&self, from: u64) -> Watch {
+        Watch::start(Arc::clone(&self.worker), self.inner.watch(from))
+    }
+
+    /// Reads what the algorithm writes. See [`super::Session::logs`].
+    #[must_use]
+    pub fn logs(&self) -> Logs {
+        Logs::start(Arc::clone(&self.worker), self.inner.logs())
+    }
+}

@@ -1,0 +1,210 @@
+//! Taking the result: exactly once, resumable at every step.
+//!
+//! What is on disk decides where to go on. Beside the output `results.zip` there are, while it is on its way:
+//! `results.zip.identity`, the only key that will ever open it, written before anybody hears of it;
+//! `results.zip.payload`, the sealed bytes; `results.zip.header`, their key, wrapped for that identity. They are removed
+//! when the agent has logged that the result arrived, the identity last.
+
+mod place;
+mod take;
+
+use std::path::{Path, PathBuf};
+
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use prism_core::name::Name;
+use prism_core::seal::{OpenError, RecipientKind, SealError, SealKeyError};
+
+use self::take::Take;
+use super::session::Session;
+use super::{CallError, LogError, Receipt, SessionError};
+use crate::files::FileError;
+
+/// How a result is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResultOptions {
+    /// What protects the result's key on its way; hybrid post-quantum by default.
+    pub kind: RecipientKind,
+    /// Whether the sealed file `<output>.age` stays, with `<output>.identity`, which opens it with the `age` tool.
+    pub keep_sealed: bool,
+}
+
+/// How far a result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResultProgress {
+    /// The step that has just been made durable.
+    pub step: ResultStep,
+    /// Sealed bytes received.
+    pub received: u64,
+    /// Sealed bytes in all.
+    pub total: u64,
+}
+
+/// The steps of taking a result, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ResultStep {
+    /// The identity is on disk.
+    Identity,
+    /// Sealed bytes are arriving.
+    Receiving,
+    /// All sealed bytes are on disk and have the digest that the agent states.
+    Received,
+    /// The agent has released the key to the identity, and it is on disk.
+    Released,
+    /// The output is on disk.
+    Opened,
+    /// The agent has logged that the result arrived.
+    Acknowledged,
+}
+
+/// A result that has arrived.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Delivered {
+    /// The output: an archive of the result's files.
+    pub path: PathBuf,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The sealed file, if it was to be kept.
+    pub sealed: Option<PathBuf>,
+    /// The agent's word that the result arrived and that nobody can have it again.
+    pub receipt: Receipt,
+}
+
+/// Why a result was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResultError {
+    /// The caller is no consumer.
+    #[error("expected a consumer of the result, found {participant}; the manifest names who may have it")]
+    NotConsumer {
+        /// Who asked.
+        participant: Name,
+    },
+    /// There is no result yet.
+    #[error("expected a result, found the run in state {state}; watch it and try again when it is Delivering")]
+    NotReady {
+        /// The run's state.
+        state: String,
+    },
+    /// There will be none.
+    #[error("expected a result, found that the run has ended without one ({state}); see the log for the reason")]
+    NoResult {
+        /// The run's state.
+        state: String,
+    },
+    /// The key went to another recipient.
+    #[error(
+        "expected a result that nobody has asked for, found it released to {recipient}…; if an earlier attempt of yours asked, repeat it with the same output, beside which its .identity file lies; if not, your signing key is in other hands and the log proves it"
+    )]
+    Released {
+        /// The beginning of the one recipient.
+        recipient: String,
+    },
+    /// The result was confirmed and destroyed.
+    #[error(
+        "expected an unconfirmed result, found that you confirmed it and the agent destroyed it; it is released only once"
+    )]
+    Gone,
+    /// Another program takes the result to the same output.
+    #[error("expected to take the result alone, found another program at it with the same output {}; let it finish", .out.display())]
+    Busy {
+        /// The output.
+        out: PathBuf,
+    },
+    /// The sealed bytes are not those whose digest the agent states.
+    #[error("expected sealed bytes with digest {expected}, found {found}; they were removed, fetch them again")]
+    Altered {
+        /// The digest that the agent states.
+        expected: String,
+        /// The digest of what came.
+        found: Digest,
+    },
+    /// The agent states a result that breaks the manifest's terms or is no result.
+    #[error("expected {expected}, found something else; this agent does not keep the protocol: report it")]
+    Malformed {
+        /// What should have been there.
+        expected: &'static str,
+    },
+    /// The identity file is damaged.
+    #[error("expected an identity in {}, found other content; restore it: nothing else opens the result", .path.display())]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: SealKeyError,
+    },
+    /// No identity could be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The result could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The session failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+impl Coded for ResultError {
+    fn code(&self) -> Code {
+        match self {
+            Self::NotConsumer { .. } => Code::RoleRefused,
+            Self::NotReady { .. } => Code::ResultNotReady,
+            Self::NoResult { state } if state == "Stopped" => Code::RunStopped,
+            Self::NoResult { .. } => Code::RunFailed,
+            Self::Released { .. } => Code::ResultReleased,
+            Self::Gone => Code::ResultGone,
+            Self::Busy { .. } => Code::AgentBusy,
+            Self::Altered { .. } => Code::SealBroken,
+            Self::Malformed { .. } => Code::AgentMisbehaved,
+            Self::Identity { .. } => Code::KeyMalformed,
+            Self::Seal(error) => error.code(),
+            Self::Open(error) => error.code(),
+            Self::File(error) => error.code(),
+            Self::Session(error) => error.code(),
+        }
+    }
+}
+
+macro_rules! by_session {
+    ($($error:ty),*) => {$(
+        impl From<$error> for ResultError {
+            fn from(error: $error) -> Self {
+                SessionError::from(error).into()
+            }
+        }
+    )*};
+}
+
+by_session!(CallError, LogError, super::SignError);
+
+impl Session {
+    /// Takes the caller's result into the new file `out`, exactly once, and confirms it.
+    ///
+    /// After any interruption, the same call goes on where the last one ended; what that needs lies beside `out`. The
+    /// sealed bytes are fetched and checked before their key is asked for, so that a key is released only to somebody
+    /// who can use it.
+    ///
+    /// # Errors
+    /// [`ResultError`].
+    pub async fn result(
+        &self,
+        out: &Path,
+        options: ResultOptions,
+        progress: impl FnMut(ResultProgress) + Send,
+    ) -> Result<Delivered, ResultError> {
+        if !self.manifest().manifest().results.consumers.contains(self.participant()) {
+            return Err(ResultError::NotConsumer { participant: self.participant().clone() });
+        }
+        Take::begin(self, out, options).await?.finish(progress).await
+    }
+}

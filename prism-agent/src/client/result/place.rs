@@ -1,0 +1,205 @@
+//! The files of a result on its way. Everything here blocks.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use prism_core::digest::Hasher;
+use prism_core::entropy::SystemEntropy;
+use prism_core::seal::{Identity, RecipientKind, open_with_header};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+use super::ResultError;
+use crate::files::{Draft, FileError, Measure, Measured, measure_file, read_private, sync_directory, write_atomic};
+
+/// Longest header that is kept, in bytes.
+const HEADER_MAX: u64 = prism_core::seal::HEADER_MAX as u64;
+
+/// Where the files of one result are.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) out: PathBuf,
+    pub(super) identity: PathBuf,
+    pub(super) payload: PathBuf,
+    pub(super) sealed: PathBuf,
+    header: PathBuf,
+}
+
+/// The identity, and the word that nobody else is at this result as long as the file is open.
+pub(super) struct Holder {
+    pub(super) identity: Identity,
+    _lock: File,
+}
+
+impl Place {
+    pub(super) fn beside(out: &Path) -> Self {
+        let with = |word: &str| {
+            let mut name = out.file_name().map(OsStr::to_owned).unwrap_or_default();
+            name.push(word);
+            out.with_file_name(name)
+        };
+        Self {
+            out: out.to_owned(),
+            identity: with(".identity"),
+            payload: with(".payload"),
+            sealed: with(".age"),
+            header: with(".header"),
+        }
+    }
+
+    /// The identity of an earlier attempt, if there is one.
+    pub(super) fn resume(&self) -> Result<Option<Holder>, ResultError> {
+        let text = match read_private(&self.identity) {
+            Err(FileError::Missing { .. }) => return Ok(None),
+            read => read?,
+        };
+        let lock = File::open(&self.identity).map_err(FileError::io("open", &self.identity))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(ResultError::Busy { out: self.out.clone() }),
+            Err(error) => return Err(FileError::io("lock", &self.identity)(error.into()).into()),
+        }
+        let identity = Identity::from_file(&text)
+            .map_err(|source| ResultError::Identity { path: self.identity.clone(), source })?;
+        Ok(Some(Holder { identity, _lock: lock }))
+    }
+
+    /// A fresh identity, on disk before anybody hears of it.
+    pub(super) fn start(&self, kind: RecipientKind) -> Result<Holder, ResultError> {
+        if self.out.symlink_metadata().is_ok() {
+            return Err(FileError::Exists { path: self.out.clone() }.into());
+        }
+        let identity = Identity::generate(kind, &mut SystemEntropy::default())?;
+        let text = format!("# public key: {}\n{}\n", identity.recipient(), *identity.to_text());
+        let text = zeroize::Zeroizing::new(text);
+        match crate::files::write_new_private(&self.identity, text.as_bytes()) {
+            // Another program has begun in this very moment.
+            Err(FileError::Exists { .. }) => return Err(ResultError::Busy { out: self.out.clone() }),
+            written => written?,
+        }
+        self.resume()?.ok_or_else(|| FileError::Missing { path: self.identity.clone() }.into())
+    }
+
+    /// The sealed bytes so far, opened for more, and their number.
+    pub(super) fn open_payload(&self) -> Result<(File, u64), ResultError> {
+        let opened =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.payload);
+        let mut file = opened.map_err(FileError::io("open", &self.payload))?;
+        let end = file.seek(SeekFrom::End(0)).map_err(FileError::io("read", &self.payload))?;
+        Ok((file, end))
+    }
+
+    /// The length of the sealed bytes so far.
+    pub(super) fn received(&self) -> u64 {
+        fs::metadata(&self.payload).map_or(0, |facts| facts.len())
+    }
+
+    /// Digest and size of the sealed bytes, on disk.
+    pub(super) fn measure_payload(&self) -> Result<Measured, ResultError> {
+        let file = File::open(&self.payload).and_then(|file| file.sync_all());
+        file.map_err(FileError::io("write", &self.payload))?;
+        Ok(measure_file(&self.payload, Hasher::sha256(), &mut |_| {})?)
+    }
+
+    pub(super) fn header(&self) -> Result<Option<Vec<u8>>, ResultError> {
+        let mut header = Vec::new();
+        match File::open(&self.header) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.and_then(|file| file.take(HEADER_MAX + 1).read_to_end(&mut header)),
+        }
+        .map_err(FileError::io("read", &self.header))?;
+        Ok(Some(header))
+    }
+
+    pub(super) fn keep_header(&self, header: &[u8]) -> Result<(), ResultError> {
+        Ok(write_atomic(&self.header, header)?)
+    }
+
+    /// Opens the result into the output, or finds that this has been done.
+    pub(super) fn open(&self, header: &[u8], identity: &Identity) -> Result<Measured, ResultError> {
+        if self.out.symlink_metadata().is_ok() {
+            return self.recognise(header, identity);
+        }
+        let payload = self.read_payload()?;
+        let draft = BufWriter::with_capacity(256 * 1024, Draft::create_only(&self.out)?);
+        let mut both = Both { draft, measure: Measure::new(Hasher::sha256()) };
+        open_with_header(header, payload, identity, &mut both)?;
+        let draft = both.draft.into_inner().map_err(|error| FileError::io("write", &self.out)(error.into_error()))?;
+        draft.publish()?;
+        Ok(both.measure.finish())
+    }
+
+    /// An output that exists already is fine if it is what would be written there now.
+    fn recognise(&self, header: &[u8], identity: &Identity) -> Result<Measured, ResultError> {
+        let mut opened = Measure::new(Hasher::sha256());
+        open_with_header(header, self.read_payload()?, identity, &mut opened)?;
+        let (opened, found) = (opened.finish(), measure_file(&self.out, Hasher::sha256(), &mut |_| {})?);
+        if opened == found { Ok(found) } else { Err(FileError::Exists { path: self.out.clone() }.into()) }
+    }
+
+    /// Puts header and payload together: a standard age file.
+    pub(super) fn keep_sealed(&self, header: &[u8]) -> Result<(), ResultError> {
+        let mut draft = Draft::create_only(&self.sealed)?;
+        let mut payload = self.read_payload()?;
+        let written = draft.write_all(header).and_then(|()| io::copy(&mut payload, &mut draft));
+        written.map_err(FileError::io("write", &self.sealed))?;
+        Ok(draft.replace()?)
+    }
+
+    /// Discards sealed bytes that are not what they should be.
+    pub(super) fn discard_payload(&self) -> Result<(), ResultError> {
+        Ok(fs::remove_file(&self.payload).map_err(FileError::io("remove", &self.payload))?)
+    }
+
+    /// Removes what is not needed any more, the identity last.
+    pub(super) fn clear(&self, keep_identity: bool) -> Result<(), ResultError> {
+        let mut unneeded = vec![&self.payload, &self.header];
+        if !keep_identity {
+            unneeded.push(&self.identity);
+        }
+        for path in unneeded {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(FileError::io("remove", path)(error).into());
+                }
+                _ => {}
+            }
+            sync_directory(parent(path))?;
+        }
+        Ok(())
+    }
+
+    fn read_payload(&self) -> Result<File, ResultError> {
+        Ok(File::open(&self.payload).map_err(FileError::io("open", &self.payload))?)
+    }
+
+    /// Whether everything is here that the output can be made from again.
+    pub(super) fn is_complete(&self) -> bool {
+        self.header.exists() && self.payload.exists()
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Writes what it is given to the draft and measures it.
+struct Both {
+    draft: BufWriter<Draft>,
+    measure: Measure,
+}
+
+impl Write for Both {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.draft.write(bytes)?;
+        self.measure.write_all(bytes.get(..n).unwrap_or_default())?;
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.draft.flush()
+    }
+}

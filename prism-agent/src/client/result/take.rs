@@ -1,0 +1,219 @@
+//! The way of one result from the agent to the output.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use prism_core::audit::entry::Event;
+use prism_core::digest::Digest;
+use prism_core::envelope::PayloadType;
+use prism_core::seal::sealed_len;
+use prism_core::statement::{ResultAckBody, ResultRequestBody};
+
+use super::place::{Holder, Place};
+use super::{Delivered, ResultError, ResultOptions, ResultProgress, ResultStep};
+use crate::client::session::{Live, Session};
+use crate::client::witness::blocking;
+use crate::client::{CallError, Receipt, ResultStatus, bounded};
+use crate::files::{FileError, Measured};
+use crate::wire::{AckResultRequest, DownloadResultRequest, RequestResultRequest};
+
+/// How much of a recipient is shown to people.
+const RECIPIENT_SHOWN: usize = 24;
+
+/// A result that the agent has, and whom it may be opened by.
+pub(super) struct Take<'a> {
+    session: &'a Session,
+    place: Place,
+    options: ResultOptions,
+    holder: Arc<Holder>,
+    payload: Digest,
+    length: u64,
+    acknowledged: bool,
+}
+
+impl<'a> Take<'a> {
+    /// Finds out where things stand, here and there, and makes sure that there is an identity on disk.
+    pub(super) async fn begin(session: &'a Session, out: &Path, options: ResultOptions) -> Result<Self, ResultError> {
+        let place = Place::beside(out);
+        let at = place.clone();
+        let holder = blocking(move || at.resume()).await?;
+        let stated = stated(session).await?;
+        let ours = holder.as_ref().map(|holder| holder.identity.recipient().to_string());
+        refuse_what_is_over(&stated, ours.as_deref(), &place)?;
+        let holder = if let Some(holder) = holder {
+            holder
+        } else {
+            let at = place.clone();
+            blocking(move || at.start(options.kind)).await?
+        };
+        let payload = stated.digest.parse().map_err(|_| ResultError::Malformed { expected: "the result's digest" })?;
+        let most = sealed_len(session.manifest().manifest().results.max_bytes).unwrap_or(u64::MAX);
+        if stated.sealed_length > most {
+            return Err(ResultError::Malformed { expected: "a result no larger than the manifest permits" });
+        }
+        let (length, acknowledged) = (stated.sealed_length, stated.acknowledged);
+        Ok(Self { session, place, options, holder: Arc::new(holder), payload, length, acknowledged })
+    }
+
+    /// Goes through the steps that are still to be done.
+    pub(super) async fn finish(
+        self,
+        mut progress: impl FnMut(ResultProgress) + Send,
+    ) -> Result<Delivered, ResultError> {
+        let total = self.length;
+        let mut tell = |step, received| progress(ResultProgress { step, received, total });
+        tell(ResultStep::Identity, self.place.received());
+        if !self.acknowledged {
+            self.receive(&mut |received| tell(ResultStep::Receiving, received)).await?;
+        }
+        tell(ResultStep::Received, total);
+        let header = self.header().await?;
+        tell(ResultStep::Released, total);
+        let (place, holder, keep) = (self.place.clone(), Arc::clone(&self.holder), self.options.keep_sealed);
+        let opened = blocking(move || {
+            let opened = place.open(&header, &holder.identity)?;
+            if keep {
+                place.keep_sealed(&header)?;
+            }
+            Ok::<_, ResultError>(opened)
+        })
+        .await?;
+        tell(ResultStep::Opened, total);
+        let receipt = self.acknowledge(opened).await?;
+        tell(ResultStep::Acknowledged, total);
+        let place = self.place.clone();
+        blocking(move || place.clear(keep)).await?;
+        let sealed = keep.then(|| self.place.sealed.clone());
+        Ok(Delivered { path: self.place.out, digest: opened.digest, size: opened.size, sealed, receipt })
+    }
+
+    /// Fetches the sealed bytes that are missing, over as many connections as it takes, and checks all of them.
+    async fn receive(&self, tell: &mut (impl FnMut(u64) + Send)) -> Result<(), ResultError> {
+        let mut retries = self.session.retries();
+        let mut live = self.session.live();
+        while self.place.received() < self.length {
+            let before = self.place.received();
+            if let Err(error) = self.receive_over(&live, tell).await {
+                if self.place.received() > before {
+                    retries.reset();
+                }
+                live = self.session.recover(&live, &mut retries, error).await?;
+            }
+        }
+        let place = self.place.clone();
+        let found = blocking(move || place.measure_payload()).await?;
+        if (found.digest, found.size) == (self.payload, self.length) {
+            return Ok(());
+        }
+        let place = self.place.clone();
+        blocking(move || place.discard_payload()).await?;
+        Err(ResultError::Altered { expected: self.payload.to_string(), found: found.digest })
+    }
+
+    async fn receive_over(&self, live: &Live, tell: &mut (impl FnMut(u64) + Send)) -> Result<(), ResultError> {
+        let place = self.place.clone();
+        let (mut file, mut received) = blocking(move || place.open_payload()).await?;
+        let mut stub = live.stub();
+        let mut stream = bounded(stub.download_result(DownloadResultRequest { offset: received })).await?;
+        while received < self.length {
+            let message = stream.message().await.map_err(CallError::from)?.ok_or_else(CallError::ended)?;
+            received += message.frame.len() as u64;
+            if received > self.length {
+                return Err(ResultError::Malformed { expected: "no more sealed bytes than were stated" });
+            }
+            let path = self.place.payload.clone();
+            file = blocking::<_, ResultError>(move || {
+                file.write_all(&message.frame).map_err(FileError::io("write", &path))?;
+                Ok(file)
+            })
+            .await?;
+            tell(received);
+        }
+        Ok(())
+    }
+
+    /// The header for our identity: kept from before, or asked for now.
+    async fn header(&self) -> Result<Vec<u8>, ResultError> {
+        let place = self.place.clone();
+        if let Some(header) = blocking(move || place.header()).await? {
+            return Ok(header);
+        }
+        if self.acknowledged {
+            return Err(ResultError::Gone);
+        }
+        let mut retries = self.session.retries();
+        let mut live = self.session.live();
+        let header = loop {
+            match self.request_over(&live).await {
+                Ok(header) => break header,
+                Err(error) => live = self.session.recover(&live, &mut retries, error).await?,
+            }
+        };
+        let (place, keep) = (self.place.clone(), header.clone());
+        blocking(move || place.keep_header(&keep)).await?;
+        Ok(header)
+    }
+
+    async fn request_over(&self, live: &Live) -> Result<Vec<u8>, ResultError> {
+        let recipient = self.holder.identity.recipient().to_string();
+        let envelope = self.session.sign(live, PayloadType::ResultRequest, |context| {
+            ResultRequestBody::new(context, recipient.clone(), self.payload).to_json()
+        })?;
+        let answer = bounded(live.stub().request_result(RequestResultRequest { envelope: envelope.into() })).await?;
+        let receipt = Receipt::verify(answer.receipt, self.session.0.witness.key(), "this release", |entry| {
+            let ours = entry.actor.participant() == Some(self.session.participant());
+            ours && matches!(&entry.event, Event::ResultReleased(body)
+                if body.recipient == recipient && body.payload == self.payload)
+        })?;
+        self.session.0.witness.settle(&receipt, self.session).await?;
+        Ok(answer.header.into())
+    }
+
+    async fn acknowledge(&self, opened: Measured) -> Result<Receipt, ResultError> {
+        let mut retries = self.session.retries();
+        let mut live = self.session.live();
+        loop {
+            match self.acknowledge_over(&live, opened).await {
+                Ok(receipt) => return Ok(receipt),
+                Err(error) => live = self.session.recover(&live, &mut retries, error).await?,
+            }
+        }
+    }
+
+    async fn acknowledge_over(&self, live: &Live, opened: Measured) -> Result<Receipt, ResultError> {
+        let envelope = self
+            .session
+            .sign(live, PayloadType::ResultAck, |context| ResultAckBody::new(context, opened.digest).to_json())?;
+        let answer = bounded(live.stub().ack_result(AckResultRequest { envelope: envelope.into() })).await?;
+        let receipt = Receipt::verify(answer.receipt, self.session.0.witness.key(), "this confirmation", |entry| {
+            let ours = entry.actor.participant() == Some(self.session.participant());
+            ours && matches!(&entry.event, Event::ResultAcked(body) if body.payload == self.payload)
+        })?;
+        self.session.0.witness.settle(&receipt, self.session).await?;
+        Ok(receipt)
+    }
+}
+
+/// What the agent says of the caller's result.
+async fn stated(session: &Session) -> Result<ResultStatus, ResultError> {
+    let status = session.status().await?;
+    let own = status.results.into_iter().find(|result| session.participant() == result.consumer.as_str());
+    own.ok_or_else(|| match status.state.as_str() {
+        "Failed" | "Stopped" | "Closed" => ResultError::NoResult { state: status.state.clone() },
+        _ => ResultError::NotReady { state: status.state.clone() },
+    })
+}
+
+/// Refuses a result that was confirmed, unless only clearing up is left, and one that somebody else may have.
+fn refuse_what_is_over(stated: &ResultStatus, ours: Option<&str>, place: &Place) -> Result<(), ResultError> {
+    let recipient = stated.recipient.as_str();
+    if stated.acknowledged && (ours != Some(recipient) || !place.is_complete()) {
+        return Err(ResultError::Gone);
+    }
+    if !recipient.is_empty() && ours != Some(recipient) {
+        let recipient = recipient.chars().filter(char::is_ascii_graphic).take(RECIPIENT_SHOWN).collect();
+        return Err(ResultError::Released { recipient });
+    }
+    Ok(())
+}

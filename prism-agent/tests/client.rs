@@ -1,0 +1,23 @@
+//! The client against the real agent on the simulated platform, and against one that earned trust and then lies.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+#[path = "client/attest.rs"]
+mod attest;
+#[path = "client/blocking.rs"]
+mod blocking;
+#[path = "client/cable.rs"]
+mod cable;
+#[path = "client/liar.rs"]
+mod liar;
+#[path = "client/lies.rs"]
+mod lies;
+#[path = "client/people.rs"]
+mod people;
+#[path = "client/result.rs"]
+mod result;
+#[path = "client/upload.rs"]
+mod upload;
+#[path = "client/watch.rs"]
+mod watch;

@@ -1,0 +1,248 @@
+//! Taking a result: exactly once, whatever breaks in between.
+
+use std::fs;
+use std::panic::AssertUnwindSafe;
+use std::path::{Path, PathBuf};
+
+use prism_agent::client::{Delivered, ResultError, ResultOptions, ResultStep, Session};
+use prism_core::audit::entry::Event;
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use prism_core::release::Release;
+use prism_core::seal::{Identity, open};
+
+use crate::common::Computation;
+use crate::liar::{Liar, RESULT};
+use crate::people::{code, join};
+
+struct Scene {
+    computation: Computation,
+    agent: Liar,
+    out: PathBuf,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let computation = Computation::new();
+        let agent = Liar::start(&computation).await;
+        let out = computation.dir.path().join("results.zip");
+        Self { computation, agent, out }
+    }
+
+    async fn institute(&self) -> Session {
+        join(self.agent.address, &self.computation, "institute").await
+    }
+
+    async fn take(&self, out: &Path) -> Result<Delivered, ResultError> {
+        self.institute().await.result(out, ResultOptions::default(), |_| {}).await
+    }
+
+    /// The consumer's program dies when a step is done.
+    async fn die_at(&self, step: ResultStep) {
+        let (session, out) = (self.institute().await, self.out.clone());
+        let dying = tokio::spawn(async move {
+            let die = |progress: prism_agent::client::ResultProgress| assert_ne!(progress.step, step, "dies here");
+            AssertUnwindSafe(session.result(&out, ResultOptions::default(), die)).0.await.map(drop)
+        });
+        assert!(dying.await.unwrap_err().is_panic());
+    }
+
+    /// Files beside the output, by what follows its name.
+    fn beside(&self) -> Vec<String> {
+        let listed = fs::read_dir(self.computation.dir.path()).unwrap();
+        let names = listed.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = names.filter(|name| name.contains("results.zip")).collect();
+        names.sort();
+        names
+    }
+}
+
+fn is_whole(scene: &Scene, delivered: &Delivered) {
+    assert_eq!(fs::read(&scene.out).unwrap(), RESULT.repeat(1000));
+    assert_eq!(delivered.digest, Digest::sha256(&RESULT.repeat(1000)));
+    assert!(matches!(delivered.receipt.entry().event, Event::ResultAcked(_)));
+    assert!(matches!(scene.agent.world().release, Release::Acked { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_arrives_and_nothing_else_is_left() {
+    let scene = Scene::set().await;
+    let mut steps = Vec::new();
+    let institute = scene.institute().await;
+    let delivered = institute.result(&scene.out, ResultOptions::default(), |p| steps.push(p.step)).await.unwrap();
+    is_whole(&scene, &delivered);
+    assert_eq!(scene.beside(), ["results.zip"]);
+    steps.dedup();
+    assert!(steps.is_sorted());
+    assert_eq!(steps.len(), 6, "{steps:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_fetch_says_that_it_is_gone() {
+    let scene = Scene::set().await;
+    scene.take(&scene.out).await.unwrap();
+    let elsewhere = scene.computation.dir.path().join("again.zip");
+    for out in [&scene.out, &elsewhere] {
+        assert_eq!(code(scene.take(out).await), Code::ResultGone);
+    }
+    assert!(!elsewhere.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dies_at_any_step_goes_on_and_gets_the_result_once() {
+    let steps = [
+        ResultStep::Identity,
+        ResultStep::Receiving,
+        ResultStep::Received,
+        ResultStep::Released,
+        ResultStep::Opened,
+        ResultStep::Acknowledged,
+    ];
+    for step in steps {
+        let scene = Scene::set().await;
+        scene.die_at(step).await;
+        let delivered = scene.take(&scene.out).await.unwrap();
+        is_whole(&scene, &delivered);
+        assert_eq!(scene.beside(), ["results.zip"], "{step:?}");
+        assert_eq!(code(scene.take(&scene.out).await), Code::ResultGone);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dies_at_every_step_in_turn_gets_it_as_well() {
+    let scene = Scene::set().await;
+    for step in [ResultStep::Identity, ResultStep::Received, ResultStep::Released, ResultStep::Acknowledged] {
+        scene.die_at(step).await;
+    }
+    is_whole(&scene, &scene.take(&scene.out).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_lost_after_its_effect_is_asked_for_again() {
+    for call in ["status", "request_result", "ack_result", "checkpoint"] {
+        let scene = Scene::set().await;
+        let institute = scene.institute().await;
+        scene.agent.lie(|lies| lies.lost_answers.extend([call]));
+        let delivered = institute.result(&scene.out, ResultOptions::default(), |_| {}).await.unwrap();
+        is_whole(&scene, &delivered);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_download_resumes_where_it_was() {
+    let scene = Scene::set().await;
+    scene.agent.lie(|lies| lies.frames_before_break = [3, 0, 5].into());
+    is_whole(&scene, &scene.take(&scene.out).await.unwrap());
+    assert_eq!(scene.agent.world().downloads, [0, 3000, 3000, 8000]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_went_to_another_recipient_is_explained() {
+    let scene = Scene::set().await;
+    scene.die_at(ResultStep::Released).await;
+    let elsewhere = scene.computation.dir.path().join("elsewhere.zip");
+    let error = scene.take(&elsewhere).await.unwrap_err();
+    assert_eq!(error.code(), Code::ResultReleased);
+    assert!(error.to_string().contains("age1pq1") && error.to_string().contains(".identity"), "{error}");
+    assert!(!elsewhere.with_file_name("elsewhere.zip.identity").exists());
+    // The first output still gets it.
+    is_whole(&scene, &scene.take(&scene.out).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_that_exists_is_never_overwritten() {
+    let scene = Scene::set().await;
+    fs::write(&scene.out, "mine").unwrap();
+    assert_eq!(code(scene.take(&scene.out).await), Code::FileExists);
+    fs::remove_file(&scene.out).unwrap();
+    scene.die_at(ResultStep::Released).await;
+    fs::write(&scene.out, "mine").unwrap();
+    assert_eq!(code(scene.take(&scene.out).await), Code::FileExists);
+    assert_eq!(fs::read(&scene.out).unwrap(), b"mine");
+    assert!(!matches!(scene.agent.world().release, Release::Acked { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sealed_bytes_that_are_not_those_of_the_log_are_discarded_and_no_key_is_asked_for() {
+    let scene = Scene::set().await;
+    scene.agent.world().payload[5000] ^= 1;
+    let error = scene.take(&scene.out).await.unwrap_err();
+    assert!(matches!(error, ResultError::Altered { .. }), "{error:?}");
+    assert!(matches!(scene.agent.world().release, Release::Sealed { .. }));
+    scene.agent.world().payload[5000] ^= 1;
+    is_whole(&scene, &scene.take(&scene.out).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_is_larger_than_agreed_or_than_stated_is_refused() {
+    let scene = Scene::set().await;
+    scene.agent.lie(|lies| lies.status = Some(Box::new(|status| status.results[0].sealed_length = 1 << 40)));
+    assert_eq!(code(scene.take(&scene.out).await), Code::AgentMisbehaved);
+    scene.agent.lie(|lies| lies.status = Some(Box::new(|status| status.results[0].sealed_length -= 1)));
+    assert_eq!(code(scene.take(&scene.out).await), Code::AgentMisbehaved);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_is_not_there_yet_or_never_will_be_is_said_so() {
+    let scene = Scene::set().await;
+    let states = [
+        ("Running", Code::ResultNotReady),
+        ("WaitingForDatasets", Code::ResultNotReady),
+        ("Failed", Code::RunFailed),
+        ("Stopped", Code::RunStopped),
+    ];
+    for (state, expected) in states {
+        scene.agent.lie(|lies| {
+            lies.status = Some(Box::new(move |status| {
+                status.results.clear();
+                status.state = state.to_owned();
+            }));
+        });
+        assert_eq!(code(scene.take(&scene.out).await), expected);
+    }
+    assert!(scene.beside().is_empty(), "{:?}", scene.beside());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_consumer_may_ask() {
+    let scene = Scene::set().await;
+    let lab = join(scene.agent.address, &scene.computation, "lab").await;
+    assert_eq!(code(lab.result(&scene.out, ResultOptions::default(), |_| {}).await), Code::RoleRefused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_programs_with_one_output_do_not_disturb_each_other() {
+    let scene = Scene::set().await;
+    let (first, second) = (scene.institute().await, scene.institute().await);
+    let mut busy = None;
+    let out = scene.out.clone();
+    let handle = tokio::runtime::Handle::current();
+    let delivered = first
+        .result(&scene.out, ResultOptions::default(), |progress| {
+            if progress.step == ResultStep::Received {
+                let (second, out) = (second.clone(), out.clone());
+                let other = async move { code(second.result(&out, ResultOptions::default(), |_| {}).await) };
+                busy = Some(tokio::task::block_in_place(|| handle.block_on(other)));
+            }
+        })
+        .await
+        .unwrap();
+    assert_eq!(busy, Some(Code::AgentBusy));
+    is_whole(&scene, &delivered);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sealed_file_that_was_kept_is_a_standard_age_file() {
+    let scene = Scene::set().await;
+    let mut options = ResultOptions::default();
+    options.keep_sealed = true;
+    let delivered = scene.institute().await.result(&scene.out, options, |_| {}).await.unwrap();
+    assert_eq!(scene.beside(), ["results.zip", "results.zip.age", "results.zip.identity"]);
+    let identity = fs::read_to_string(scene.out.with_file_name("results.zip.identity")).unwrap();
+    let identity = Identity::from_file(&identity).unwrap();
+    let sealed = fs::read(delivered.sealed.unwrap()).unwrap();
+    assert!(sealed.starts_with(b"age-encryption.org/v1\n"));
+    let mut opened = Vec::new();
+    open(sealed.as_slice(), &identity, &mut opened).unwrap();
+    assert_eq!(opened, RESULT.repeat(1000));
+}
