@@ -2,15 +2,15 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
 use crate::commands::{
-    agent, attest, audit, checksum, completions, explain, keys, manifest, open, result, simulator, status, transcript,
-    upload, watch,
+    agent, attest, audit, checksum, completions, doctor, explain, keys, manifest, open, result, simulator, status,
+    transcript, upload, watch,
 };
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
@@ -125,6 +125,9 @@ pub(crate) enum Command {
     /// Open a sealed file (age v1) with an identity
     #[command(after_help = open::EXAMPLE)]
     Open(open::Open),
+    /// Look for what stands between this machine and an agent
+    #[command(after_help = doctor::EXAMPLE)]
+    Doctor(doctor::Doctor),
     /// Say what an error code means and what to do about it
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Explain),
@@ -176,7 +179,12 @@ pub(crate) struct ManifestArg {
 impl ManifestArg {
     /// Reads the manifest and verifies every approval.
     pub(crate) fn read(&self) -> Outcome<SignedManifest> {
-        let bytes = read(&self.manifest, DOCUMENT_MAX)?;
-        SignedManifest::read(&bytes).map_err(|error| Failure::from(error).at(self.manifest.display()))
+        signed_manifest(&self.manifest)
     }
+}
+
+/// Reads a signed manifest and verifies every approval.
+pub(crate) fn signed_manifest(path: &Path) -> Outcome<SignedManifest> {
+    let bytes = read(path, DOCUMENT_MAX)?;
+    SignedManifest::read(&bytes).map_err(|error| Failure::from(error).at(path.display()))
 }

@@ -5,6 +5,7 @@ pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Transcript(transcript) => transcript.run(printer),
         Command::Audit(audit) => audit.run(printer),
         Command::Open(open) => open.run(printer),
+        Command::Doctor(doctor) => doctor.run(printer),
         Command::Explain(explain) => explain.run(printer),
         Command::Completions(completions) => completions.run(),
     }
