@@ -101,7 +101,8 @@ async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     let order = &mut execution.order;
     let cgroup = Arc::new(Cgroup::create(&name, &order.limits, &mut order.layers));
     let mut command = Command::new(execution.helper);
-    command.arg(MARK).env_clear().current_dir("/").kill_on_drop(true);
+    // Not killed when dropped: the closed socket makes it end the run, and it alone can end orphans without a namespace.
+    command.arg(MARK).env_clear().current_dir("/");
     command.stdin(Stdio::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(RunError::io("start the sandbox helper"))?;
     drop(command);

@@ -16,7 +16,16 @@ const READABLE: &[&str] =
     &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/sys/devices/system/cpu", "/dev/fd"];
 
 /// What of `/etc` they may read without a private root, where `/etc` is made up.
-const READABLE_ETC: &[&str] = &["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/etc/nsswitch.conf"];
+const READABLE_ETC: &[&str] = &[
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/alternatives",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/lsb-release",
+    "/etc/debian_version",
+    "/etc/redhat-release",
+];
 
 /// What the installer may read besides, to reach an index.
 const READABLE_NETWORK: &[&str] =

@@ -72,14 +72,12 @@ fn requirements(engine: &Engine, config: &RunnerConfig) -> Result<Requirements, 
         return Ok(Requirements::None);
     };
     let file = asset(engine, &terms.name);
-    match terms.install {
-        Install::Index => Ok(Requirements::Index { lock: file, environment: config.index.clone() }),
-        _ => {
-            let dir = engine.store().run().join("requirements");
-            unpack_asset(&file, &dir)?;
-            Ok(Requirements::Offline { dir })
-        }
+    if terms.install == Install::Index {
+        return Ok(Requirements::Index { lock: file, environment: config.index.clone() });
     }
+    let dir = engine.store().run().join("requirements");
+    unpack_asset(&file, &dir)?;
+    Ok(Requirements::Offline { dir })
 }
 
 fn datasets(engine: &Engine, manifest: &Manifest) -> Result<Vec<DatasetInput>, PrepareError> {
@@ -99,15 +97,17 @@ fn datasets(engine: &Engine, manifest: &Manifest) -> Result<Vec<DatasetInput>, P
 }
 
 fn limits(terms: &manifest::Limits) -> Limits {
-    let mut limits = Limits::default();
-    limits.memory_bytes = terms.memory_bytes;
-    limits.cpus = terms.cpu_milli.div_ceil(1000);
-    limits.processes = terms.processes;
-    limits.open_files = terms.open_files;
-    limits.disk_bytes = terms.disk_bytes;
-    limits.shm_bytes = limits.shm_bytes.min(terms.memory_bytes / 2);
-    limits.output_bytes = terms.output_bytes.saturating_mul(2);
-    limits.wall_seconds = terms.wall_seconds;
-    limits.install_seconds = limits.install_seconds.min(terms.wall_seconds);
-    limits
+    let ours = Limits::default();
+    Limits {
+        memory_bytes: terms.memory_bytes,
+        cpus: terms.cpu_milli.div_ceil(1000),
+        processes: terms.processes,
+        open_files: terms.open_files,
+        disk_bytes: terms.disk_bytes,
+        shm_bytes: ours.shm_bytes.min(terms.memory_bytes / 2),
+        output_bytes: terms.output_bytes.saturating_mul(2),
+        wall_seconds: terms.wall_seconds,
+        install_seconds: ours.install_seconds.min(terms.wall_seconds),
+        ..ours
+    }
 }
