@@ -8,9 +8,11 @@ use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
+#[cfg(feature = "simulator")]
+use crate::commands::simulator;
 use crate::commands::{
-    agent, attest, audit, checksum, completions, doctor, explain, keys, manifest, open, result, simulator, status,
-    transcript, upload, watch,
+    agent, attest, audit, checksum, completions, doctor, explain, keys, manifest, open, result, status, transcript,
+    upload, watch,
 };
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
@@ -87,6 +89,7 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = manifest::EXAMPLE)]
     Manifest(manifest::Manifest),
     /// Print the root of this machine's simulator, a pretend vendor of confidential machines
+    #[cfg(feature = "simulator")]
     #[command(subcommand, after_help = simulator::EXAMPLE)]
     Simulator(simulator::Simulator),
     /// Run an agent: the room where the computation happens

@@ -11,6 +11,7 @@ pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod open;
 pub(crate) mod result;
+#[cfg(feature = "simulator")]
 pub(crate) mod simulator;
 pub(crate) mod status;
 pub(crate) mod transcript;
@@ -27,6 +28,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Keys(keys) => keys.run(printer),
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
+        #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
         Command::Agent(agent) => agent.run(printer),
         Command::Attest(attest) => attest.run(printer),
