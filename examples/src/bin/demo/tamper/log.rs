@@ -9,6 +9,7 @@ use prism_examples::room::Room;
 use serde_json::Value;
 
 use super::Cheats;
+use super::machine::HARDWARE;
 use crate::story::{act, chapter};
 
 /// Everybody who must not have the result tries to get it, and the institute tries twice.
@@ -61,6 +62,10 @@ pub(super) fn forge_transcripts(room: &mut Room, cheats: &mut Cheats) -> Result<
     cheats.note("hospital-2", "cuts the transcript's end off", &broken, tried);
     let tried = audit(&auditor, "swapped.transcript", &changed(&|entries| entries.swap(3, 4))?);
     cheats.note("hospital-2", "swaps two entries of the transcript", &broken, tried);
+    auditor.write("honest.transcript", &honest)?;
+    auditor.receive(&room.party("hospital-1")?.file(HARDWARE))?;
+    let tried = auditor.refused(&["audit", "honest.transcript", "--manifest", HARDWARE]);
+    cheats.note("hospital-2", "passes the transcript off as another computation's", &broken, tried);
     Ok(())
 }
 
