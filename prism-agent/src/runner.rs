@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prism_core::entropy::{SystemEntropy, draw};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,7 @@ pub async fn run(
 ) -> Result<RunOutcome, RunError> {
     let run = tokio::task::spawn_blocking(move || prepare(spec)).await;
     let run = run.map_err(|_| RunError::Helper { found: "a panic" })??;
+    let begin = Instant::now();
     install(&run, progress, &cancel).await?;
     let Run { spec, scratch, uid } = run;
     let order = Order { job: algorithm_job(&spec)?, ..order(&spec, &scratch, uid) };
@@ -69,7 +70,7 @@ pub async fn run(
         walked: (order.space_dir(), spec.limits.disk_bytes),
         order,
         capture: (&spec.work, ""),
-        wall: spec.limits.wall(),
+        wall: spec.limits.wall().saturating_sub(begin.elapsed()),
         cancel: &cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await?;
@@ -85,7 +86,7 @@ struct Run {
 
 fn outcome(executed: Executed, scratch: Scratch) -> RunOutcome {
     let Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work } = executed;
-    let on_disk = !layers.is_active(Layer::PrivateRoot);
+    let on_disk = !layers.is_active(Layer::MountNamespace);
     RunOutcome {
         layers,
         end,
@@ -182,14 +183,14 @@ async fn install(
     order.job = Job::Install { requirements: folder, network: environment.is_some() };
     order.environment = environment.cloned().unwrap_or_else(BTreeMap::new);
     if environment.is_some() {
-        order.required.remove(&Layer::NetNamespace);
+        order.required.remove(&Layer::NetworkNamespace);
     }
     let execution = Execution {
         helper: &run.spec.helper,
         walked: (run.scratch.path().to_owned(), run.spec.limits.install_bytes),
         order,
         capture: (&run.spec.work, "install-"),
-        wall: Duration::from_secs(run.spec.limits.install_seconds),
+        wall: run.spec.limits.wall(),
         cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;

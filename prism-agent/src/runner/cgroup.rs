@@ -51,16 +51,26 @@ impl Cgroup {
             processes: make("pids", &|group| group.write("pids.max", u64::from(limits.processes) + OWN_TASKS)),
             cpu: make("cpu", &|group| limit_cpu(group, limits)),
         };
-        for (layer, group) in [
-            (Layer::MemoryLimit, &cgroup.memory),
-            (Layer::ProcessLimit, &cgroup.processes),
-            (Layer::CpuLimit, &cgroup.cpu),
+        cgroup.report(layers);
+        cgroup
+    }
+
+    fn report(&self, layers: &mut Layers) {
+        let mut missing = Vec::new();
+        for (layer, controller, group) in [
+            (Layer::CpuLimit, "cpu", &self.cpu),
+            (Layer::MemoryLimit, "memory", &self.memory),
+            (Layer::ProcessLimit, "pids", &self.processes),
         ] {
-            if let Some(group) = group {
-                layers.active(layer, group.version.name());
+            match group {
+                Some(group) => layers.active(layer, group.version.name()),
+                None => missing.push(controller),
             }
         }
-        cgroup
+        match missing.as_slice() {
+            [] => layers.active(Layer::Cgroup, ""),
+            missing => layers.unavailable(Layer::Cgroup, format!("no {}", missing.join(", "))),
+        }
     }
 
     /// Puts a process, and all that it will start, into the groups.
@@ -106,7 +116,7 @@ impl Drop for Cgroup {
 }
 
 impl Group {
-    fn write(&self, name: &str, value: impl ToString) -> io::Result<()> {
+    fn write(&self, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
         write(&self.path.join(name), &value.to_string())
     }
 
@@ -139,8 +149,9 @@ fn limit_memory(group: &Group, limits: &Limits) -> io::Result<()> {
 }
 
 fn limit_cpu(group: &Group, limits: &Limits) -> io::Result<()> {
+    // Microseconds. The kernel refuses a quota below one millisecond.
     const PERIOD: u64 = 100_000;
-    let quota = u64::from(limits.cpus.max(1)) * PERIOD;
+    let quota = (u64::from(limits.cpu_milli) * PERIOD / 1000).max(1000);
     match group.version {
         Version::One => {
             group.write("cpu.cfs_period_us", PERIOD)?;

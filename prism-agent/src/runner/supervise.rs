@@ -107,14 +107,14 @@ async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     let mut child = command.spawn().map_err(RunError::io("start the sandbox helper"))?;
     drop(command);
     let exceeded = CancellationToken::new();
-    let budget = Budget::new(order.limits.output_bytes, exceeded.clone());
+    let budget = || Budget::new(order.limits.output_bytes, exceeded.clone());
     let (directory, prefix) = execution.capture;
     let file = |stream: &str| directory.join(format!("{prefix}{stream}"));
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(RunError::Helper { found: "no pipes" });
     };
-    let stdout = tokio::spawn(capture(stdout, file("stdout"), budget.clone()));
-    let stderr = tokio::spawn(capture(stderr, file("stderr"), budget));
+    let stdout = tokio::spawn(capture(stdout, file("stdout"), budget()));
+    let stderr = tokio::spawn(capture(stderr, file("stderr"), budget()));
     if let Some(pid) = child.id() {
         // It waits for its order: nothing of the run can be outside the groups.
         cgroup.add(pid).map_err(RunError::io("put the sandbox helper into its control groups"))?;

@@ -124,7 +124,7 @@ fn a_folder_runs_from_its_entry() -> Verdict {
 }
 
 fn worker_processes_and_shared_memory_work() -> Verdict {
-    needs!(PrivateRoot);
+    needs!(MountNamespace);
     World::python(
         "from concurrent.futures import ProcessPoolExecutor\n\
          from multiprocessing import Lock, shared_memory\n\
@@ -151,7 +151,7 @@ fn links_and_pipes_in_results_stay_inside() -> Verdict {
     .run()
     .succeeded();
     let collected = collect_results(&ran.outcome.results, &ResultLimits::default()).unwrap();
-    assert_eq!(collected.files.iter().map(|file| file.name()).collect::<Vec<_>>(), ["model"]);
+    assert_eq!(collected.files.iter().map(prism_agent::runner::ResultFile::name).collect::<Vec<_>>(), ["model"]);
     assert_eq!(collected.withheld.special, 3);
     Verdict::Held
 }

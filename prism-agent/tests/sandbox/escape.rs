@@ -88,7 +88,7 @@ fn an_abstract_socket_of_the_agent_is_out_of_reach() -> Verdict {
 }
 
 fn a_socket_file_of_the_agent_is_out_of_reach() -> Verdict {
-    needs!(PrivateRoot);
+    needs!(MountNamespace);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("agent.sock");
     let _listener = UnixListener::bind(&path).unwrap();
@@ -176,7 +176,7 @@ fn nothing_outside_can_be_written() -> Verdict {
 }
 
 fn metadata_of_files_outside_cannot_be_changed() -> Verdict {
-    needs!(PrivateRoot);
+    needs!(MountNamespace);
     let state = tempfile::tempdir().unwrap();
     let file = state.path().join("file");
     fs::write(&file, "x").unwrap();
@@ -286,13 +286,13 @@ fn no_privilege_is_left_and_none_can_be_gained() -> Verdict {
 }
 
 fn no_file_is_inherited() -> Verdict {
-    let _leak = fs::File::open("/dev/zero").unwrap();
-    rustix::io::fcntl_setfd(&_leak, rustix::io::FdFlags::empty()).unwrap();
+    let leak = fs::File::open("/dev/zero").unwrap();
+    rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
     all_denied("for fd in range(3, 4096): attempt(fd, lambda: os.fstat(fd))\n", &[])
 }
 
 fn the_sandboxs_first_process_shows_nothing() -> Verdict {
-    needs!(PrivateRoot);
+    needs!(MountNamespace);
     all_denied(
         "for name in ('environ', 'maps', 'mem', 'syscall', 'stack'):\n\
          \x20   attempt(name, lambda: open(f'/proc/1/{name}', 'rb').read(1) or raw(0, -1))\n\

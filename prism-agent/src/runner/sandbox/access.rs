@@ -25,6 +25,8 @@ const READABLE_ETC: &[&str] = &[
     "/etc/lsb-release",
     "/etc/debian_version",
     "/etc/redhat-release",
+    "/etc/mime.types",
+    "/etc/fonts",
 ];
 
 /// What the installer may read besides, to reach an index.

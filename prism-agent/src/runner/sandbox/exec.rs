@@ -42,7 +42,7 @@ fn confine(order: &Order, layers: &mut Layers, place: &Place) -> Result<(), Fail
     offer_to_the_oom_killer();
     limits(order, layers)?;
     rustix::thread::set_no_new_privs(true).during("forbid new privileges")?;
-    layers.active(Layer::NoNewPrivs, "");
+    layers.active(Layer::NoNewPrivileges, "");
     let confined = access::confine(order, place);
     layers.set(Layer::Landlock, confined.unwrap_or_else(|error| LayerState::Unavailable(error.to_string())));
     let pinned = matches!(layers.get(Layer::CpuLimit), Some(LayerState::Active(by)) if by == AFFINITY);
@@ -89,9 +89,9 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
         let value = rustix::process::getrlimit(resource).maximum.map_or(value, |ceiling| value.min(ceiling));
         setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) }).during("set a limit")?;
     }
-    layers.active(Layer::Rlimits, "");
+    layers.active(Layer::ResourceLimits, "");
     if !layers.is_active(Layer::CpuLimit) {
-        pin(limits.cpus as usize).during("choose processors")?;
+        pin(limits.processors() as usize).during("choose processors")?;
         layers.active(Layer::CpuLimit, AFFINITY);
     }
     Ok(())
@@ -134,7 +134,7 @@ fn command(order: &Order, place: &Place) -> Command {
     command.env("LANG", "C.UTF-8").env("USER", "prism").env("LOGNAME", "prism");
     command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1").env("PIP_CONFIG_FILE", "/dev/null");
     for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
-        command.env(threads, order.limits.cpus.to_string());
+        command.env(threads, order.limits.processors().to_string());
     }
     command.envs(&order.environment);
     command

@@ -83,7 +83,7 @@ const TERMINAL: &[u64] = &[libc::TIOCSTI, libc::TIOCLINUX];
 
 /// First number of the x32 entry points, which carry their own numbers for everything above.
 #[cfg(target_arch = "x86_64")]
-const X32: u64 = 0x4000_0000;
+const X32: u32 = 0x4000_0000;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -137,7 +137,7 @@ fn rule(argument: u8, conditions: impl IntoIterator<Item = (SeccompCmpOp, u64)>)
 fn foreign_numbers() -> BpfProgram {
     use seccompiler::sock_filter;
     let load_number = sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 };
-    let at_least_x32 = sock_filter { code: 0x35, jt: 0, jf: 1, k: X32 as u32 };
+    let at_least_x32 = sock_filter { code: 0x35, jt: 0, jf: 1, k: X32 };
     let unknown = sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | libc::ENOSYS.unsigned_abs() };
     let allow = sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000 };
     vec![load_number, at_least_x32, unknown, allow]

@@ -50,7 +50,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
         dataset::show(datasets, &root.join("work/datasets"), who, layers).map_err(Broken::Fatal)?;
     }
     enter(root).map_err(Broken::Fatal)?;
-    layers.active(Layer::PrivateRoot, "");
+    layers.active(Layer::MountNamespace, "private root");
     layers.active(Layer::DiskLimit, if matches!(order.job, Job::Run { .. }) { "tmpfs" } else { "polling" });
     Place::at(Path::new("/"), PathBuf::from("/env"), code, true).map_err(Broken::Fatal)
 }
