@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use hierarchy::{Hierarchies, Version};
 
+use super::fresh_number;
 use super::layers::{Layer, Layers};
 use super::spec::Limits;
 
@@ -28,12 +29,29 @@ struct Group {
     version: Version,
 }
 
+/// A name that no other run's groups have, and that says whose it is.
+pub(super) fn name() -> io::Result<String> {
+    Ok(format!("prism-{}-{:016x}", std::process::id(), fresh_number()?))
+}
+
+/// Removes groups of agents that died before they could. Those of the living, and with processes in them, stay.
+fn remove_orphans(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix("prism-")?.split_once('-')?.0.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
 impl Cgroup {
     /// Makes what groups it can, sets their limits, and reports them.
     pub(super) fn create(name: &str, limits: &Limits, layers: &mut Layers) -> Self {
         let hierarchies = Hierarchies::of_this_process();
         let make = |controller: &str, set: &dyn Fn(&Group) -> io::Result<()>| {
             let (parent, version) = hierarchies.parent(controller)?;
+            remove_orphans(&parent);
             let group = Group { path: parent.join(name), version };
             let made = fs::create_dir(&group.path).or_else(|error| match error.kind() {
                 // Under version 2 the controllers share one directory.

@@ -24,6 +24,7 @@ tests!["escape":
     the_32_bit_entry_point_kills,
     the_x32_entry_point_is_unknown,
     no_privilege_is_left_and_none_can_be_gained,
+    the_hosts_core_handler_gets_nothing,
     no_file_is_inherited,
     the_sandboxs_first_process_shows_nothing,
 ];
@@ -301,6 +302,19 @@ fn the_sandboxs_first_process_shows_nothing() -> Verdict {
          \x20   try: os.kill(1, signal)\n\
          \x20   except PermissionError: pass\n\
          assert os.path.exists('/proc/1')\n",
+        &[],
+    )
+}
+
+fn the_hosts_core_handler_gets_nothing() -> Verdict {
+    all_denied(
+        "import resource\n\
+         assert resource.getrlimit(resource.RLIMIT_CORE) == (1, 1)\n\
+         class Limit(ctypes.Structure): _fields_ = [('soft', ctypes.c_ulong), ('hard', ctypes.c_ulong)]\n\
+         none = ctypes.byref(Limit(0, 0))\n\
+         attempt('setrlimit', lambda: raw(160, 4, none))\n\
+         attempt('prlimit', lambda: raw(302, 0, 4, none, None))\n\
+         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n",
         &[],
     )
 }

@@ -182,7 +182,7 @@ pub(crate) fn agent_main_if_asked() {
 }
 
 fn killing_the_agent_ends_the_whole_family() -> Verdict {
-    let mark = mark();
+    let (mark, before) = (mark(), scratches());
     let home = tempfile::tempdir().unwrap();
     let work = home.path().join("run");
     let arguments = format!("{mark} {}", work.display());
@@ -191,9 +191,18 @@ fn killing_the_agent_ends_the_whole_family() -> Verdict {
     await_output(&work, MEMBERS);
     let members = marked(&mark);
     assert!(members.len() as u64 >= MEMBERS);
+    let helpers = children(Pid::from_raw(agent.id().cast_signed()).unwrap());
+    let hold = |pid: Pid| (pid, rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap());
+    let helpers: Vec<_> = helpers.into_iter().map(hold).collect();
+    assert_eq!(helpers.len(), 1);
     agent.kill().unwrap();
     agent.wait().unwrap();
     await_death(&members);
+    // The helper cleans up in the agent's place.
+    await_death(&helpers);
+    let left: Vec<_> = fs::read_dir(&work).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "stdout" || name == "stderr"), "{left:?}");
+    assert_eq!(scratches(), before);
     Verdict::Held
 }
 

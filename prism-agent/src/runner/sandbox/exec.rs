@@ -70,7 +70,8 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
     let installing = matches!(order.job, Job::Install { .. });
     let file_bytes = if installing { limits.install_bytes } else { limits.disk_bytes };
     let mut wanted = vec![
-        (Resource::Core, 0),
+        // Not 0: a core handler that reads from a pipe is started all the same, unless the limit is exactly 1.
+        (Resource::Core, 1),
         (Resource::Nofile, u64::from(limits.open_files)),
         (Resource::Fsize, file_bytes),
         (Resource::Memlock, 1 << 20),
@@ -117,7 +118,7 @@ fn command(order: &Order, place: &Place) -> Command {
     let mut command = match &order.job {
         Job::Install { network, .. } => {
             // The host's interpreter has pip; the environment it fills has none.
-            let mut command = Command::new(&order.interpreter);
+            let mut command = Command::new(&order.interpreter.executable);
             command.args(["-I", "-c", INSTALLER]).arg(&place.environment).arg(&place.code);
             command.arg(if *network { "index" } else { "offline" });
             command

@@ -118,6 +118,12 @@ fn denied(network: bool, pinned: bool) -> Result<Rules, Error> {
         rule(0, [(SeccompCmpOp::MaskedEq(flag), flag)])
     });
     rules.insert(libc::SYS_clone, namespaces.collect::<Result<_, _>>()?);
+    // The limit on core dumps keeps the program's memory from the host's core handler.
+    let core = u64::from(libc::RLIMIT_CORE);
+    rules.insert(libc::SYS_setrlimit, vec![rule(0, [(SeccompCmpOp::Eq, core)])?]);
+    let given = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
+    let of_core = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, core)?;
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![given, of_core])?]);
     let terminal = TERMINAL.iter().map(|request| rule(1, [(SeccompCmpOp::Eq, *request)]));
     rules.insert(libc::SYS_ioctl, terminal.collect::<Result<_, _>>()?);
     Ok(rules)
