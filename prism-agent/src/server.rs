@@ -33,9 +33,10 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{AgentConfig, Limits, PlatformChoice};
+pub use config::{AgentConfig, Limits, PlatformChoice, RunnerConfig};
 pub use start::StartError;
 pub use store::StoreError;
+#[cfg(feature = "simulator")]
 pub(crate) use store::create_private;
 
 use engine::Engine;
@@ -44,7 +45,7 @@ use registry::Registry;
 /// How long a run and its files may take to disappear when the agent is shut down.
 const WIND_DOWN: Duration = Duration::from_secs(20);
 
-/// How long connections may take to end by themselves after that.
+/// How long connections may take to end by themselves after that: watchers read the last entries.
 const GOODBYE: Duration = Duration::from_secs(3);
 
 /// An agent that is awake.
@@ -58,6 +59,7 @@ pub struct Agent {
     registry: Arc<Registry>,
     closing: CancellationToken,
     serving: JoinHandle<()>,
+    working: [JoinHandle<()>; 2],
 }
 
 impl std::fmt::Debug for Agent {
@@ -127,6 +129,11 @@ impl Agent {
         if timeout(GOODBYE, self.serving).await.is_err() {
             self.registry.dismiss_all();
         }
+        for task in self.working {
+            // An error means that the task ended in a panic; nothing is left to wait for.
+            let _ = task.await;
+        }
+        let _ = self.engine.blocking(|engine| engine.store().release()).await;
     }
 }
 

@@ -47,6 +47,12 @@ Exit codes
     7  the algorithm failed or was stopped
   130  interrupted (Ctrl-C)
 
+Environment
+  PRISM_AGENT_URL, PRISM_MANIFEST   instead of --agent and --manifest
+  PRISM_STATE                       what this machine remembers [default: ~/.local/state/prism]
+  PRISM_LOG                         diagnostics of an agent: error, warn, info, debug or trace
+  NO_COLOR                          no colour
+
 Results go to stdout, progress and errors to stderr. With --json a result is one JSON object on \
 stdout (one for each line where there are several), and an error is \
 {\"error\":{\"code\",\"message\",\"hint\"}} on stderr. `prism explain CODE` says more about an error.";

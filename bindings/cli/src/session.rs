@@ -9,13 +9,12 @@ use prism_core::manifest::SignedManifest;
 use crate::args::{ManifestArg, StateArg};
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{now, signing_key};
-use crate::print::{Printer, SIMULATED};
 
 /// Which agent, under which terms.
 #[derive(Args, Debug)]
 pub(crate) struct AgentArgs {
     /// The agent's address
-    #[arg(long, value_name = "HOST:PORT", env = "PRISM_AGENT_URL", hide_env_values = true)]
+    #[arg(long, value_name = "HOST:PORT", env = "PRISM_AGENT_URL", hide_env_values = true, value_parser = address)]
     agent: String,
     #[command(flatten)]
     manifest: ManifestArg,
@@ -49,12 +48,20 @@ impl AgentArgs {
 
 impl ParticipantArgs {
     /// Attests the agent and says who we are.
-    pub(crate) async fn session(&self, printer: Printer) -> Outcome<Session> {
+    pub(crate) async fn session(&self) -> Outcome<Session> {
         let key = signing_key(&self.key)?;
         let channel = self.agent.attest(&self.agent.terms()?).await??;
-        if channel.trust().is_simulated() {
-            printer.note(SIMULATED);
-        }
         channel.authenticate(key).await.map_err(|error| Failure::from(error).at(self.key.display()))
+    }
+}
+
+/// `HOST:PORT`, with or without `https://` before it.
+fn address(text: &str) -> Result<String, String> {
+    let address = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
+    let port =
+        address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(_) => Ok(address.to_owned()),
+        None => Err("expected HOST:PORT, such as 127.0.0.1:6110".to_owned()),
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! What is on disk decides where to go on. Beside the output `results.zip` there are, while it is on its way:
 //! `results.zip.identity`, the only key that will ever open it, written before anybody hears of it;
-//! `results.zip.payload`, the sealed bytes; `results.zip.header`, their key, wrapped for that identity. They are removed
-//! when the agent has logged that the result arrived, the identity last.
+//! `results.zip.payload-…`, the sealed bytes; `results.zip.header-…`, their key, wrapped for that identity. They are
+//! removed when the agent has logged that the result arrived, the identity last.
 
 mod place;
 mod take;
 
 use std::path::{Path, PathBuf};
 
+use prism_core::audit::entry::Outcome;
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::name::Name;
@@ -93,10 +94,10 @@ pub enum ResultError {
         state: String,
     },
     /// There will be none.
-    #[error("expected a result, found that the run has ended without one ({state}); see the log for the reason")]
+    #[error("expected a result, found that the computation has {}; see the log for the reason", ended(*.outcome))]
     NoResult {
-        /// The run's state.
-        state: String,
+        /// How it ended.
+        outcome: Outcome,
     },
     /// The key went to another recipient.
     #[error(
@@ -154,15 +155,24 @@ pub enum ResultError {
     Session(#[from] SessionError),
 }
 
+const fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Failed => "failed",
+        Outcome::Stopped => "been stopped",
+        Outcome::Expired => "run out of the manifest's time, and every result was destroyed",
+        _ => "ended, and every result was destroyed",
+    }
+}
+
 impl Coded for ResultError {
     fn code(&self) -> Code {
         match self {
             Self::NotConsumer { .. } => Code::RoleRefused,
             Self::NotReady { .. } => Code::ResultNotReady,
-            Self::NoResult { state } if state == "Stopped" => Code::RunStopped,
-            Self::NoResult { .. } => Code::RunFailed,
+            Self::NoResult { outcome: Outcome::Stopped } => Code::RunStopped,
+            Self::NoResult { outcome: Outcome::Failed } => Code::RunFailed,
+            Self::NoResult { .. } | Self::Gone => Code::ResultGone,
             Self::Released { .. } => Code::ResultReleased,
-            Self::Gone => Code::ResultGone,
             Self::Busy { .. } => Code::AgentBusy,
             Self::Altered { .. } => Code::SealBroken,
             Self::Malformed { .. } => Code::AgentMisbehaved,

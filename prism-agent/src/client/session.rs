@@ -91,7 +91,7 @@ impl Session {
         &self.0.endpoint.signed
     }
 
-    /// The agent's word that it knows who the caller is.
+    /// The agent's word that it knows who the caller is; or, on a closed log, the log's last word.
     #[must_use]
     pub fn arrival(&self) -> &Receipt {
         &self.0.arrival
@@ -173,7 +173,7 @@ impl Session {
         }
     }
 
-    /// After `error` on a connection: another connection, or the error if none helps.
+    /// After `error` on a connection: another connection, or what stands against it.
     pub(super) async fn recover<E: Coded + From<SessionError>>(
         &self,
         dead: &Arc<Live>,
@@ -183,14 +183,15 @@ impl Session {
         if !is_broken(error.code()) {
             return Err(error);
         }
+        let mut last = error;
         while retries.pause().await {
             match self.renew(dead).await {
                 Ok(live) => return Ok(live),
-                Err(again) if is_broken(again.code()) => {}
+                Err(again) if is_broken(again.code()) => last = again.into(),
                 Err(other) => return Err(other.into()),
             }
         }
-        Err(error)
+        Err(last)
     }
 
     /// Connects, attests and authenticates again, unless another call of this session has done so already.

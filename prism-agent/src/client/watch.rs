@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use prism_core::audit::checkpoint::SignedCheckpoint;
-use prism_core::audit::entry::Entry;
+use prism_core::audit::entry::{Entry, Outcome};
 use prism_core::audit::tree::{Tree, leaf_hash};
 use prism_core::lifecycle::{Phase, State, Terms, step};
 use tonic::Streaming;
@@ -78,6 +78,12 @@ impl Watch {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.state.phase()
+    }
+
+    /// How the computation ended, once the log is closed.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.state.outcome()
     }
 
     /// The next entry; `None` when the log is closed, or after an error.

@@ -9,7 +9,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::config::RunnerConfig;
 use super::engine::{Engine, now};
+use super::ledger::LedgerError;
 use super::run;
 use super::upload::Uploads;
 
@@ -25,6 +27,7 @@ pub(super) struct Conductor {
     engine: Engine,
     effects: mpsc::UnboundedReceiver<Effect>,
     uploads: Arc<Uploads>,
+    runner: Arc<RunnerConfig>,
     run: Option<Running>,
 }
 
@@ -36,8 +39,8 @@ struct Running {
 
 impl Conductor {
     /// Carries out what arrives at `effects`.
-    pub(super) fn new(engine: Engine, effects: mpsc::UnboundedReceiver<Effect>) -> Self {
-        Self { engine, effects, uploads: Arc::default(), run: None }
+    pub(super) fn new(engine: Engine, effects: mpsc::UnboundedReceiver<Effect>, runner: RunnerConfig) -> Self {
+        Self { engine, effects, uploads: Arc::default(), runner: Arc::new(runner), run: None }
     }
 
     /// The uploads that end with the run.
@@ -63,7 +66,7 @@ impl Conductor {
         match effect {
             Effect::StartRun => {
                 let cancel = CancellationToken::new();
-                let task = tokio::spawn(run::execute(self.engine.clone(), cancel.clone()));
+                let task = tokio::spawn(run::execute(self.engine.clone(), Arc::clone(&self.runner), cancel.clone()));
                 self.run = Some(Running { cancel, task });
             }
             Effect::DestroyResult(consumer) => {
@@ -115,8 +118,7 @@ impl Conductor {
 fn log_close(engine: &Engine, outcome: Outcome) -> bool {
     let body = LogCloseBody { outcome, refusals_unlogged: engine.unlogged_refusals() };
     match engine.ledger().act(Actor::Agent, Event::LogClose(body)) {
-        Ok(_) => true,
-        Err(super::ledger::LedgerError::Illegal(_)) => true,
+        Ok(_) | Err(LedgerError::Illegal(_)) => true,
         Err(error) => {
             tracing::error!(%error, "the log could not be closed");
             false

@@ -1,5 +1,6 @@
 //! How an agent is set up.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,15 +15,36 @@ pub struct AgentConfig {
     pub state_dir: PathBuf,
     /// Where evidence comes from.
     pub platform: PlatformChoice,
+    /// How algorithms are executed.
+    pub runner: RunnerConfig,
     /// Bounds on what peers may ask of the agent.
     pub limits: Limits,
+}
+
+/// How algorithms are executed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RunnerConfig {
+    /// The Python interpreter; `None` looks for one on the machine.
+    pub python: Option<PathBuf>,
+    /// The program that builds the sandbox; `None` is this program itself, which must call
+    /// [`crate::runner::helper_main_if_asked`] first thing in `main`.
+    pub helper: Option<PathBuf>,
+    /// Variables for the installer of packages from an index, such as `PIP_INDEX_URL`. Nothing is inherited.
+    pub index: BTreeMap<String, String>,
 }
 
 impl AgentConfig {
     /// An agent with the default limits.
     #[must_use]
     pub fn new(listen: SocketAddr, state_dir: impl Into<PathBuf>, platform: PlatformChoice) -> Self {
-        Self { listen, state_dir: state_dir.into(), platform, limits: Limits::default() }
+        Self {
+            listen,
+            state_dir: state_dir.into(),
+            platform,
+            runner: RunnerConfig::default(),
+            limits: Limits::default(),
+        }
     }
 }
 

@@ -122,8 +122,8 @@ impl Engine {
         Acting { engine: self, guard }
     }
 
-    /// Logs that a session goes on after it was shown evidence, and that evidence if it is new. Blocking threads only.
-    pub(crate) fn log_session(&self, attested: &Attested) -> Result<(), LedgerError> {
+    /// Logs that a session goes on after it was shown evidence, and that evidence if it is new.
+    fn log_session(&self, attested: &Attested) -> Result<(), LedgerError> {
         let (evidence, session) = (attested.report.evidence.digest(), hex::encode(attested.facts.session));
         let mut shown = self.shown();
         let mut ledger = self.ledger();
@@ -140,27 +140,34 @@ impl Engine {
         self.0.platform.name().parse().map_err(|_| LedgerError::Broken)
     }
 
-    /// Logs who is at the other end. Blocking threads only.
-    pub(crate) fn log_auth_ok(&self, name: Name, attested: &Attested) -> Result<Signed, LedgerError> {
+    /// Logs who is at the other end and what it was shown. A closed log takes no entry any more: its end is the receipt
+    /// then, and such a participant can only read. Blocking threads only.
+    pub(crate) fn log_auth_ok(&self, name: &Name, attested: &Attested) -> Result<Signed, LedgerError> {
+        if let Some(end) = self.ledger().end() {
+            return Ok(end);
+        }
+        self.log_session(attested)?;
         let body = AuthBody { session: hex::encode(attested.facts.session) };
-        self.ledger().act(Actor::Participant(name), Event::AuthOk(body))
+        self.ledger().act(Actor::Participant(name.clone()), Event::AuthOk(body))
     }
 
     /// Logs that somebody failed to prove who they are, or counts it when that happened too often. Blocking threads only.
     pub(crate) fn log_auth_refused(&self, attested: &Attested, code: Code, most: u64) -> Result<(), LedgerError> {
-        let counted = {
-            let mut shown = self.shown();
-            shown.refusals = shown.refusals.saturating_add(1);
-            let counted = shown.refusals > most;
-            shown.unlogged = shown.unlogged.saturating_add(u64::from(counted));
-            counted
-        };
-        if counted {
+        if self.count_refusal(most) || self.ledger().end().is_some() {
             return Ok(());
         }
         self.log_session(attested)?;
         let body = AuthRefusedBody { session: hex::encode(attested.facts.session), code: code.to_string() };
         self.ledger().act(Actor::Agent, Event::AuthRefused(body)).map(|_| ())
+    }
+
+    /// Counts a refusal; whether that is all that happens with it.
+    fn count_refusal(&self, most: u64) -> bool {
+        let mut shown = self.shown();
+        shown.refusals = shown.refusals.saturating_add(1);
+        let only_counted = shown.refusals > most;
+        shown.unlogged = shown.unlogged.saturating_add(u64::from(only_counted));
+        only_counted
     }
 
     /// Refused authentications that were not logged one by one.

@@ -163,6 +163,11 @@ impl Ledger {
         self.receipt(*self.accepted.get(asset)?)
     }
 
+    /// The receipt of the last entry, once the log is closed.
+    pub(crate) fn end(&self) -> Option<Signed> {
+        self.state.outcome().and_then(|_| self.receipt(self.size().checked_sub(1)?))
+    }
+
     /// The entry at `index`.
     pub(crate) fn line(&self, index: u64) -> Option<&Line> {
         self.lines.get(usize::try_from(index).ok()?)

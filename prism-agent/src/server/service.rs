@@ -12,7 +12,6 @@ use prism_core::audit::entry::{Actor, Event, StopBody as StopEvent};
 use prism_core::code::{Code, Coded};
 use prism_core::statement::StopBody;
 use tokio_stream::Stream;
-use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::attest::Batcher;
@@ -35,7 +34,6 @@ pub(super) struct Service {
     pub(super) limits: Limits,
     /// The bytes `B`, and what a statement for any session of this boot has to say.
     pub(super) boot: Arc<Boot>,
-    pub(super) closing: CancellationToken,
 }
 
 /// What is the same for a whole boot.

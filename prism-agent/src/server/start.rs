@@ -160,7 +160,7 @@ impl Awake {
         let boot = Boot { id, binding: binding.encode() };
         log_beginning(&engine, &boot, lost.clone())?;
         let tls = TlsAcceptor::from(channel::server_config(certificate)?);
-        let conductor = Conductor::new(engine.clone(), effects);
+        let conductor = Conductor::new(engine.clone(), effects, config.runner.clone());
         Ok(Self { boot, lost, attester, binding, tls, engine, conductor })
     }
 
@@ -174,14 +174,12 @@ impl Awake {
             uploads: conductor.uploads(),
             limits: limits.clone(),
             boot: Arc::new(boot),
-            closing: closing.clone(),
         };
         let (admitted, connections) = mpsc::channel(limits.pending_handshakes.max(1));
         let door = Door { listener, tls, limits, registry: Arc::clone(&registry), admitted };
-        tokio::spawn(door.keep(closing.clone()));
-        tokio::spawn(conductor.conduct(closing.clone()));
+        let working = [tokio::spawn(door.keep(closing.clone())), tokio::spawn(conductor.conduct(closing.clone()))];
         let serving = serve(service, connections, closing.clone());
-        Agent { local_addr, boot_id, lost, engine, registry, closing, serving }
+        Agent { local_addr, boot_id, lost, engine, registry, closing, serving, working }
     }
 }
 

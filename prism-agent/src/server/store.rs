@@ -73,7 +73,6 @@ fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreE
 #[derive(Debug)]
 pub(crate) struct Store {
     boot: PathBuf,
-    #[expect(dead_code, reason = "the lock is held as long as the file is open")]
     lock: File,
 }
 
@@ -135,6 +134,17 @@ impl Store {
         File::open(self.boot.join("assets"))?.sync_all()
     }
 
+    /// Lets another agent have the directory. This one must not write to it any more.
+    pub(crate) fn release(&self) {
+        // An error leaves the lock to the end of the process.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
+    }
+
+    /// Destroys what was only needed for the run.
+    pub(crate) fn destroy_inputs(&self) -> Result<(), StoreError> {
+        ["partial", "assets", "run"].iter().try_for_each(|part| remove(&self.boot.join(part)))
+    }
+
     /// Destroys everything of this boot but its log and what the algorithm printed.
     pub(crate) fn destroy(&self) -> Result<(), StoreError> {
         CONTENTS.iter().try_for_each(|part| remove(&self.boot.join(part)))
@@ -192,7 +202,8 @@ fn last_head(log: &Path) -> Option<Checkpoint> {
 fn make_private(path: &Path) -> Result<(), StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error("make", path))?;
     let mode = fs::metadata(path).map_err(io_error("look at", path))?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(StoreError::Exposed { path: path.to_owned(), mode }) }
+    let others = mode & 0o077;
+    if others == 0 { Ok(()) } else { Err(StoreError::Exposed { path: path.to_owned(), mode }) }
 }
 
 /// Creates a file for this user only; an existing one is never opened.

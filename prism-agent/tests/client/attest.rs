@@ -7,11 +7,12 @@ use prism_core::code::{Code, Coded};
 use prism_core::entropy::SystemEntropy;
 use prism_core::key::{KeyAlgorithm, SigningKey};
 use prism_core::manifest::Role;
+use tokio::io::AsyncWriteExt;
 
 use crate::cable::relay;
 use crate::common::Computation;
 use crate::common::computation::now;
-use crate::people::{attest, code, join, key, options, start_anew};
+use crate::people::{attest, code, join, key, options};
 
 fn unmet(verdict: &Verdict) -> Vec<Check> {
     verdict.findings().iter().filter(|finding| !finding.ok).map(|finding| finding.check).collect()
@@ -77,7 +78,8 @@ async fn terms_that_are_over_or_have_not_begun_are_refused_before_anything_is_as
     let agent = computation.start().await;
     for at in [now() - 3600, now() + 7200] {
         let address = agent.local_addr().to_string();
-        let connecting = Client::connect(&address, &computation.signed, options(&computation, "lab")).await.unwrap();
+        let connecting =
+            Client::connect(&address, &computation.signed, options(computation.dir.path(), "lab")).await.unwrap();
         assert_eq!(code(connecting.attest(at).await), Code::ManifestNotCurrent);
     }
     agent.shutdown().await;
@@ -115,8 +117,16 @@ async fn a_key_that_the_manifest_does_not_name_is_refused_before_it_signs_anythi
 async fn nobody_at_the_address_and_somebody_else_at_it_are_told_apart() {
     let computation = Computation::new();
     let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string();
-    let nobody = Client::connect(&free, &computation.signed, options(&computation, "lab")).await;
+    let nobody = Client::connect(&free, &computation.signed, options(computation.dir.path(), "lab")).await;
     assert_eq!(code(nobody), Code::AgentUnreachable);
+    let other = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let (mut tcp, _) = other.accept().await.unwrap();
+        tcp.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    });
+    let somebody = Client::connect(&address, &computation.signed, options(computation.dir.path(), "lab")).await;
+    assert_eq!(code(somebody), Code::AgentMisbehaved);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +135,7 @@ async fn an_agent_that_was_started_anew_is_another_log_and_no_fork() {
     let first = computation.start().await;
     let _ = join(first.local_addr(), &computation, "lab").await;
     first.shutdown().await;
-    let second = start_anew(&computation).await;
+    let second = computation.start().await;
     let session = join(second.local_addr(), &computation, "lab").await;
     assert_eq!(session.trust().agent().boot_id(), second.boot_id());
     second.shutdown().await;

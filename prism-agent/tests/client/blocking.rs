@@ -14,7 +14,8 @@ use crate::common::computation::now;
 use crate::people::{code, key, options, source};
 
 fn join(address: &str, computation: &Computation, who: &str, interrupt: Interrupt) -> Session {
-    let connecting = Client::connect(address, &computation.signed, options(computation, who), interrupt).unwrap();
+    let connecting =
+        Client::connect(address, &computation.signed, options(computation.dir.path(), who), interrupt).unwrap();
     connecting.attest(now()).unwrap().authenticate(key(computation, who)).unwrap()
 }
 

@@ -138,6 +138,28 @@ async fn a_receipt_whose_proof_is_of_other_bytes_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_states_another_index_than_its_receipt_is_refused() {
+    let computation = Computation::new();
+    let liar = Liar::start(&computation).await;
+    let session = join(liar.address, &computation, "hospital-1").await;
+    liar.lie(|lies| lies.misnumbered = true);
+    assert_eq!(code(session.stop().await), Code::LogInvalid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_without_any_signed_head_are_not_gathered_for_ever() {
+    let computation = Computation::new();
+    let liar = Liar::start(&computation).await;
+    let session = join(liar.address, &computation, "hospital-1").await;
+    for i in 0..4100 {
+        let said = AuthBody { session: i.to_string() };
+        liar.world().note(Actor::Participant("lab".parse().unwrap()), Event::AuthOk(said));
+    }
+    liar.lie(|lies| lies.watch = Some(Box::new(|told| told.iter_mut().for_each(|t| t.checkpoint.clear()))));
+    assert_eq!(code(session.watch(0).next().await.unwrap()), Code::LogInvalid);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_receipt_of_a_log_that_nobody_else_is_shown_is_caught() {
     let computation = Computation::new();
     let liar = Liar::start(&computation).await;

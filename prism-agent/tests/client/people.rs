@@ -1,11 +1,11 @@
 //! The participants at their own machines: a key, a memory of checkpoints, patience without pauses.
 
 use std::fmt::Display;
+use std::path::Path;
 use std::time::Duration;
 
 use prism_agent::client::{AttestError, AttestedChannel, CheckpointStore, Client, Options, RetryPolicy, Session};
 use prism_agent::files::Source;
-use prism_agent::server::Agent;
 use prism_core::code::{Code, Coded};
 use prism_core::key::SigningKey;
 
@@ -17,8 +17,9 @@ pub(crate) fn key(computation: &Computation, who: &str) -> SigningKey {
     SigningKey::from_pem(&computation.keys[who].to_pem()).unwrap()
 }
 
-pub(crate) fn options(computation: &Computation, who: &str) -> Options {
-    let seen = computation.dir.path().join("seen").join(who);
+/// Checkpoints are remembered below `folder`, everybody's own.
+pub(crate) fn options(folder: &Path, who: &str) -> Options {
+    let seen = folder.join("seen").join(who);
     let mut options = Options::new(CheckpointStore::in_directory(seen));
     options.retry = RetryPolicy { attempts: 4, first: Duration::ZERO, longest: Duration::ZERO };
     options
@@ -30,23 +31,14 @@ pub(crate) async fn attest(
     who: &str,
 ) -> Result<AttestedChannel, AttestError> {
     let address = address.to_string();
-    let connecting = Client::connect(&address, &computation.signed, options(computation, who)).await.unwrap();
+    let connecting =
+        Client::connect(&address, &computation.signed, options(computation.dir.path(), who)).await.unwrap();
     connecting.attest(now()).await
 }
 
 pub(crate) async fn join(address: impl Display, computation: &Computation, who: &str) -> Session {
     let channel = attest(address, computation, who).await.unwrap();
     channel.authenticate(key(computation, who)).await.unwrap()
-}
-
-/// Starts an agent where another has just been shut down: its last task may still be letting go of the directory.
-pub(crate) async fn start_anew(computation: &Computation) -> Agent {
-    loop {
-        match computation.try_start().await {
-            Err(error) if error.code() == Code::AgentBusy => tokio::task::yield_now().await,
-            started => return started.unwrap(),
-        }
-    }
 }
 
 pub(crate) fn source(computation: &Computation, asset: &str) -> Source {

@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 use prism_agent::client::{Delivered, ResultError, ResultOptions, ResultStep, Session};
-use prism_core::audit::entry::Event;
+use prism_core::audit::entry::{AuthBody, Event};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::release::Release;
@@ -150,6 +150,17 @@ async fn a_result_that_went_to_another_recipient_is_explained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_an_earlier_boot_left_behind_does_not_mix_with_a_later_result() {
+    let scene = Scene::set().await;
+    scene.die_at(ResultStep::Released).await;
+    let anew = Liar::start(&scene.computation).await;
+    assert_ne!(anew.world().payload, scene.agent.world().payload);
+    let institute = join(anew.address, &scene.computation, "institute").await;
+    institute.result(&scene.out, ResultOptions::default(), |_| {}).await.unwrap();
+    assert_eq!(scene.beside(), ["results.zip"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_output_that_exists_is_never_overwritten() {
     let scene = Scene::set().await;
     fs::write(&scene.out, "mine").unwrap();
@@ -183,24 +194,38 @@ async fn a_result_that_is_larger_than_agreed_or_than_stated_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_result_that_is_not_there_yet_or_never_will_be_is_said_so() {
+async fn a_result_that_is_not_there_yet_is_said_so() {
     let scene = Scene::set().await;
-    let states = [
-        ("Running", Code::ResultNotReady),
-        ("WaitingForDatasets", Code::ResultNotReady),
-        ("Failed", Code::RunFailed),
-        ("Stopped", Code::RunStopped),
-    ];
-    for (state, expected) in states {
+    for state in ["Running", "WaitingForDatasets"] {
         scene.agent.lie(|lies| {
             lies.status = Some(Box::new(move |status| {
                 status.results.clear();
                 status.state = state.to_owned();
             }));
         });
-        assert_eq!(code(scene.take(&scene.out).await), expected);
+        let error = scene.take(&scene.out).await.unwrap_err();
+        assert_eq!(error.code(), Code::ResultNotReady);
+        assert!(error.to_string().contains(state), "{error}");
     }
     assert!(scene.beside().is_empty(), "{:?}", scene.beside());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_or_confirmation_that_was_not_logged_is_refused() {
+    type Lie = fn(Event) -> Event;
+    let nothing_said: Lie = |_| Event::AuthOk(AuthBody { session: "x".to_owned() });
+    let no_confirmation: Lie = |event| match event {
+        Event::ResultAcked(_) => Event::AuthOk(AuthBody { session: "x".to_owned() }),
+        other => other,
+    };
+    for (lie, opened) in [(nothing_said, false), (no_confirmation, true)] {
+        let scene = Scene::set().await;
+        let institute = scene.institute().await;
+        scene.agent.lie(|lies| lies.logged = Some(lie));
+        let refused = institute.result(&scene.out, ResultOptions::default(), |_| {}).await;
+        assert_eq!(code(refused), Code::LogInvalid);
+        assert_eq!(scene.out.exists(), opened);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use crate::cable::Cable;
 use crate::common::Computation;
 use crate::common::computation::name;
-use crate::people::{code, join, source, start_anew};
+use crate::people::{code, join, source};
 
 /// Large enough for many frames, small enough for a test.
 const LARGE: usize = 12 << 20;
@@ -174,10 +174,26 @@ async fn an_agent_that_was_started_anew_in_between_is_said_plainly() {
     let session = join(cable.address, &computation, "hospital-1").await;
     let first_boot = hex::encode(agent.boot_id());
     agent.shutdown().await;
-    let anew = start_anew(&computation).await;
+    let anew = computation.start().await;
     cable.lead_to(anew.local_addr());
     let error = session.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap_err();
     let UploadError::Session(SessionError::OtherBoot { expected, found }) = &error else { panic!("{error:?}") };
     assert_eq!((expected, found), (&first_boot, &hex::encode(anew.boot_id())));
     anew.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_session_sends_two_assets_at_once() {
+    let computation = Computation::with(|manifest, _| {
+        manifest.datasets.iter_mut().for_each(|dataset| dataset.provider = name("hospital-1"));
+        manifest.auditors.push(name("hospital-2"));
+    });
+    let agent = computation.start().await;
+    let session = join(agent.local_addr(), &computation, "hospital-1").await;
+    let (one, other) = tokio::join!(
+        session.upload("h1", source(&computation, "h1"), None, |_| {}),
+        session.upload("h2", source(&computation, "h2"), None, |_| {}),
+    );
+    assert_ne!(one.unwrap().proof().index(), other.unwrap().proof().index());
+    agent.shutdown().await;
 }

@@ -1,19 +1,13 @@
 //! A computation with three participants, and a client of its own that shares no code with `prism_agent::client`.
-#![allow(dead_code, reason = "every test file uses another part")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "every test file uses another part")]
 
 pub mod computation;
 pub mod peer;
 
-pub use computation::{Computation, vendor_file};
+pub use computation::Computation;
 pub use peer::Peer;
 
-#[expect(
-    missing_docs,
-    unreachable_pub,
-    clippy::pedantic,
-    clippy::allow_attributes_without_reason,
-    reason = "generated"
-)]
+#[expect(unused_qualifications, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
 pub mod wire {
     include!("../../src/wire/generated/prism.agent.v1.rs");
 

@@ -8,12 +8,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
 use prism_core::audit::entry::LostBoot;
 use prism_core::digest::Digest;
+use prism_core::hexadecimal::HexBytes;
 use prism_core::lifecycle::Phase;
 use prism_core::manifest::SignedManifest;
 use serde::Serialize;
 
 use crate::args::{ManifestArg, default_state};
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::interrupt::{asked_to_stop, on_runtime};
 use crate::print::{Printer, SIMULATED, Safe};
 use crate::simulator;
@@ -110,26 +111,32 @@ async fn run(config: AgentConfig, signed: SignedManifest, printer: Printer) -> O
     tokio::pin!(stop);
     let (computation, manifest) = (signed.manifest().id.to_string(), signed.digest());
     let agent = Agent::start(config, signed).await?;
-    printer.show(&Event::Ready(ready(&agent, computation, manifest)))?;
+    // Whoever reads this output may go away; the agent stays.
+    let say = |event: &Event| drop(printer.show(event));
+    say(&Event::Ready(ready(&agent, computation, manifest)));
     let mut phase = agent.phase();
-    printer.show(&Event::State { state: phase.name() })?;
+    say(&Event::State { state: phase.name() });
     loop {
         tokio::select! {
             next = agent.phase_after(phase) => {
                 phase = next;
-                printer.show(&Event::State { state: phase.name() })?;
+                say(&Event::State { state: phase.name() });
             }
             () = &mut stop => break,
         }
     }
-    agent.shutdown().await;
-    printer.show(&Event::Stopped { state: Phase::Closed.name() })
+    let again = asked_to_stop()?;
+    tokio::select! {
+        () = agent.shutdown() => say(&Event::Stopped { state: Phase::Closed.name() }),
+        () = again => return Err(Failure::interrupted("the log may not be closed: the next boot says what was lost")),
+    }
+    Ok(())
 }
 
 fn ready(agent: &Agent, computation: String, manifest: Digest) -> Ready {
     Ready {
         listening: agent.local_addr(),
-        boot: agent.boot_id().iter().map(|byte| format!("{byte:02x}")).collect(),
+        boot: HexBytes::new(*agent.boot_id()).to_string(),
         platform: agent.platform().to_string(),
         simulated: agent.platform() == prism_attest::Platform::Simulated,
         log_key: agent.log_key().to_string(),

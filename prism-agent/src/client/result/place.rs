@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use prism_core::digest::Hasher;
+use prism_core::digest::{Digest, Hasher};
 use prism_core::entropy::SystemEntropy;
 use prism_core::seal::{Identity, RecipientKind, open_with_header};
 use rustix::fs::{FlockOperation, flock};
@@ -17,6 +17,11 @@ use crate::files::{Draft, FileError, Measure, Measured, measure_file, read_priva
 
 /// Longest header that is kept, in bytes.
 const HEADER_MAX: u64 = prism_core::seal::HEADER_MAX as u64;
+
+const PAYLOAD: &str = ".payload-";
+const HEADER: &str = ".header-";
+/// How many digits of a digest tell two results apart.
+const SHORT: usize = 16;
 
 /// Where the files of one result are.
 #[derive(Clone, Debug)]
@@ -35,36 +40,16 @@ pub(super) struct Holder {
 }
 
 impl Place {
-    pub(super) fn beside(out: &Path) -> Self {
-        let with = |word: &str| {
-            let mut name = out.file_name().map(OsStr::to_owned).unwrap_or_default();
-            name.push(word);
-            out.with_file_name(name)
-        };
+    /// The files of the result with these sealed bytes. Those of another boot's result never mix with them.
+    pub(super) fn new(out: &Path, payload: Digest) -> Self {
+        let short: String = payload.to_hex().chars().take(SHORT).collect();
         Self {
             out: out.to_owned(),
-            identity: with(".identity"),
-            payload: with(".payload"),
-            sealed: with(".age"),
-            header: with(".header"),
+            identity: identity_of(out),
+            payload: with(out, &format!("{PAYLOAD}{short}")),
+            sealed: with(out, ".age"),
+            header: with(out, &format!("{HEADER}{short}")),
         }
-    }
-
-    /// The identity of an earlier attempt, if there is one.
-    pub(super) fn resume(&self) -> Result<Option<Holder>, ResultError> {
-        let text = match read_private(&self.identity) {
-            Err(FileError::Missing { .. }) => return Ok(None),
-            read => read?,
-        };
-        let lock = File::open(&self.identity).map_err(FileError::io("open", &self.identity))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(ResultError::Busy { out: self.out.clone() }),
-            Err(error) => return Err(FileError::io("lock", &self.identity)(error.into()).into()),
-        }
-        let identity = Identity::from_file(&text)
-            .map_err(|source| ResultError::Identity { path: self.identity.clone(), source })?;
-        Ok(Some(Holder { identity, _lock: lock }))
     }
 
     /// A fresh identity, on disk before anybody hears of it.
@@ -80,7 +65,7 @@ impl Place {
             Err(FileError::Exists { .. }) => return Err(ResultError::Busy { out: self.out.clone() }),
             written => written?,
         }
-        self.resume()?.ok_or_else(|| FileError::Missing { path: self.identity.clone() }.into())
+        Holder::resume(&self.out)?.ok_or_else(|| FileError::Missing { path: self.identity.clone() }.into())
     }
 
     /// The sealed bytes so far, opened for more, and their number.
@@ -156,18 +141,22 @@ impl Place {
 
     /// Removes what is not needed any more, the identity last.
     pub(super) fn clear(&self, keep_identity: bool) -> Result<(), ResultError> {
-        let mut unneeded = vec![&self.payload, &self.header];
-        if !keep_identity {
-            unneeded.push(&self.identity);
-        }
-        for path in unneeded {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(FileError::io("remove", path)(error).into());
-                }
-                _ => {}
+        let folder = parent(&self.out);
+        let base = self.out.file_name().unwrap_or_default().as_encoded_bytes();
+        let is_ours = |name: &OsStr| {
+            let rest = name.as_encoded_bytes().strip_prefix(base).unwrap_or_default();
+            rest.starts_with(PAYLOAD.as_bytes()) || rest.starts_with(HEADER.as_bytes())
+        };
+        for entry in fs::read_dir(folder).map_err(FileError::io("list", folder))? {
+            let entry = entry.map_err(FileError::io("list", folder))?;
+            if is_ours(&entry.file_name()) {
+                remove(&entry.path())?;
             }
-            sync_directory(parent(path))?;
+        }
+        sync_directory(folder)?;
+        if !keep_identity {
+            remove(&self.identity)?;
+            sync_directory(folder)?;
         }
         Ok(())
     }
@@ -179,6 +168,42 @@ impl Place {
     /// Whether everything is here that the output can be made from again.
     pub(super) fn is_complete(&self) -> bool {
         self.header.exists() && self.payload.exists()
+    }
+}
+
+impl Holder {
+    /// The identity of an earlier attempt at this output, if there is one.
+    pub(super) fn resume(out: &Path) -> Result<Option<Self>, ResultError> {
+        let path = identity_of(out);
+        let text = match read_private(&path) {
+            Err(FileError::Missing { .. }) => return Ok(None),
+            read => read?,
+        };
+        let lock = File::open(&path).map_err(FileError::io("open", &path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(ResultError::Busy { out: out.to_owned() }),
+            Err(error) => return Err(FileError::io("lock", &path)(error.into()).into()),
+        }
+        let identity = Identity::from_file(&text).map_err(|source| ResultError::Identity { path, source })?;
+        Ok(Some(Self { identity, _lock: lock }))
+    }
+}
+
+fn identity_of(out: &Path) -> PathBuf {
+    with(out, ".identity")
+}
+
+fn with(out: &Path, word: &str) -> PathBuf {
+    let mut name = out.file_name().map(OsStr::to_owned).unwrap_or_default();
+    name.push(word);
+    out.with_file_name(name)
+}
+
+fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::io("remove", path)(error)),
+        _ => Ok(()),
     }
 }
 

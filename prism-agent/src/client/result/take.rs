@@ -35,10 +35,11 @@ pub(super) struct Take<'a> {
 impl<'a> Take<'a> {
     /// Finds out where things stand, here and there, and makes sure that there is an identity on disk.
     pub(super) async fn begin(session: &'a Session, out: &Path, options: ResultOptions) -> Result<Self, ResultError> {
-        let place = Place::beside(out);
-        let at = place.clone();
-        let holder = blocking(move || at.resume()).await?;
+        let at = out.to_owned();
+        let holder = blocking(move || Holder::resume(&at)).await?;
         let stated = stated(session).await?;
+        let payload = stated.digest.parse().map_err(|_| ResultError::Malformed { expected: "the result's digest" })?;
+        let place = Place::new(out, payload);
         let ours = holder.as_ref().map(|holder| holder.identity.recipient().to_string());
         refuse_what_is_over(&stated, ours.as_deref(), &place)?;
         let holder = if let Some(holder) = holder {
@@ -47,7 +48,6 @@ impl<'a> Take<'a> {
             let at = place.clone();
             blocking(move || at.start(options.kind)).await?
         };
-        let payload = stated.digest.parse().map_err(|_| ResultError::Malformed { expected: "the result's digest" })?;
         let most = sealed_len(session.manifest().manifest().results.max_bytes).unwrap_or(u64::MAX);
         if stated.sealed_length > most {
             return Err(ResultError::Malformed { expected: "a result no larger than the manifest permits" });
@@ -199,10 +199,25 @@ impl<'a> Take<'a> {
 async fn stated(session: &Session) -> Result<ResultStatus, ResultError> {
     let status = session.status().await?;
     let own = status.results.into_iter().find(|result| session.participant() == result.consumer.as_str());
-    own.ok_or_else(|| match status.state.as_str() {
-        "Failed" | "Stopped" | "Closed" => ResultError::NoResult { state: status.state.clone() },
-        _ => ResultError::NotReady { state: status.state.clone() },
-    })
+    match own {
+        Some(result) => Ok(result),
+        None if matches!(status.state.as_str(), "Failed" | "Stopped" | "Closed") => Err(no_result(session).await),
+        None => Err(ResultError::NotReady { state: status.state }),
+    }
+}
+
+/// Reads in the log how the computation ended.
+async fn no_result(session: &Session) -> ResultError {
+    let mut log = session.watch(0);
+    while let Some(entry) = log.next().await {
+        if let Err(error) = entry {
+            return error.into();
+        }
+    }
+    match log.outcome() {
+        Some(outcome) => ResultError::NoResult { outcome },
+        None => ResultError::Malformed { expected: "a log that was closed" },
+    }
 }
 
 /// Refuses a result that was confirmed, unless only clearing up is left, and one that somebody else may have.

@@ -75,8 +75,7 @@ pub(super) async fn authenticate(
         now(),
     ) {
         Ok((name, _)) => {
-            engine.log_session(&attested).map_err(|e| refuse(&e))?;
-            let signed = engine.log_auth_ok(name.clone(), &attested).map_err(|e| refuse(&e))?;
+            let signed = engine.log_auth_ok(&name, &attested).map_err(|e| refuse(&e))?;
             session.authenticated(name);
             Ok(signed)
         }

@@ -39,10 +39,9 @@ const TAIL: Duration = Duration::from_millis(250);
 
 pub(super) fn watch(service: &Service, from: u64) -> Reply<wire::WatchResponse> {
     let (responses, queue) = mpsc::channel(QUEUE);
-    let (engine, closing) = (service.engine.clone(), service.closing.clone());
+    let engine = service.engine.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = closing.cancelled() => {}
             () = responses.closed() => {}
             _ = follow(&engine, from, &responses) => {}
         }
@@ -189,14 +188,13 @@ pub(super) fn output(
         return Err(wire::refusal(Code::RoleRefused, words));
     }
     let tails = [
-        stdout.then(|| Tail { stream: "stdout", offset: request.stdout_offset, wrap: Output::Stdout }),
-        stderr.then(|| Tail { stream: "stderr", offset: request.stderr_offset, wrap: Output::Stderr }),
+        stdout.then_some(Tail { stream: "stdout", offset: request.stdout_offset, wrap: Output::Stdout }),
+        stderr.then_some(Tail { stream: "stderr", offset: request.stderr_offset, wrap: Output::Stderr }),
     ];
     let (responses, queue) = mpsc::channel(QUEUE);
-    let (engine, closing) = (service.engine.clone(), service.closing.clone());
+    let engine = service.engine.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = closing.cancelled() => {}
             () = responses.closed() => {}
             () = tail(&engine, tails.into_iter().flatten().collect(), &responses) => {}
         }

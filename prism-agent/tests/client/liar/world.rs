@@ -41,6 +41,8 @@ pub(crate) struct Lies {
     pub(crate) logged: Option<fn(Event) -> Event>,
     /// A receipt proves its entry, but other bytes are handed out as the entry.
     pub(crate) entry: Lie<Vec<u8>>,
+    /// Entries state another index than theirs.
+    pub(crate) misnumbered: bool,
     /// Receipts are of a log that only their holder is shown.
     pub(crate) hidden_log: bool,
     /// What `UploadStatus` says.
@@ -130,9 +132,7 @@ impl World {
     /// Logs an event and gives its receipt.
     pub(crate) fn act(&mut self, actor: Actor, event: Event) -> wire::Receipt {
         let event = self.lies.logged.map_or(event.clone(), |lie| lie(event));
-        let mut bytes = Entry { seq: self.tree.size(), ts: 0, actor, event }.to_bytes().unwrap();
-        self.entries.push(bytes.clone());
-        let index = self.tree.append(leaf_hash(&bytes));
+        let (index, mut bytes) = self.note(actor, event);
         let shown = if self.lies.hidden_log { hidden(index, &bytes) } else { self.tree.clone() };
         let path = shown.inclusion_path(index, shown.size()).unwrap();
         let signed = self.key.sign(&Checkpoint::new(self.key.verifier().name(), &shown)).unwrap();
@@ -140,6 +140,14 @@ impl World {
             lie(&mut bytes);
         }
         wire::Receipt { proof: Receipt::new(index, path, signed).to_text(), entry: bytes.into() }
+    }
+
+    /// Logs an event.
+    pub(crate) fn note(&mut self, actor: Actor, event: Event) -> (u64, Vec<u8>) {
+        let seq = self.tree.size() + u64::from(self.lies.misnumbered);
+        let bytes = Entry { seq, ts: 0, actor, event }.to_bytes().unwrap();
+        self.entries.push(bytes.clone());
+        (self.tree.append(leaf_hash(&bytes)), bytes)
     }
 
     pub(super) fn head(&self, known: u64) -> wire::CheckpointResponse {

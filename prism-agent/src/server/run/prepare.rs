@@ -1,0 +1,113 @@
+//! From the manifest's terms and the accepted assets to what the runner executes.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use prism_core::manifest::{self, Install, Manifest};
+
+use super::super::config::RunnerConfig;
+use super::super::engine::Engine;
+use super::super::store::create_private;
+use super::unpack::{UnpackedError, unpack_asset};
+use super::{asset, report};
+use crate::runner::{DatasetInput, Interpreter, Limits, Python, Requirements, RunSpec, Runtime};
+
+/// Why a run could not be prepared.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PrepareError {
+    /// An asset that should be an archive is none, or is unsafe.
+    #[error(transparent)]
+    Unpack(#[from] UnpackedError),
+    /// The agent's disk refused.
+    #[error("expected to lay out the run's files, found an error of the system")]
+    Disk(#[from] io::Error),
+}
+
+/// Unpacks what has to be unpacked and says what to run. Blocking threads only.
+pub(super) fn spec(engine: &Engine, config: &RunnerConfig, interpreter: Interpreter) -> Result<RunSpec, PrepareError> {
+    let manifest = engine.signed().manifest();
+    let root = engine.store().run();
+    let work = root.join("work");
+    fs::create_dir(&work)?;
+    keep_output(engine, &work)?;
+    let runtime = Runtime::Python(Python::new(interpreter, requirements(engine, config)?));
+    let mut spec = RunSpec::new(work, algorithm(engine)?, runtime);
+    if let Some(helper) = &config.helper {
+        spec.helper.clone_from(helper);
+    }
+    let terms = &manifest.algorithm;
+    spec.entry = terms.unpack.then(|| terms.entry.clone());
+    spec.args.clone_from(&terms.args);
+    spec.environment = terms.environment.iter().map(|v| (v.name.clone(), v.value.clone())).collect();
+    spec.datasets = datasets(engine, manifest)?;
+    spec.limits = limits(&terms.limits);
+    spec.required = terms.sandbox.iter().map(|layer| report::runner_layer(*layer)).collect();
+    Ok(spec)
+}
+
+/// Lets what the runner captures appear where `Logs` reads it, live: two names of one file.
+fn keep_output(engine: &Engine, work: &std::path::Path) -> io::Result<()> {
+    for stream in ["stdout", "stderr"] {
+        let kept = engine.store().output(stream);
+        create_private(&kept)?;
+        fs::hard_link(&kept, work.join(stream))?;
+    }
+    Ok(())
+}
+
+fn algorithm(engine: &Engine) -> Result<PathBuf, PrepareError> {
+    let terms = &engine.signed().manifest().algorithm;
+    let file = asset(engine, &terms.name);
+    if !terms.unpack {
+        return Ok(file);
+    }
+    let folder = engine.store().run().join("algorithm");
+    unpack_asset(&file, &folder)?;
+    Ok(folder)
+}
+
+fn requirements(engine: &Engine, config: &RunnerConfig) -> Result<Requirements, PrepareError> {
+    let Some(terms) = &engine.signed().manifest().algorithm.requirements else {
+        return Ok(Requirements::None);
+    };
+    let file = asset(engine, &terms.name);
+    if terms.install == Install::Index {
+        return Ok(Requirements::Index { lock: file, environment: config.index.clone() });
+    }
+    let dir = engine.store().run().join("requirements");
+    unpack_asset(&file, &dir)?;
+    Ok(Requirements::Offline { dir })
+}
+
+fn datasets(engine: &Engine, manifest: &Manifest) -> Result<Vec<DatasetInput>, PrepareError> {
+    let folders = engine.store().run().join("datasets");
+    fs::create_dir(&folders)?;
+    let mut inputs = Vec::new();
+    for dataset in &manifest.datasets {
+        let mut path = asset(engine, &dataset.name);
+        if dataset.unpack {
+            let folder = folders.join(dataset.path.as_str());
+            unpack_asset(&path, &folder)?;
+            path = folder;
+        }
+        inputs.push(DatasetInput::new(dataset.path.clone(), path));
+    }
+    Ok(inputs)
+}
+
+fn limits(terms: &manifest::Limits) -> Limits {
+    let ours = Limits::default();
+    Limits {
+        memory_bytes: terms.memory_bytes,
+        cpus: terms.cpu_milli.div_ceil(1000),
+        processes: terms.processes,
+        open_files: terms.open_files,
+        disk_bytes: terms.disk_bytes,
+        shm_bytes: ours.shm_bytes.min(terms.memory_bytes / 2),
+        output_bytes: terms.output_bytes.saturating_mul(2),
+        wall_seconds: terms.wall_seconds,
+        install_seconds: ours.install_seconds.min(terms.wall_seconds),
+        ..ours
+    }
+}

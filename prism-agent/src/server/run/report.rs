@@ -1,0 +1,83 @@
+//! What the log says of a run: how it ended and what the sandbox was made of; digests of what was printed, not the words.
+
+use prism_core::audit::entry::{LayerReport, LayerState, Output, RunEnd, RunExitBody};
+use prism_core::digest::Digest;
+use prism_core::manifest::SandboxLayer;
+
+use crate::runner::{self, Captured, End, Layer, Layers, RunError, RunOutcome};
+
+/// The entry for a run that was executed.
+pub(super) fn executed(outcome: &RunOutcome) -> RunExitBody {
+    let (end, status) = match outcome.end {
+        End::Exited(status) => (RunEnd::Exited, status),
+        End::Signalled(signal) => (RunEnd::Signalled, signal),
+        End::MemoryLimit => (RunEnd::MemoryLimit, 0),
+        End::DiskLimit => (RunEnd::DiskLimit, 0),
+        End::ProcessLimit => (RunEnd::ProcessLimit, 0),
+        End::WallLimit => (RunEnd::WallLimit, 0),
+        End::OutputLimit => (RunEnd::OutputLimit, 0),
+        End::Stopped => (RunEnd::Stopped, 0),
+    };
+    RunExitBody {
+        run: 1,
+        end,
+        status,
+        layers: layers(&outcome.layers),
+        stdout: output(&outcome.stdout),
+        stderr: output(&outcome.stderr),
+        wall_ms: u64::try_from(outcome.wall.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// The entry for a run of which nothing was executed.
+pub(super) fn refused(error: &RunError) -> RunExitBody {
+    let mut body = not_executed(match error {
+        RunError::LayerMissing { .. } => RunEnd::SandboxUnavailable,
+        RunError::Requirements(_) => RunEnd::RequirementsFailed,
+        RunError::Stopped => RunEnd::Stopped,
+        RunError::Spec { .. } | RunError::Interpreter { .. } => RunEnd::PreparationFailed,
+        _ => RunEnd::RunnerFailed,
+    });
+    if let RunError::LayerMissing { layers: report, .. } = error {
+        body.layers = layers(report);
+    }
+    body
+}
+
+/// The entry for a run that did not come to the runner.
+pub(super) fn not_executed(end: RunEnd) -> RunExitBody {
+    let nothing = || Output { bytes: 0, digest: Digest::sha256(b"") };
+    RunExitBody { run: 1, end, status: 0, layers: Vec::new(), stdout: nothing(), stderr: nothing(), wall_ms: 0 }
+}
+
+fn output(captured: &Captured) -> Output {
+    Output { bytes: captured.bytes, digest: captured.digest }
+}
+
+fn layers(report: &Layers) -> Vec<LayerReport> {
+    let state = |layer: &SandboxLayer| match report.get(runner_layer(*layer))? {
+        runner::LayerState::Active(_) => Some(LayerState::Active),
+        runner::LayerState::Off(_) => Some(LayerState::Off),
+        runner::LayerState::Unavailable(_) => Some(LayerState::Unavailable),
+    };
+    SandboxLayer::ALL.iter().filter_map(|layer| Some(LayerReport { layer: *layer, state: state(layer)? })).collect()
+}
+
+/// The runner's name for a layer of the manifest.
+pub(super) fn runner_layer(layer: SandboxLayer) -> Layer {
+    match layer {
+        SandboxLayer::MountNamespace => Layer::MountNamespace,
+        SandboxLayer::PidNamespace => Layer::PidNamespace,
+        SandboxLayer::NetworkNamespace => Layer::NetNamespace,
+        SandboxLayer::IpcNamespace => Layer::IpcNamespace,
+        SandboxLayer::UtsNamespace => Layer::UtsNamespace,
+        SandboxLayer::CgroupNamespace => Layer::CgroupNamespace,
+        SandboxLayer::SeparateUser => Layer::SeparateUser,
+        SandboxLayer::NoNewPrivileges => Layer::NoNewPrivs,
+        SandboxLayer::Landlock => Layer::Landlock,
+        SandboxLayer::ResourceLimits => Layer::Rlimits,
+        SandboxLayer::Cgroup => Layer::MemoryLimit,
+        // A layer that this agent does not know yet: the strictest there is.
+        _ => Layer::Seccomp,
+    }
+}

@@ -1,0 +1,75 @@
+//! From agreement to audit.
+
+use std::io::Cursor;
+
+use prism_agent::client::{LogChunk, ResultOptions};
+use prism_attest::audit::{ExpectedComputation, audit};
+use prism_core::archive::{Limits, SafePath, Sink, unpack};
+use prism_core::code::Code;
+use prism_core::lifecycle::Phase;
+
+use crate::common::computation::now;
+use crate::people::{code, join};
+use crate::scene::{ASSETS, TRAIN, computation, give, until};
+use crate::tests;
+
+tests!["whole": three_datasets_in_any_order_become_one_result_that_a_stranger_audits, what_is_printed_goes_to_whom_the_manifest_names];
+
+/// Keeps the one file that the result has.
+#[derive(Default)]
+struct OneFile(Vec<u8>);
+
+impl Sink for OneFile {
+    fn directory(&mut self, path: &SafePath) -> std::io::Result<()> {
+        panic!("no folder is expected, found {}", path.as_str());
+    }
+
+    fn file(&mut self, path: &SafePath, _: u64) -> std::io::Result<Box<dyn std::io::Write + '_>> {
+        assert_eq!(path.as_str(), "model.json");
+        Ok(Box::new(&mut self.0))
+    }
+}
+
+async fn three_datasets_in_any_order_become_one_result_that_a_stranger_audits() {
+    let computation = computation(TRAIN);
+    let agent = computation.start().await;
+    let address = agent.local_addr().to_string();
+    let mut watch = join(&address, &computation, "institute").await.watch(0);
+    let [algorithm, h1, h2, h3] = ASSETS;
+    give(&address, &computation, &[h3, algorithm, h2, h1]).await;
+    assert_eq!(until(&mut watch, "result.sealed").await.phase, Phase::Delivering);
+
+    let institute = join(&address, &computation, "institute").await;
+    let out = computation.dir.path().join("results.zip");
+    institute.result(&out, ResultOptions::default(), |_| {}).await.unwrap();
+    let mut result = OneFile::default();
+    unpack(Cursor::new(std::fs::read(&out).unwrap()), &Limits::default(), &mut result).unwrap();
+    assert_eq!(String::from_utf8(result.0).unwrap(), r#"{"h1": 3000, "h2": 10000, "h3": 21000}"#);
+
+    let again = computation.dir.path().join("again.zip");
+    assert_eq!(code(institute.result(&again, ResultOptions::default(), |_| {}).await), Code::ResultGone);
+    assert_eq!(until(&mut watch, "log.close").await.phase, Phase::Closed);
+    assert!(watch.next().await.is_none());
+
+    let transcript = computation.dir.path().join("run.transcript");
+    join(&address, &computation, "hospital-1").await.transcript(&transcript).await.unwrap();
+    agent.shutdown().await;
+    let expected = ExpectedComputation::Manifest(computation.signed.digest());
+    let report = audit(&std::fs::read(&transcript).unwrap(), expected, now());
+    assert!(report.holds(), "{:?}", report.broken().collect::<Vec<_>>());
+}
+
+async fn what_is_printed_goes_to_whom_the_manifest_names() {
+    let computation = computation(TRAIN);
+    let agent = computation.start().await;
+    let address = agent.local_addr().to_string();
+    let mut logs = join(&address, &computation, "lab").await.logs();
+    give(&address, &computation, &ASSETS).await;
+    let mut printed = Vec::new();
+    while let Some(chunk) = logs.next().await {
+        let LogChunk::Stdout(bytes) = chunk.unwrap() else { panic!("standard error was released") };
+        printed.extend(bytes);
+    }
+    assert_eq!(String::from_utf8(printed).unwrap(), "trained on 3\n");
+    agent.shutdown().await;
+}
