@@ -1,7 +1,7 @@
 //! Is this machine real, and is it the one we agreed on?
 //!
-//! Two questions and the one type they earn: [`verify`] asks whether evidence is genuine (certificates, dates,
-//! revocation, signature over the bytes as received), [`appraise`] whether the machine is wanted (the participants'
+//! Two questions and the one type they earn: [`verify()`] asks whether evidence is genuine (certificates, dates,
+//! revocation, signature over the bytes as received), [`appraise()`] whether the machine is wanted (the participants'
 //! policy), and [`judge`] both, and whether it is *ours*: bound to this agent, this channel and this moment. Its
 //! [`Verdict`] lists every condition; only a good one becomes [`Trust`].
 //!

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_agent::client::{AttestError, AttestedChannel, CheckpointStore, Client, Options, Session};
+use prism_agent::client::{AttestError, AttestedChannel, CheckpointStore, Client, Connecting, Options, Session};
 use prism_core::manifest::SignedManifest;
 
 use crate::args::{ManifestArg, StateArg};
@@ -40,10 +40,14 @@ impl AgentArgs {
 
     /// Has the agent prove what it is; nothing is sent but a nonce.
     pub(crate) async fn attest(&self, signed: &SignedManifest) -> Outcome<Result<AttestedChannel, AttestError>> {
-        let options = Options::new(CheckpointStore::in_directory(self.state.directory()?.join("checkpoints")));
-        let connecting = Client::connect(&self.agent, signed, options).await?;
-        Ok(connecting.attest(now()).await)
+        Ok(connect(&self.agent, signed, &self.state).await?.attest(now()).await)
     }
+}
+
+/// Opens a connection to somebody of whom nothing is known yet.
+pub(crate) async fn connect(address: &str, signed: &SignedManifest, state: &StateArg) -> Outcome<Connecting> {
+    let options = Options::new(CheckpointStore::in_directory(state.directory()?.join("checkpoints")));
+    Ok(Client::connect(address, signed, options).await?)
 }
 
 impl ParticipantArgs {
@@ -56,7 +60,7 @@ impl ParticipantArgs {
 }
 
 /// `HOST:PORT`, with or without `https://` before it.
-fn address(text: &str) -> Result<String, String> {
+pub(crate) fn address(text: &str) -> Result<String, String> {
     let address = text.strip_prefix("https://").unwrap_or(text).trim_end_matches('/');
     let port =
         address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());

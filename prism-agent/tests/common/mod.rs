@@ -7,7 +7,14 @@ pub mod peer;
 pub use computation::Computation;
 pub use peer::Peer;
 
-#[expect(unused_qualifications, clippy::pedantic, clippy::allow_attributes_without_reason, reason = "generated")]
+#[allow(
+    missing_docs,
+    unreachable_pub,
+    unused_qualifications,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    reason = "generated"
+)]
 pub mod wire {
     include!("../../src/wire/generated/prism.agent.v1.rs");
 

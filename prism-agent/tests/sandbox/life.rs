@@ -75,9 +75,19 @@ fn all_dead(mark: &str) {
 /// Waits for the end of processes that someone else is ending just now.
 fn await_death(members: &[(Pid, std::os::fd::OwnedFd)]) {
     for (pid, fd) in members {
-        let mut fds = [PollFd::new(fd, PollFlags::IN)];
-        let patience = Timespec { tv_sec: 10, tv_nsec: 0 };
-        assert_eq!(poll(&mut fds, Some(&patience)).unwrap(), 1, "{pid:?} lives on");
+        assert!(ready(fd, 10), "{pid:?} lives on");
+    }
+}
+
+/// Waits at most some seconds until there is something to read, or the process has ended.
+fn ready(fd: &std::os::fd::OwnedFd, seconds: i64) -> bool {
+    let patience = Timespec { tv_sec: seconds, tv_nsec: 0 };
+    loop {
+        match poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&patience)) {
+            // The children of earlier tests end whenever they like.
+            Err(rustix::io::Errno::INTR) => {}
+            result => return result.unwrap() == 1,
+        }
     }
 }
 
@@ -95,9 +105,7 @@ fn await_output(work: &Path, bytes: u64) {
         if fs::metadata(&file).is_ok_and(|meta| meta.len() >= bytes) {
             return;
         }
-        let mut fds = [PollFd::new(&watch, PollFlags::IN)];
-        let patience = Timespec { tv_sec: 60, tv_nsec: 0 };
-        assert_eq!(poll(&mut fds, Some(&patience)).unwrap(), 1, "no output");
+        assert!(ready(&watch, 60), "no output");
         inotify::Reader::new(&watch, &mut buffer).next().unwrap();
     }
 }
@@ -174,7 +182,7 @@ pub(crate) fn agent_main_if_asked() {
 }
 
 fn killing_the_agent_ends_the_whole_family() -> Verdict {
-    let mark = mark();
+    let (mark, before) = (mark(), scratches());
     let home = tempfile::tempdir().unwrap();
     let work = home.path().join("run");
     let arguments = format!("{mark} {}", work.display());
@@ -183,9 +191,18 @@ fn killing_the_agent_ends_the_whole_family() -> Verdict {
     await_output(&work, MEMBERS);
     let members = marked(&mark);
     assert!(members.len() as u64 >= MEMBERS);
+    let helpers = children(Pid::from_raw(agent.id().cast_signed()).unwrap());
+    let hold = |pid: Pid| (pid, rustix::process::pidfd_open(pid, PidfdFlags::empty()).unwrap());
+    let helpers: Vec<_> = helpers.into_iter().map(hold).collect();
+    assert_eq!(helpers.len(), 1);
     agent.kill().unwrap();
     agent.wait().unwrap();
     await_death(&members);
+    // The helper cleans up in the agent's place.
+    await_death(&helpers);
+    let left: Vec<_> = fs::read_dir(&work).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "stdout" || name == "stderr"), "{left:?}");
+    assert_eq!(scratches(), before);
     Verdict::Held
 }
 

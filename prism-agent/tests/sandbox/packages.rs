@@ -192,21 +192,21 @@ fn an_index_is_reached_while_installing_and_only_then() -> Verdict {
     world.spec.runtime = Runtime::Python(Python::new(interpreter(), Requirements::Index { lock, environment }));
     let mut seen = Vec::new();
     let mut progress = |progress: Progress<'_>| match progress {
-        Progress::Installing(layers) => seen.push(("installing", layers.is_active(Layer::NetNamespace))),
-        Progress::Starting(layers) => seen.push(("starting", layers.is_active(Layer::NetNamespace))),
+        Progress::Installing(layers) => seen.push(("installing", layers.is_active(Layer::NetworkNamespace))),
+        Progress::Starting(layers) => seen.push(("starting", layers.is_active(Layer::NetworkNamespace))),
         _ => {}
     };
     let outcome = block_on(run(world.spec.clone(), &mut progress, world.cancel.clone())).unwrap();
     assert!(outcome.end.is_success());
     assert_eq!(fs::read_to_string(&outcome.stdout.path).unwrap(), "no network\n");
-    let isolated = crate::world::available().is_active(Layer::NetNamespace);
+    let isolated = crate::world::available().is_active(Layer::NetworkNamespace);
     assert_eq!(seen, [("installing", false), ("starting", isolated)]);
     Verdict::Held
 }
 
 /// A stand-in for pip that looks around instead of installing.
 fn the_installer_sees_no_dataset() -> Verdict {
-    crate::needs!(PrivateRoot);
+    crate::needs!(MountNamespace);
     needs_pip!();
     let (world, dir) = offline("print('executed')");
     wheelhouse(&dir);
@@ -251,7 +251,7 @@ fn an_interpreter_below_a_closed_home_works_or_is_refused_clearly() -> Verdict {
     match world.attempt() {
         Ok(ran) => assert_eq!(ran.succeeded().stdout, "works\n"),
         Err(RunError::Interpreter { reason, .. }) => {
-            assert!(!crate::world::available().is_active(Layer::PrivateRoot));
+            assert!(!crate::world::available().is_active(Layer::MountNamespace));
             assert_eq!(reason, "EACCES");
         }
         Err(other) => panic!("{other:?}"),

@@ -13,10 +13,13 @@ use prism_core::lifecycle::Phase;
 use prism_core::manifest::SignedManifest;
 use serde::Serialize;
 
-use crate::args::{ManifestArg, default_state};
+use crate::args::ManifestArg;
+#[cfg(feature = "simulator")]
+use crate::args::default_state;
 use crate::exit::{Failure, Outcome};
 use crate::interrupt::{asked_to_stop, on_runtime};
 use crate::print::{Printer, SIMULATED, Safe};
+#[cfg(feature = "simulator")]
 use crate::simulator;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -63,6 +66,7 @@ pub(crate) struct Serve {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Platform {
     /// A pretend machine: no hardware protects the data
+    #[cfg(feature = "simulator")]
     Simulated,
     /// AMD SEV-SNP
     Snp,
@@ -99,9 +103,11 @@ impl AgentCommand {
     }
 }
 
+#[cfg_attr(not(feature = "simulator"), expect(clippy::unnecessary_wraps, reason = "only the simulator can fail here"))]
 fn platform(platform: Platform, endorsements: Option<PathBuf>) -> Outcome<PlatformChoice> {
     Ok(match platform {
         Platform::Snp => PlatformChoice::Snp { endorsements },
+        #[cfg(feature = "simulator")]
         Platform::Simulated => PlatformChoice::Simulated { vendor: simulator::vendor(&default_state()?) },
     })
 }

@@ -147,3 +147,19 @@ fn a_stopped_run_ends_watching_with_7_and_its_transcript_holds() {
     assert_eq!(report["summary"]["outcome"], "stopped");
     assert_eq!(report["simulated"], true);
 }
+
+#[test]
+fn the_doctor_names_the_first_step_that_fails() {
+    let place = rehearsal(|draft| draft);
+    place.run("doctor").ok();
+    let agent = place.agent("covid19.prism");
+    let report = agent.run("doctor --key hospital.key --json").ok().json();
+    assert_eq!(report["simulated"], true);
+    assert!(report["steps"].as_array().unwrap().iter().all(|step| step["ok"] == true), "{report}");
+    place.run("keys new stranger").ok();
+    let said = agent.run("doctor --key stranger.key");
+    said.refused(3, "key.unknown");
+    assert!(said.out.contains("FAIL  key") && said.out.contains("ok    agent"), "{}", said.out);
+    agent.kill();
+    place.run("doctor --manifest covid19.prism --agent 127.0.0.1:1").refused(6, "agent.unreachable");
+}

@@ -55,6 +55,7 @@ fn every_command_explains_itself_with_an_example() {
         "transcript",
         "audit",
         "open",
+        "doctor",
         "explain",
         "completions",
     ] {

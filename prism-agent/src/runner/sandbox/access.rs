@@ -12,8 +12,7 @@ use super::wire::{Job, Order};
 use crate::runner::layers::LayerState;
 
 /// What programs may read and execute, where it exists.
-const READABLE: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/sys/devices/system/cpu", "/dev/fd"];
+const READABLE: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/sys/devices/system/cpu"];
 
 /// What of `/etc` they may read without a private root, where `/etc` is made up.
 const READABLE_ETC: &[&str] = &[
@@ -25,6 +24,8 @@ const READABLE_ETC: &[&str] = &[
     "/etc/lsb-release",
     "/etc/debian_version",
     "/etc/redhat-release",
+    "/etc/mime.types",
+    "/etc/fonts",
 ];
 
 /// What the installer may read besides, to reach an index.
@@ -65,7 +66,12 @@ pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, Rulese
 
 fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).collect();
-    paths.extend([place.code.clone(), place.environment.clone(), order.prefix.clone(), order.interpreter.clone()]);
+    paths.extend([
+        place.code.clone(),
+        place.environment.clone(),
+        order.interpreter.prefix.clone(),
+        order.interpreter.executable.clone(),
+    ]);
     if place.private {
         paths.extend([PathBuf::from("/etc"), PathBuf::from("/proc")]);
     } else {
