@@ -37,7 +37,7 @@ pub enum Rule {
     EntryForm,
     /// Every entry is permitted by the state that those before it brought about.
     Lifecycle,
-    /// The log's first entry names this boot, manifest and binding.
+    /// The log's first entry names this boot, manifest, binding and kind of platform.
     LogOpen,
     /// The log was closed: nothing can follow.
     LogComplete,
