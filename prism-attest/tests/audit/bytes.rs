@@ -37,14 +37,17 @@ fn lines(text: &[u8]) -> Vec<Range<usize>> {
     text.split_inclusive(|byte| *byte == b'\n').map(range).collect()
 }
 
-/// Every byte, but of long base64 only both ends and a sample from between.
+/// Both ends of each line and everything between that is structure; of words and digests every third character, and
+/// of long base64 a sample.
 fn positions(text: &[u8]) -> Vec<usize> {
     let sampled = |line: Range<usize>| {
         let base64 = ["\"manifest\": ", "\"evidence\": \"", "\"endorsements\": "];
         let start = String::from_utf8_lossy(&text[line.clone()]).trim_start().to_owned();
         let long = line.len() > 400 && base64.iter().any(|key| start.starts_with(key));
-        let inside = line.start + 100..line.end.saturating_sub(80);
-        line.filter(move |at| !long || !inside.contains(at) || at % STRIDE == 0)
+        let (stride, ends) = if long { (STRIDE, 100) } else { (3, 20) };
+        let inside = line.start + ends..line.end.saturating_sub(ends);
+        let structure = move |at: usize| !long && !text[at].is_ascii_alphanumeric();
+        line.filter(move |at| !inside.contains(at) || at % stride == 0 || structure(*at))
     };
     lines(text).into_iter().flat_map(sampled).collect()
 }
@@ -88,7 +91,7 @@ fn assert_all_refused(text: &[u8], changes: &[Change]) {
 }
 
 #[test]
-fn every_changed_byte_is_refused_with_a_named_rule() {
+fn a_changed_byte_is_refused_with_a_named_rule() {
     let text = story().transcript().to_bytes().unwrap();
     assert_all_refused(&text, &sample(&text));
 }
