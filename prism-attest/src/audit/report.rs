@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// The file is a transcript in its one canonical form.
+    /// The file is a transcript, it and the files in it each in its one canonical form.
     TranscriptForm,
     /// Every participant approved the manifest's exact bytes.
     Approvals,

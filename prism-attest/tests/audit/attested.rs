@@ -25,6 +25,16 @@ fn bytes_that_are_no_transcript_are_refused() {
 }
 
 #[test]
+fn another_text_of_the_same_manifest_or_endorsements_is_refused() {
+    let mut spaced = story();
+    spaced.signed.push(b' ');
+    assert_broken(&spaced.report(), &[Rule::TranscriptForm], "the manifest");
+    let mut spaced = story();
+    spaced.evidence[0].endorsements.0.push(b'\n');
+    assert_broken(&spaced.report(), &[Rule::TranscriptForm], "evidence 0");
+}
+
+#[test]
 fn a_manifest_without_everybodys_approval_is_refused() {
     for who in 0..world().keys.len() {
         let mut story = story();

@@ -101,6 +101,13 @@ fn a_result_acknowledged_without_a_release_is_refused() {
 
 #[test]
 fn a_released_or_acknowledged_payload_other_than_the_sealed_one_is_refused() {
+    let mut other = story();
+    let at = other.position("result.released");
+    let Event::ResultReleased(mut body) = other.entries[at].event.clone() else { unreachable!("it is one") };
+    body.payload = Digest::sha256(b"another");
+    other.insert(at, "institute", Event::ResultReleased(body));
+    assert_broken(&other.rewritten().report(), RULES, &format!("entry {at}"));
+
     let mut story = story();
     let Event::ResultAcked(body) = story.event("result.acked") else { unreachable!("it is one") };
     body.payload = Digest::sha256(b"another");
