@@ -5,6 +5,7 @@ mod attested;
 mod bytes;
 mod head;
 mod history;
+mod lies;
 mod report;
 mod terms;
 mod world;

@@ -28,3 +28,46 @@ fn another_computation_than_the_expected_is_refused() {
     let report = audit(&text, ExpectedComputation::Manifest(Digest::sha256(b"another")), NOW);
     assert_broken(&report, &[Rule::Computation], "the manifest");
 }
+
+#[test]
+fn a_report_is_written_as_json_that_programs_can_read() {
+    let mut story = story();
+    story.entries.pop();
+    story.receipts.clear();
+    let report = serde_json::to_value(story.report()).unwrap();
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&report), ["findings", "holds", "summary"]);
+    assert_eq!(report["holds"], false);
+    let names = ["boot", "entries", "manifest", "outcome", "participants", "simulated", "title"];
+    assert_eq!(keys(&report["summary"]), names);
+    assert_eq!(report["summary"]["boot"], "b0".repeat(16));
+    assert_eq!(report["summary"]["manifest"], world().signed.digest().to_string());
+    assert_eq!(report["summary"]["outcome"], serde_json::Value::Null);
+    let first = [serde_json::json!("lab"), world().keys[0].public().fingerprint().to_string().into()];
+    assert_eq!(report["summary"]["participants"][0], serde_json::json!(first));
+    let last = report["findings"].as_array().unwrap().last().unwrap();
+    let expected = serde_json::json!({
+        "rule": "log.complete", "ok": false, "place": "the last entry",
+        "found": "no log.close: what happened afterwards is unknown",
+    });
+    assert_eq!(*last, expected);
+}
+
+#[test]
+fn a_whole_report_says_how_the_computation_ended() {
+    let report = serde_json::to_value(story().report()).unwrap();
+    assert_eq!((&report["holds"], &report["summary"]["outcome"]), (&true.into(), &"completed".into()));
+    assert_eq!(report["summary"]["simulated"], true);
+}
+
+#[test]
+fn a_finding_is_one_line_for_people() {
+    let mut story = story();
+    let kept = story.report().findings()[0].to_string();
+    assert_eq!(kept, "ok     transcript.form     the file: as it has to be");
+    story.entries.pop();
+    story.receipts.clear();
+    let broken = story.report().broken().next().unwrap().to_string();
+    let expected = "BROKEN log.complete        the last entry: no log.close: what happened afterwards is unknown";
+    assert_eq!(broken, expected);
+}

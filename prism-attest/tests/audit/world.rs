@@ -16,7 +16,6 @@ use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::key::SigningKey;
 use prism_core::manifest::SignedManifest;
-use prism_core::manifest::platform::PlatformPolicy;
 use prism_core::transcript::{Base64Bytes, EvidenceRecord, Transcript, TranscriptFormat};
 
 use crate::history::run;
@@ -58,6 +57,7 @@ pub(crate) fn agent(boot: [u8; 16], log: &LogKey, manifest: Digest) -> AgentBind
 }
 
 /// Everything that a transcript is made of, before the log's key signs it.
+#[derive(Clone)]
 pub(crate) struct Story {
     pub(crate) signed: Vec<u8>,
     pub(crate) binding: Vec<u8>,
@@ -66,10 +66,15 @@ pub(crate) struct Story {
     pub(crate) receipts: Vec<String>,
 }
 
-/// The true story: of this boot, under the terms that everybody approved.
+/// The true story: of this boot, under the terms that everybody approved. The same one for all tests.
 pub(crate) fn story() -> Story {
-    let world = world();
-    told(&world.signed, &agent(BOOT, &world.log, world.signed.digest()), &[])
+    static STORY: OnceLock<Story> = OnceLock::new();
+    STORY.get_or_init(|| told(&world().signed, &honest(), &[])).clone()
+}
+
+/// The binding of the agent that everybody agreed on.
+pub(crate) fn honest() -> AgentBinding {
+    agent(BOOT, &world().log, world().signed.digest())
 }
 
 /// The story of an agent with this binding, on a machine with these mutations.
@@ -192,8 +197,4 @@ pub(crate) fn assert_broken(report: &AuditReport, rules: &[Rule], place: &str) {
     assert_eq!(broken(report), rules, "{found:#?}");
     let first = report.broken().next().unwrap();
     assert!(first.place == place, "expected {place}: {found:#?}");
-}
-
-pub(crate) fn policy() -> PlatformPolicy {
-    world().vendor.policy_for(&SimulatedMachine::default())
 }
