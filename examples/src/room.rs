@@ -261,12 +261,9 @@ impl Room {
     /// # Errors
     /// As [`Party::prism`].
     pub fn give_algorithm(&mut self) -> Result<(), Failure> {
-        let mut args = vec!["algo", self.scenario.trainer, "--key", "lab.key"];
-        if self.scenario.lock.is_some() {
-            args.extend(["--requirements", "requirements"]);
-        }
-        self.party("lab")?.prism(&args)?;
-        self.narrator.act("lab", &format!("prism {}", args.join(" ")));
+        let trainer = self.scenario.trainer;
+        self.party("lab")?.prism(&["algo", trainer, "--key", "lab.key"])?;
+        self.narrator.act("lab", &format!("prism algo {trainer} --key lab.key"));
         Ok(())
     }
 

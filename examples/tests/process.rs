@@ -1,6 +1,6 @@
 //! Whatever a scenario starts also ends.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use prism_examples::failure::Failure;
@@ -60,14 +60,4 @@ fn a_followed_program_that_ends_early_says_why() {
     let mut stream = Stream::start(&mut shell("echo why >&2; exit 3")).unwrap();
     let failure = stream.until(|_| None::<()>).unwrap_err();
     assert!(failure.to_string().contains("why"), "{failure}");
-}
-
-#[test]
-fn the_demo_explains_itself_and_refuses_unknown_options() {
-    let demo = || Command::new(env!("CARGO_BIN_EXE_demo"));
-    let help = run_well(demo().arg("--help").stdin(Stdio::null())).unwrap();
-    assert!(help.contains("--tamper") && help.contains("--measure"), "{help}");
-    let ended = run(demo().arg("--nonsense"), PATIENCE).unwrap();
-    assert_eq!(ended.status.code(), Some(2));
-    assert!(ended.stderr.contains("expected a known option, found --nonsense"), "{}", ended.stderr);
 }

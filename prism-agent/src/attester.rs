@@ -109,6 +109,7 @@ pub(crate) enum Attester {
 
 impl Attester {
     /// Finds what the configuration asks for; on hardware, the kernel's common interface first.
+    #[cfg_attr(not(feature = "simulator"), expect(unused_variables, reason = "only a pretend vendor is made here"))]
     pub(crate) fn open(choice: &PlatformChoice, now: u64) -> Result<Self, AttesterError> {
         match choice {
             PlatformChoice::Snp { endorsements } => Self::open_snp(endorsements.as_deref()),

@@ -4,6 +4,14 @@
 //! `HOME`, `TMPDIR` and `/dev/shm`, a clean environment, its arguments, and no network. [`run`] starts a helper, the
 //! agent's own program executed again, which builds the sandbox in layers, reports each as active, off or
 //! unavailable, and executes nothing if a demanded one is missing. Whatever ends a run ends all of its processes.
+//!
+//! What a machine without namespaces cannot give is in the report, for a manifest to demand:
+//! - without `mount-namespace` the program lives in a directory of the host's disk, `/dev/shm` and `/proc` are closed
+//!   to it, and the socket files of its own user are open to it (before Landlock version 9);
+//! - without `mount-namespace` and `separate-user` it can change the modes of files of the agent's user, not read them;
+//! - without `pid-namespace` processes that leave the family are found and ended by looking, not by the kernel;
+//! - without `cgroup` memory and processes are bounded by looking ten times a second, and for each process alone by
+//!   the kernel.
 
 mod capture;
 mod cgroup;
@@ -24,7 +32,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prism_core::entropy::{SystemEntropy, draw};
 use tokio_util::sync::CancellationToken;
@@ -40,6 +48,7 @@ pub use spec::{DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
 use sandbox::wire::{Job, Order};
 use scratch::Scratch;
 use supervise::{Executed, Execution, execute};
+use watch::Walked;
 
 /// User ids that no distribution, container or name service hands out: systemd's table of ids calls them unused.
 const FIRST_UID: u32 = 0x7000_0000;
@@ -50,8 +59,6 @@ const UIDS: u64 = 0x0fff_ffff;
 /// Runs `spec` to its end, whatever that is. `progress` is called before anything is executed: what it logs is logged
 /// first. Cancelling `cancel`, or dropping the future, ends every process of the run.
 ///
-/// Needs the multi-threaded runtime.
-///
 /// # Errors
 /// [`RunError`] when nothing of the algorithm was executed, with the reason.
 pub async fn run(
@@ -61,31 +68,41 @@ pub async fn run(
 ) -> Result<RunOutcome, RunError> {
     let run = tokio::task::spawn_blocking(move || prepare(spec)).await;
     let run = run.map_err(|_| RunError::Helper { found: "a panic" })??;
+    let begin = Instant::now();
     install(&run, progress, &cancel).await?;
-    let Run { spec, scratch, uid } = run;
-    let order = Order { job: algorithm_job(&spec)?, ..order(&spec, &scratch, uid) };
+    let Run { spec, .. } = &run;
+    let order = Order { job: algorithm_job(spec)?, ..order(&run) };
     let execution = Execution {
         helper: &spec.helper,
-        walked: (order.space_dir(), spec.limits.disk_bytes),
+        walked: Walked { paths: vec![order.disk().join("space")], limit: spec.limits.disk_bytes },
         order,
         capture: (&spec.work, ""),
-        wall: spec.limits.wall(),
+        wall: spec.limits.wall().saturating_sub(begin.elapsed()),
         cancel: &cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await?;
-    Ok(outcome(executed, scratch))
+    Ok(outcome(executed, run))
 }
 
 /// A run with its own disk space and its own user.
 struct Run {
     spec: RunSpec,
     scratch: Scratch,
+    fallback: Option<Scratch>,
     uid: u32,
 }
 
-fn outcome(executed: Executed, scratch: Scratch) -> RunOutcome {
+impl Run {
+    fn disks(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.scratch).chain(&self.fallback).map(Scratch::path)
+    }
+}
+
+fn outcome(executed: Executed, run: Run) -> RunOutcome {
     let Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work } = executed;
-    let on_disk = !layers.is_active(Layer::PrivateRoot);
+    let on_disk = !layers.is_active(Layer::MountNamespace);
+    let disks = std::iter::once(run.scratch).chain(run.fallback);
+    let kept = if on_disk { disks.collect() } else { Vec::new() };
     RunOutcome {
         layers,
         end,
@@ -95,7 +112,7 @@ fn outcome(executed: Executed, scratch: Scratch) -> RunOutcome {
         cpu: Duration::from_micros(ended.cpu_micros),
         peak_memory,
         survivors: ended.survivors,
-        results: ResultsDir::from_parent(work, on_disk.then_some(scratch)),
+        results: ResultsDir::from_parent(work, kept),
     }
 }
 
@@ -104,12 +121,10 @@ fn prepare(spec: RunSpec) -> Result<Run, RunError> {
     let io = RunError::io;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&spec.work).map_err(io("make the work directory"))?;
     let scratch = Scratch::create(&spec.work).map_err(io("make the scratch directory"))?;
-    let Runtime::Python(python) = &spec.runtime;
-    let env = scratch.path().join("env");
-    requirements::lay_out_environment(&env, &python.interpreter).map_err(io("lay out the environment"))?;
+    let fallback = Scratch::fallback(&spec.work).map_err(io("make the scratch directory"))?;
     let number = fresh_number().map_err(io("choose a user id"))? % UIDS;
     let uid = FIRST_UID + u32::try_from(number).unwrap_or_default();
-    Ok(Run { spec, scratch, uid })
+    Ok(Run { spec, scratch, fallback, uid })
 }
 
 fn check(spec: &RunSpec) -> Result<(), RunError> {
@@ -125,6 +140,10 @@ fn check(spec: &RunSpec) -> Result<(), RunError> {
     let plain = |name: &str| !name.is_empty() && !name.contains(['=', '\0']);
     if let Some(name) = spec.environment.keys().find(|name| !plain(name)) {
         return bad("plain names of variables", name);
+    }
+    let Runtime::Python(Python { interpreter, .. }) = &spec.runtime;
+    if spec.work.starts_with(&interpreter.prefix) {
+        return bad("a work directory outside the interpreter's, which the program can read", "one inside");
     }
     let mut words = spec.args.iter().chain(spec.environment.values());
     if words.any(|word| word.contains('\0')) {
@@ -151,14 +170,15 @@ fn algorithm_job(spec: &RunSpec) -> Result<Job, RunError> {
 }
 
 /// An order without a job worth its name; the callers put theirs in.
-fn order(spec: &RunSpec, scratch: &Scratch, uid: u32) -> Order {
+fn order(run: &Run) -> Order {
+    let Run { spec, scratch, fallback, uid } = run;
     let Runtime::Python(Python { interpreter, .. }) = &spec.runtime;
     Order {
         scratch: scratch.path().to_owned(),
-        uid,
+        fallback: fallback.as_ref().map(|scratch| scratch.path().to_owned()),
+        uid: *uid,
         job: Job::Install { requirements: PathBuf::new(), network: false },
-        interpreter: interpreter.executable.clone(),
-        prefix: interpreter.prefix.clone(),
+        interpreter: interpreter.clone(),
         environment: spec.environment.clone(),
         limits: spec.limits,
         required: spec.demanded(),
@@ -178,18 +198,19 @@ async fn install(
         Requirements::Offline { dir } => (offline_folder(dir)?, None),
         Requirements::Index { lock, environment } => (index_folder(lock, run)?, Some(environment)),
     };
-    let mut order = order(&run.spec, &run.scratch, run.uid);
+    let mut order = order(run);
     order.job = Job::Install { requirements: folder, network: environment.is_some() };
     order.environment = environment.cloned().unwrap_or_else(BTreeMap::new);
+    order.required.remove(&Layer::DatasetsCopy);
     if environment.is_some() {
-        order.required.remove(&Layer::NetNamespace);
+        order.required.remove(&Layer::NetworkNamespace);
     }
     let execution = Execution {
         helper: &run.spec.helper,
-        walked: (run.scratch.path().to_owned(), run.spec.limits.install_bytes),
+        walked: Walked { paths: run.disks().map(Path::to_owned).collect(), limit: run.spec.limits.install_bytes },
         order,
         capture: (&run.spec.work, "install-"),
-        wall: Duration::from_secs(run.spec.limits.install_seconds),
+        wall: run.spec.limits.wall(),
         cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;
@@ -223,13 +244,16 @@ fn index_folder(lock: &Path, run: &Run) -> Result<PathBuf, RunError> {
 
 /// Takes the environment back from the installer's user and removes everything else that it had.
 fn tidy(run: &Run) -> io::Result<()> {
-    let scratch = run.scratch.path();
     let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    take_back(&scratch.join("env"), own)?;
-    for name in ["space", "root", "code", "lower"] {
-        match std::fs::remove_dir_all(scratch.join(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+    for disk in run.disks() {
+        if disk.join("env").exists() {
+            take_back(&disk.join("env"), own)?;
+        }
+        for name in ["space", "root", "code", "lower"] {
+            match std::fs::remove_dir_all(disk.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
     }
     Ok(())

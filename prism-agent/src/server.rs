@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 pub use config::{AgentConfig, Limits, PlatformChoice, RunnerConfig};
 pub use start::StartError;
 pub use store::StoreError;
+#[cfg(feature = "simulator")]
 pub(crate) use store::create_private;
 
 use engine::Engine;

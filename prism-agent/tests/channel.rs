@@ -1,9 +1,11 @@
 //! Attest and Authenticate over real sockets: who gets in, and who does not.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::computation::{name, now};
-use common::peer::{NONCE, code};
+use common::peer::{NONCE, code, sign};
 use common::{Computation, Peer, wire};
 use prism_attest::binding::ExpectedManifest;
 use prism_attest::binding::{BatchPath, BindingClaim, LiveBinding};
@@ -141,13 +143,15 @@ async fn a_nonce_of_another_length_is_refused() {
     agent.shutdown().await;
 }
 
+/// Changes one fact.
+type Change = fn(&mut prism_core::statement::Context);
+
 /// Replays are one authentication with one fact changed; each has to fail on its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_authentication_for_something_else_is_refused() {
     let computation = Computation::new();
     let agent = computation.start().await;
     let key = &computation.keys["lab"];
-    type Change = fn(&mut prism_core::statement::Context);
     let changes: [(&str, Change); 7] = [
         ("boot", |c| c.facts.boot[0] ^= 1),
         ("computation", |c| c.facts.computation = name("other")),
@@ -161,7 +165,7 @@ async fn an_authentication_for_something_else_is_refused() {
         let mut peer = Peer::attest(&agent, &computation).await;
         let mut context = peer.context("lab");
         change(&mut context);
-        let envelope = peer.sign(PayloadType::Auth, &AuthBody::new(&context).to_json().unwrap(), key);
+        let envelope = sign(PayloadType::Auth, &AuthBody::new(&context).to_json().unwrap(), key);
         let refused = code(peer.client.authenticate(wire::AuthenticateRequest { envelope }).await);
         assert_eq!(refused, "auth.refused", "{what}");
     }

@@ -1,5 +1,7 @@
 //! Peers that misbehave below the protocol: the agent still answers everybody else.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::time::Duration;
@@ -93,16 +95,111 @@ async fn a_thousand_connections_that_come_and_go_do_not_end_the_agent() {
     agent.shutdown().await;
 }
 
+/// Both ends of every connection are in this process.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn idle_connections_keep_nobody_waiting() {
+async fn a_thousand_idle_connections_keep_nobody_waiting() {
+    allow_many_files();
     let computation = Computation::new();
     let agent = computation.start().await;
     let mut idle = Vec::new();
-    for _ in 0..400 {
+    for _ in 0..1000 {
         idle.push(TcpStream::connect(agent.local_addr()).await.unwrap());
     }
     answers(&agent, &computation).await;
     drop(idle);
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_strangers_in_the_house_keep_nobody_out() {
+    allow_many_files();
+    let computation = Computation::new();
+    let mut config = computation.config();
+    config.limits.connections = 100;
+    let agent = Agent::start(config, computation.signed.clone()).await.unwrap();
+    let mut strangers = Vec::new();
+    for _ in 0..1000 {
+        strangers.extend(handshake(agent.local_addr(), tls(&[&TLS13])).await);
+    }
+    answers(&agent, &computation).await;
+    drop(strangers);
+    agent.shutdown().await;
+}
+
+/// One HTTP/2 frame.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_are_opened_and_reset_without_end_end_the_connection() {
+    let computation = Computation::new();
+    let agent = computation.start().await;
+    let stream = handshake(agent.local_addr(), tls(&[&TLS13])).await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let reading = tokio::spawn(async move {
+        let mut answer = Vec::new();
+        let _ = reader.read_to_end(&mut answer).await;
+        answer
+    });
+    writer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    writer.write_all(&frame(4, 0, 0, &[])).await.unwrap();
+    // POST / over https: three fields of the static table.
+    let (headers, cancel) = ([0x83, 0x84, 0x87], 8_u32.to_be_bytes());
+    for stream in (1..40_000).step_by(2) {
+        let both = [frame(1, 4, stream, &headers), frame(3, 0, stream, &cancel)].concat();
+        if writer.write_all(&both).await.is_err() {
+            break;
+        }
+    }
+    let answer = timeout(Duration::from_secs(30), reading).await.expect("the connection is still open").unwrap();
+    // GOAWAY with ENHANCE_YOUR_CALM.
+    assert!(answer.windows(4).any(|code| code == [0, 0, 0, 0xb]));
+    answers(&agent, &computation).await;
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_without_end_end_the_connection() {
+    let computation = Computation::new();
+    let agent = computation.start().await;
+    let stream = handshake(agent.local_addr(), tls(&[&TLS13])).await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let reading = tokio::spawn(async move {
+        let mut answer = Vec::new();
+        let _ = reader.read_to_end(&mut answer).await;
+    });
+    writer.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    writer.write_all(&[frame(4, 0, 0, &[]), frame(1, 0, 1, &[0x83, 0x84, 0x87])].concat()).await.unwrap();
+    // A literal field of 100 bytes, again and again, in CONTINUATION frames that never say they are the last.
+    let field = [&[0x00, 1, b'x', 100][..], &[b'y'; 100]].concat();
+    for _ in 0..10_000 {
+        if writer.write_all(&frame(9, 0, 1, &field.repeat(10))).await.is_err() {
+            break;
+        }
+    }
+    timeout(Duration::from_secs(30), reading).await.expect("the connection is still open").unwrap();
+    answers(&agent, &computation).await;
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn anybody_may_ask_whether_the_agent_is_well() {
+    use tonic_health::pb::health_client::HealthClient;
+    use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus};
+    let computation = Computation::new();
+    let agent = computation.start().await;
+    let peer = Peer::connect(&agent, &computation).await;
+    let request = HealthCheckRequest { service: "prism.agent.v1.Agent".to_owned() };
+    let response = HealthClient::new(peer.channel).check(request).await.unwrap().into_inner();
+    assert_eq!(response.status(), ServingStatus::Serving);
     agent.shutdown().await;
 }
 

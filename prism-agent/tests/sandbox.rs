@@ -3,6 +3,7 @@
 //!
 //! It has a `main` of its own because this program is also its own sandbox helper.
 #![expect(clippy::print_stdout, reason = "a test program reports on stdout")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
 #[path = "sandbox/contract.rs"]
 mod contract;

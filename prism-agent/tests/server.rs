@@ -1,18 +1,19 @@
 //! Uploads, the log and the end of a computation over real sockets.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::collections::BTreeMap;
 
 use common::computation::name;
-use common::peer::{code, frames};
+use common::peer::{code, frames, sign};
 use common::wire::{self, upload_request::Step};
 use common::{Computation, Peer};
 use prism_agent::server::Agent;
 use prism_core::audit::checkpoint::SignedCheckpoint;
 use prism_core::audit::entry::{Entry, Event, Outcome};
 use prism_core::audit::tree::{Tree, TreeHash, leaf_hash, verify_consistency};
-use prism_core::code::{Code, Coded};
 use prism_core::digest::{Digest, Hasher, Salt};
 use prism_core::envelope::PayloadType;
 use prism_core::manifest::Manifest;
@@ -253,7 +254,7 @@ async fn stop(
     who: &str,
 ) -> Result<tonic::Response<wire::StopResponse>, tonic::Status> {
     let body = StopBody::new(&peer.context(who)).to_json().unwrap();
-    let envelope = peer.sign(PayloadType::Stop, &body, &computation.keys[who]);
+    let envelope = sign(PayloadType::Stop, &body, &computation.keys[who]);
     peer.client.stop(wire::StopRequest { envelope }).await
 }
 
@@ -413,91 +414,4 @@ async fn there_is_no_result_before_its_time_and_none_for_others() {
     let download = other.client.download_result(wire::DownloadResultRequest::default()).await.unwrap_err();
     assert_eq!(download.metadata().get("prism-code").unwrap(), "role.refused");
     agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_agent_on_the_same_directory_is_refused() {
-    let computation = waiting();
-    let agent = computation.start().await;
-    let error = computation.try_start().await.unwrap_err();
-    assert_eq!(error.code(), Code::AgentBusy);
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_agent_that_died_is_missed_by_its_successor() {
-    let computation = waiting();
-    let agent = computation.start().await;
-    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    peer.upload(&computation, "hospital-1", "h1").await.unwrap();
-    let (boot, size) = (hex::encode(agent.boot_id()), status(&mut peer).await.log_size);
-    // What kill -9 leaves behind: the files, and no lock.
-    let (state, left) = (computation.dir.path().join("state"), computation.dir.path().join("left"));
-    copy(&state.join("boot"), &left.join("boot"));
-    agent.shutdown().await;
-    let successor = Computation { dir: tempfile::tempdir().unwrap(), ..computation };
-    std::fs::rename(&left, successor.dir.path().join("state"))
-        .unwrap_or_else(|_| copy(&left, &successor.dir.path().join("state")));
-    private(&successor.dir.path().join("state"));
-    let next = successor.start().await;
-    assert_eq!(
-        next.lost().iter().map(|lost| (lost.boot.clone(), lost.entries)).collect::<Vec<_>>(),
-        [(boot.clone(), size)]
-    );
-    assert!(!successor.dir.path().join("state/boot").join(&boot).exists());
-    assert!(successor.dir.path().join("state/past").join(&boot).join("entries.jsonl").exists());
-    next.shutdown().await;
-    let third = successor.start().await;
-    assert!(third.lost().is_empty(), "a closed log is no loss, and a loss is reported once");
-    third.shutdown().await;
-}
-
-fn copy(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target)
-        } else {
-            std::fs::copy(entry.path(), target).map(|_| ()).unwrap()
-        }
-    }
-}
-
-fn private(path: &std::path::Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
-    for entry in std::fs::read_dir(path).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            private(&path);
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_directory_that_others_can_read_is_refused() {
-    use std::os::unix::fs::PermissionsExt;
-    let computation = waiting();
-    let state = computation.dir.path().join("state");
-    std::fs::create_dir(&state).unwrap();
-    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o755)).unwrap();
-    assert_eq!(computation.try_start().await.unwrap_err().code(), Code::KeyExposed);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_manifest_that_is_not_current_is_refused() {
-    let computation = Computation::with(|manifest, _| manifest.not_before = common::computation::now() + 60);
-    assert_eq!(computation.try_start().await.unwrap_err().code(), Code::ManifestNotCurrent);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pretend_machine_needs_a_manifest_that_names_it() {
-    use prism_core::manifest::platform::{Accept, Minimum, PlatformPolicy, Product, Profile, SnpPolicy, Tcb};
-    let lowest = Tcb { fmc: 0, bootloader: 1, tee: 0, snp: 1, microcode: 1 };
-    let snp = SnpPolicy::strict([(Product::Genoa, Minimum::both(lowest))].into(), Accept::Any);
-    let real = PlatformPolicy::new(vec![Profile::Snp(snp)]).unwrap();
-    let computation = Computation::with(|manifest, _| manifest.platform = real);
-    assert_eq!(computation.try_start().await.unwrap_err().code(), Code::PlatformUnsupported);
 }

@@ -19,8 +19,8 @@ use crate::endorsements::Endorsements;
 use crate::evidence::Evidence;
 use crate::judge;
 
-pub use report::{AuditFinding, AuditReport, Rule, Summary};
 use report::Notes;
+pub use report::{AuditFinding, AuditReport, Rule, Summary};
 
 /// Which computation the transcript has to be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +75,7 @@ fn check_computation(signed: &SignedManifest, expected: ExpectedComputation, not
     }
 }
 
-fn lay_ground<'a>(
-    transcript: &'a Transcript,
-    signed: &'a SignedManifest,
-    notes: &mut Notes,
-) -> Option<Ground<'a>> {
+fn lay_ground<'a>(transcript: &'a Transcript, signed: &'a SignedManifest, notes: &mut Notes) -> Option<Ground<'a>> {
     let binding = notes.hold(Rule::BindingForm, "the binding", AgentBinding::decode(&transcript.binding.0))?;
     let serves = binding.manifest() == Some(signed.digest());
     notes.check(Rule::BindingManifest, serves, "the binding", "the manifest that the machine's report names");

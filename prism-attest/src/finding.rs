@@ -41,7 +41,7 @@ words! {
     Stage {
         /// Which kinds of machine are verified here and accepted by the policy.
         Platform = "platform",
-        /// Sizes, before anything is read.
+        /// Sizes, before anything is read. Evidence and endorsements beyond theirs cannot be made.
         Limits = "limits",
         /// Layout, versions, reserved fields.
         Format = "format",
@@ -88,8 +88,6 @@ checks! {
     PlatformAccepted = Platform, "platform.accepted";
     /// The endorsements are of the evidence's platform.
     EndorsementsKind = Platform, "platform.endorsements";
-    /// Evidence and endorsements are within their sizes.
-    Sizes = Limits, "limits.sizes";
 
     /// The report has exactly its length.
     ReportLength = Format, "report.length";
@@ -308,7 +306,7 @@ impl Notes {
     /// Notes a condition and returns whether it holds.
     #[expect(clippy::needless_pass_by_value, reason = "values, references and formatted text alike become text here")]
     pub(crate) fn check(&mut self, check: Check, ok: bool, expected: impl ToString, found: impl ToString) -> bool {
-        let (expected, found) = (expected.to_string(), found.to_string());
+        let (expected, found) = (printable(expected.to_string()), printable(found.to_string()));
         self.findings.push(Finding { check, ok, expected, found, profile: self.profile });
         ok
     }
@@ -335,9 +333,23 @@ impl Notes {
     }
 }
 
+/// Names in certificates that nobody has verified yet may hold anything: only printable ASCII is shown.
+fn printable(text: String) -> String {
+    let shown = |c: char| if matches!(c, ' '..='~') { c } else { '?' };
+    if text.chars().all(|c| shown(c) == c) { text } else { text.chars().map(shown).collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_cannot_move_the_cursor() {
+        let mut notes = Notes::default();
+        notes.check(Check::CertificateNames, false, "SEV-VCEK", "\u{1b}[2Jtrusted\n\u{202e}ok");
+        let finding = notes.into_findings().remove(0);
+        assert_eq!(finding.found, "?[2Jtrusted??ok");
+    }
 
     #[test]
     fn every_check_has_its_own_code() {

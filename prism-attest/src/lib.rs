@@ -1,12 +1,25 @@
 //! Is this machine real, and is it the one we agreed on?
 //!
-//! Two questions and the one type they earn: [`verify`] asks whether evidence is genuine (certificates, dates,
-//! revocation, signature over the bytes as received), [`appraise`] whether the machine is wanted (the participants'
+//! Two questions and the one type they earn: [`verify()`] asks whether evidence is genuine (certificates, dates,
+//! revocation, signature over the bytes as received), [`appraise()`] whether the machine is wanted (the participants'
 //! policy), and [`judge`] both, and whether it is *ours*: bound to this agent, this channel and this moment. Its
 //! [`Verdict`] lists every condition; only a good one becomes [`Trust`].
 //!
 //! No socket, file, clock or environment is used: the same inputs and the same `now` give the same verdict, on a laptop
-//! and in court five years on. This crate does not fetch certificates, does not ask a machine for evidence, and does not
+//! and in court five years on.
+//!
+//! ```
+//! use prism_attest::{Endorsements, Evidence, ExpectedBinding, Platform, Verdict, judge};
+//!
+//! fn look(report: Vec<u8>, vcek: Vec<u8>, policy: &[u8], now: u64) -> Result<Verdict, Box<dyn std::error::Error>> {
+//!     let evidence = Evidence::new(Platform::Snp, report)?;
+//!     let endorsements = Endorsements::snp_from_leaf(vcek, None)?;
+//!     let policy = prism_core::strict::read(policy, 1 << 20)?;
+//!     Ok(judge(&evidence, &endorsements, &policy, &ExpectedBinding::unbound(), now))
+//! }
+//! ```
+//!
+//! This crate does not fetch certificates, does not ask a machine for evidence, and does not
 //! open channels; `prism-agent` does.
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 

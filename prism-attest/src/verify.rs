@@ -10,7 +10,7 @@ use crate::finding::{Check, Finding, Notes, Stop};
 use crate::platform::snp::{self, SnpClaims};
 use crate::roots::{Assurance, Roots};
 
-/// Verified facts about a machine: genuine, not yet appraised. Only [`verify`] makes them.
+/// Verified facts about a machine: genuine, not yet appraised. Only [`verify()`] makes them.
 ///
 /// ```compile_fail
 /// let claims: prism_attest::Claims = Default::default();

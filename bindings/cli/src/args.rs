@@ -2,14 +2,16 @@
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
+#[cfg(feature = "simulator")]
+use crate::commands::simulator;
 use crate::commands::{
-    agent, attest, audit, checksum, completions, explain, keys, manifest, open, result, simulator, status, transcript,
+    agent, attest, audit, checksum, completions, doctor, explain, keys, manifest, open, result, status, transcript,
     upload, watch,
 };
 use crate::exit::{Failure, Outcome};
@@ -47,6 +49,12 @@ Exit codes
     7  the algorithm failed or was stopped
   130  interrupted (Ctrl-C)
 
+Environment
+  PRISM_AGENT_URL, PRISM_MANIFEST   instead of --agent and --manifest
+  PRISM_STATE                       what this machine remembers [default: ~/.local/state/prism]
+  PRISM_LOG                         diagnostics of an agent: error, warn, info, debug or trace
+  NO_COLOR                          no colour
+
 Results go to stdout, progress and errors to stderr. With --json a result is one JSON object on \
 stdout (one for each line where there are several), and an error is \
 {\"error\":{\"code\",\"message\",\"hint\"}} on stderr. `prism explain CODE` says more about an error.";
@@ -81,6 +89,7 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = manifest::EXAMPLE)]
     Manifest(manifest::Manifest),
     /// Print the root of this machine's simulator, a pretend vendor of confidential machines
+    #[cfg(feature = "simulator")]
     #[command(subcommand, after_help = simulator::EXAMPLE)]
     Simulator(simulator::Simulator),
     /// Run an agent: the room where the computation happens
@@ -119,6 +128,9 @@ pub(crate) enum Command {
     /// Open a sealed file (age v1) with an identity
     #[command(after_help = open::EXAMPLE)]
     Open(open::Open),
+    /// Look for what stands between this machine and an agent
+    #[command(after_help = doctor::EXAMPLE)]
+    Doctor(doctor::Doctor),
     /// Say what an error code means and what to do about it
     #[command(after_help = explain::EXAMPLE)]
     Explain(explain::Explain),
@@ -170,7 +182,12 @@ pub(crate) struct ManifestArg {
 impl ManifestArg {
     /// Reads the manifest and verifies every approval.
     pub(crate) fn read(&self) -> Outcome<SignedManifest> {
-        let bytes = read(&self.manifest, DOCUMENT_MAX)?;
-        SignedManifest::read(&bytes).map_err(|error| Failure::from(error).at(self.manifest.display()))
+        signed_manifest(&self.manifest)
     }
+}
+
+/// Reads a signed manifest and verifies every approval.
+pub(crate) fn signed_manifest(path: &Path) -> Outcome<SignedManifest> {
+    let bytes = read(path, DOCUMENT_MAX)?;
+    SignedManifest::read(&bytes).map_err(|error| Failure::from(error).at(path.display()))
 }

@@ -5,11 +5,13 @@ pub(crate) mod attest;
 pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod open;
 pub(crate) mod result;
+#[cfg(feature = "simulator")]
 pub(crate) mod simulator;
 pub(crate) mod status;
 pub(crate) mod transcript;
@@ -26,6 +28,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Keys(keys) => keys.run(printer),
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
+        #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
         Command::Agent(agent) => agent.run(printer),
         Command::Attest(attest) => attest.run(printer),
@@ -39,6 +42,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Transcript(transcript) => transcript.run(printer),
         Command::Audit(audit) => audit.run(printer),
         Command::Open(open) => open.run(printer),
+        Command::Doctor(doctor) => doctor.run(printer),
         Command::Explain(explain) => explain.run(printer),
         Command::Completions(completions) => completions.run(),
     }

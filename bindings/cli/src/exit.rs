@@ -71,6 +71,16 @@ impl Failure {
         self.code
     }
 
+    /// What happened.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do now.
+    pub(crate) fn advice(&self) -> &str {
+        self.hint.as_deref().unwrap_or_else(|| hint(self.code))
+    }
+
     /// The exit code of the process.
     pub(crate) fn exit_code(&self) -> u8 {
         match self.how {
@@ -85,7 +95,7 @@ impl Failure {
         if self.how == How::Silent {
             return None;
         }
-        let hint = self.hint.as_deref().unwrap_or_else(|| hint(self.code));
+        let hint = self.advice();
         if json {
             let error = Body { code: self.code.as_str(), message: &self.message, hint };
             return serde_json::to_string(&Envelope { error }).ok();

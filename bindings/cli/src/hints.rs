@@ -179,7 +179,7 @@ fn run(code: Code) -> Row {
             "check that every line of the lock file has a hash and that a wheel for the agent's Python and processor is there",
         ),
         Code::ResultNotReady => {
-            ("There is no result yet.", "`prism watch` shows what the run waits for and ends when the result is there")
+            ("There is no result yet.", "`prism watch` shows what the run waits for; try again when it is Delivering")
         }
         Code::ResultReleased => (
             "The result key went to another recipient already; there is no second one.",

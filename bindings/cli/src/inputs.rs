@@ -71,13 +71,11 @@ fn beside(path: &Path, failure: Failure) -> Failure {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut keys: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "key")).collect();
     keys.sort();
-    match keys.as_slice() {
-        [] => failure.hint("`prism keys new NAME` makes a key"),
-        [..] => {
-            let names: Vec<String> = keys.iter().take(8).map(|path| path.display().to_string()).collect();
-            failure.hint(format!("there is: {}", names.join(", ")))
-        }
+    if keys.is_empty() {
+        return failure.hint("`prism keys new NAME` makes a key");
     }
+    let names: Vec<String> = keys.iter().take(8).map(|path| path.display().to_string()).collect();
+    failure.hint(format!("there is: {}", names.join(", ")))
 }
 
 /// Reads a time: RFC 3339 text or Unix seconds. For clap.

@@ -58,13 +58,22 @@ impl Printer {
             let text = value.to_string();
             writeln!(out, "{}", paint(text.trim_end_matches('\n'), io::stdout().is_terminal()))
         };
-        written.and_then(|()| out.flush()).map_err(stdout_failed)
+        written.and_then(|()| out.flush()).map_err(|error| stdout_failed(&error))
+    }
+
+    /// Says aloud, before anything else, that a platform is simulated; in JSON every object says it itself.
+    pub(crate) fn banner(self, simulated: bool) -> Outcome {
+        if simulated && !self.json {
+            let text = format!("{}\n", paint(SIMULATED, io::stdout().is_terminal()));
+            return Self::raw(text.as_bytes());
+        }
+        Ok(())
     }
 
     /// Prints raw bytes that were asked for on stdout, such as a completion script.
     pub(crate) fn raw(bytes: &[u8]) -> Outcome {
         let mut out = io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush()).map_err(stdout_failed)
+        out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| stdout_failed(&error))
     }
 
     /// Says something by the way, on stderr; not in JSON or quiet mode.
@@ -80,7 +89,7 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-fn stdout_failed(error: io::Error) -> Failure {
+fn stdout_failed(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Failure::silent();
     }

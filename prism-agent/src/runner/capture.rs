@@ -1,8 +1,6 @@
 //! Takes stdout and stderr into files: bounded, counted, digested, never shown.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use prism_core::digest::Hasher;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -10,25 +8,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::outcome::Captured;
 
-/// Bytes that both streams may still write, and what happens when they want more.
-#[derive(Clone, Debug)]
+/// Bytes that a stream may still write, and what happens when it wants more.
+#[derive(Debug)]
 pub(super) struct Budget {
-    left: Arc<AtomicU64>,
+    left: u64,
     exceeded: CancellationToken,
 }
 
 impl Budget {
-    pub(super) fn new(bytes: u64, exceeded: CancellationToken) -> Self {
-        Self { left: Arc::new(AtomicU64::new(bytes)), exceeded }
+    pub(super) const fn new(bytes: u64, exceeded: CancellationToken) -> Self {
+        Self { left: bytes, exceeded }
     }
 
     /// How many of `wanted` bytes may be kept.
-    fn take(&self, wanted: usize) -> usize {
-        let wanted = wanted as u64;
-        let before =
-            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
-        let granted = before.unwrap_or_default().min(wanted);
-        if granted < wanted {
+    fn take(&mut self, wanted: usize) -> usize {
+        let granted = self.left.min(wanted as u64);
+        self.left -= granted;
+        if granted < wanted as u64 {
             self.exceeded.cancel();
         }
         usize::try_from(granted).unwrap_or_default()
@@ -39,7 +35,7 @@ impl Budget {
 pub(super) async fn capture(
     mut stream: impl AsyncRead + Unpin,
     path: PathBuf,
-    budget: Budget,
+    mut budget: Budget,
 ) -> std::io::Result<Captured> {
     let mut file = tokio::fs::File::create(&path).await?;
     let mut hasher = Hasher::sha256();
@@ -69,13 +65,13 @@ mod tests {
     async fn output_beyond_the_budget_is_dropped_and_said() {
         let dir = tempfile::tempdir().unwrap();
         let exceeded = CancellationToken::new();
-        let budget = Budget::new(5, exceeded.clone());
-        let first = capture(&b"abc"[..], dir.path().join("a"), budget.clone()).await.unwrap();
+        let budget = || Budget::new(3, exceeded.clone());
+        let first = capture(&b"abc"[..], dir.path().join("a"), budget()).await.unwrap();
         assert!(!exceeded.is_cancelled());
-        let second = capture(&b"defg"[..], dir.path().join("b"), budget).await.unwrap();
+        let second = capture(&b"defg"[..], dir.path().join("b"), budget()).await.unwrap();
         assert!(exceeded.is_cancelled());
-        assert_eq!((first.bytes, second.bytes), (3, 2));
-        assert_eq!(second.digest, Digest::sha256(b"de"));
-        assert_eq!(std::fs::read(second.path).unwrap(), b"de");
+        assert_eq!((first.bytes, second.bytes), (3, 3));
+        assert_eq!(second.digest, Digest::sha256(b"def"));
+        assert_eq!(std::fs::read(second.path).unwrap(), b"def");
     }
 }

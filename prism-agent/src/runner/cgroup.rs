@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use hierarchy::{Hierarchies, Version};
 
+use super::fresh_number;
 use super::layers::{Layer, Layers};
 use super::spec::Limits;
 
@@ -28,39 +29,64 @@ struct Group {
     version: Version,
 }
 
+/// A name that no other run's groups have, and that says whose it is.
+pub(super) fn name() -> io::Result<String> {
+    Ok(format!("prism-{}-{:016x}", std::process::id(), fresh_number()?))
+}
+
+/// Removes groups of agents that died before they could. Those of the living, and with processes in them, stay.
+fn remove_orphans(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix("prism-")?.split_once('-')?.0.parse::<u32>().ok());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
 impl Cgroup {
     /// Makes what groups it can, sets their limits, and reports them.
     pub(super) fn create(name: &str, limits: &Limits, layers: &mut Layers) -> Self {
         let hierarchies = Hierarchies::of_this_process();
         let make = |controller: &str, set: &dyn Fn(&Group) -> io::Result<()>| {
             let (parent, version) = hierarchies.parent(controller)?;
+            remove_orphans(&parent);
             let group = Group { path: parent.join(name), version };
-            let made = fs::create_dir(&group.path).or_else(|error| match error.kind() {
-                // Under version 2 the controllers share one directory.
-                io::ErrorKind::AlreadyExists => Ok(()),
-                _ => Err(error),
-            });
-            if made.and_then(|()| set(&group)).is_err() {
+            // Under version 2 the controllers share one directory.
+            let shared = group.path.exists();
+            let made = if shared { Ok(()) } else { fs::create_dir(&group.path) };
+            let usable = made.and_then(|()| set(&group)).is_ok();
+            if !usable && !shared {
                 let _ = fs::remove_dir(&group.path);
-                return None;
             }
-            Some(group)
+            usable.then_some(group)
         };
         let cgroup = Self {
             memory: make("memory", &|group| limit_memory(group, limits)),
             processes: make("pids", &|group| group.write("pids.max", u64::from(limits.processes) + OWN_TASKS)),
             cpu: make("cpu", &|group| limit_cpu(group, limits)),
         };
-        for (layer, group) in [
-            (Layer::MemoryLimit, &cgroup.memory),
-            (Layer::ProcessLimit, &cgroup.processes),
-            (Layer::CpuLimit, &cgroup.cpu),
+        cgroup.report(layers);
+        cgroup
+    }
+
+    fn report(&self, layers: &mut Layers) {
+        let mut missing = Vec::new();
+        for (layer, controller, group) in [
+            (Layer::CpuLimit, "cpu", &self.cpu),
+            (Layer::MemoryLimit, "memory", &self.memory),
+            (Layer::ProcessLimit, "pids", &self.processes),
         ] {
-            if let Some(group) = group {
-                layers.active(layer, group.version.name());
+            match group {
+                Some(group) => layers.active(layer, group.version.name()),
+                None => missing.push(controller),
             }
         }
-        cgroup
+        match missing.as_slice() {
+            [] => layers.active(Layer::Cgroup, ""),
+            missing => layers.unavailable(Layer::Cgroup, format!("no {}", missing.join(", "))),
+        }
     }
 
     /// Puts a process, and all that it will start, into the groups.
@@ -106,7 +132,7 @@ impl Drop for Cgroup {
 }
 
 impl Group {
-    fn write(&self, name: &str, value: impl ToString) -> io::Result<()> {
+    fn write(&self, name: &str, value: impl std::fmt::Display) -> io::Result<()> {
         write(&self.path.join(name), &value.to_string())
     }
 
@@ -139,8 +165,9 @@ fn limit_memory(group: &Group, limits: &Limits) -> io::Result<()> {
 }
 
 fn limit_cpu(group: &Group, limits: &Limits) -> io::Result<()> {
+    // Microseconds. The kernel refuses a quota below one millisecond.
     const PERIOD: u64 = 100_000;
-    let quota = u64::from(limits.cpus.max(1)) * PERIOD;
+    let quota = (u64::from(limits.cpu_milli) * PERIOD / 1000).max(1000);
     match group.version {
         Version::One => {
             group.write("cpu.cfs_period_us", PERIOD)?;

@@ -31,8 +31,8 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH
 #[derive(Debug)]
 pub struct ResultsDir {
     parent: OwnedFd,
-    /// In degraded mode the results are on disk; dropping this removes them.
-    _scratch: Option<Scratch>,
+    /// Without a root of its own the run's results are on disk; dropping this removes them.
+    _scratch: Vec<Scratch>,
 }
 
 impl ResultsDir {
@@ -42,10 +42,10 @@ impl ResultsDir {
     /// When `parent` cannot be opened as a directory.
     pub fn open(parent: &Path) -> io::Result<Self> {
         let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        Ok(Self::from_parent(rustix::fs::open(parent, flags, Mode::empty())?, None))
+        Ok(Self::from_parent(rustix::fs::open(parent, flags, Mode::empty())?, Vec::new()))
     }
 
-    pub(crate) fn from_parent(parent: OwnedFd, scratch: Option<Scratch>) -> Self {
+    pub(crate) fn from_parent(parent: OwnedFd, scratch: Vec<Scratch>) -> Self {
         Self { parent, _scratch: scratch }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use prism_core::code::{Code, Coded};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
 /// Asked of the interpreter: where it and its library are. `-I` keeps variables and user packages out of the answer.
@@ -18,7 +18,7 @@ print(json.dumps({'executable': exe, 'prefix': os.path.realpath(sys.base_prefix)
 const TOO_WIDE: &[&str] = &["/", "/home", "/root", "/opt", "/var", "/tmp", "/etc", "/srv", "/mnt", "/media", "/run"];
 
 /// A Python interpreter that was found and answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Interpreter {
     /// The executable itself, behind every link, shim and virtual environment.

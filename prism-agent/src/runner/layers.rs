@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
+use prism_core::manifest::SandboxLayer;
 use serde::{Deserialize, Serialize};
 
 macro_rules! layers {
@@ -30,49 +31,58 @@ macro_rules! layers {
 layers! {
     /// No capability is left, and none can be gained.
     Capabilities = "capabilities";
-    /// The program sees no cgroup but its own.
-    CgroupNamespace = "cgroup_ns";
+    /// Memory, processor and processes are bounded by control groups, all three.
+    Cgroup = "cgroup";
+    /// The program sees no control group but its own.
+    CgroupNamespace = "cgroup-namespace";
     /// The processors that the run may use.
-    CpuLimit = "cpu_limit";
+    CpuLimit = "cpu-limit";
     /// `datasets/` is the run's own copy-on-write view.
-    DatasetsCopy = "datasets_copy";
+    DatasetsCopy = "datasets-copy";
     /// The bytes that the run may write.
-    DiskLimit = "disk_limit";
+    DiskLimit = "disk-limit";
     /// No System V or POSIX message queue of others.
-    IpcNamespace = "ipc_ns";
+    IpcNamespace = "ipc-namespace";
     /// The kernel's Landlock rules confine file access, signals and abstract sockets.
     Landlock = "landlock";
     /// The memory that the run's processes may use together.
-    MemoryLimit = "memory_limit";
-    /// Mounts of its own.
-    MountNamespace = "mount_ns";
+    MemoryLimit = "memory-limit";
+    /// A file system tree of its own: system libraries, interpreter and algorithm only.
+    MountNamespace = "mount-namespace";
     /// Network interfaces of its own: none, not even the host's loopback.
-    NetNamespace = "net_ns";
+    NetworkNamespace = "network-namespace";
     /// No program gains privileges by being executed.
-    NoNewPrivs = "no_new_privs";
+    NoNewPrivileges = "no-new-privileges";
     /// No process of others can be seen, and none of its own outlives the first.
-    PidNamespace = "pid_ns";
-    /// A file system of its own with system libraries, interpreter and algorithm only.
-    PrivateRoot = "private_root";
+    PidNamespace = "pid-namespace";
     /// How many processes and threads there may be.
-    ProcessLimit = "process_limit";
+    ProcessLimit = "process-limit";
     /// The kernel's per-process limits.
-    Rlimits = "rlimits";
+    ResourceLimits = "resource-limits";
     /// System calls are filtered; no socket but `AF_UNIX`.
     Seccomp = "seccomp";
     /// A user id that nothing else on the machine uses.
-    SeparateUser = "separate_user";
+    SeparateUser = "separate-user";
     /// A user namespace: how an ordinary user gets the other namespaces.
-    UserNamespace = "user_ns";
+    UserNamespace = "user-namespace";
     /// A host name of its own.
-    UtsNamespace = "uts_ns";
+    UtsNamespace = "uts-namespace";
 }
 
 impl Layer {
     /// What every run demands, whatever the manifest says.
     #[must_use]
     pub fn floor() -> BTreeSet<Self> {
-        BTreeSet::from([Self::Landlock, Self::NoNewPrivs, Self::Seccomp])
+        BTreeSet::from([Self::Landlock, Self::NoNewPrivileges, Self::Seccomp])
+    }
+}
+
+impl TryFrom<SandboxLayer> for Layer {
+    type Error = UnknownLayer;
+
+    /// The layer that a manifest demands: both are called by the same name.
+    fn try_from(layer: SandboxLayer) -> Result<Self, UnknownLayer> {
+        layer.name().parse()
     }
 }
 
@@ -84,7 +94,9 @@ impl fmt::Display for Layer {
 
 /// A text is not the name of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected the name of a sandbox layer such as \"net_ns\", found another text; use a name from the list")]
+#[error(
+    "expected the name of a sandbox layer such as \"network-namespace\", found another text; use a name from the list"
+)]
 #[non_exhaustive]
 pub struct UnknownLayer;
 
@@ -178,7 +190,7 @@ impl Layers {
 impl fmt::Display for Layers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (layer, state) in self.iter() {
-            writeln!(f, "{layer:<14} {state}")?;
+            writeln!(f, "{layer:<18} {state}")?;
         }
         Ok(())
     }
@@ -200,6 +212,13 @@ mod tests {
     }
 
     #[test]
+    fn every_layer_that_a_manifest_can_demand_is_known() {
+        for layer in SandboxLayer::ALL {
+            assert_eq!(Layer::try_from(layer).unwrap().as_str(), layer.name());
+        }
+    }
+
+    #[test]
     fn a_report_is_the_same_bytes_whatever_the_order_of_its_making() {
         let mut one = Layers::default();
         one.active(Layer::Seccomp, "");
@@ -211,7 +230,7 @@ mod tests {
         assert_eq!(text, serde_json::to_string(&two).unwrap());
         assert_eq!(
             text,
-            r#"{"mount_ns":{"state":"unavailable","detail":"EPERM"},"seccomp":{"state":"active","detail":""}}"#
+            r#"{"mount-namespace":{"state":"unavailable","detail":"EPERM"},"seccomp":{"state":"active","detail":""}}"#
         );
         assert_eq!(serde_json::from_str::<Layers>(&text).unwrap(), one);
     }
@@ -220,10 +239,10 @@ mod tests {
     fn a_layer_that_is_off_or_absent_does_not_satisfy_a_demand() {
         let mut layers = Layers::default();
         layers.active(Layer::Seccomp, "");
-        layers.off(Layer::NetNamespace, "not wanted");
+        layers.off(Layer::NetworkNamespace, "not wanted");
         let demand = |layer| layers.first_missing(&BTreeSet::from([layer]));
         assert_eq!(demand(Layer::Seccomp), None);
-        assert_eq!(demand(Layer::NetNamespace), Some(Layer::NetNamespace));
+        assert_eq!(demand(Layer::NetworkNamespace), Some(Layer::NetworkNamespace));
         assert_eq!(demand(Layer::PidNamespace), Some(Layer::PidNamespace));
     }
 }

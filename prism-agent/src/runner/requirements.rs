@@ -110,9 +110,13 @@ if mode == "offline":
 sys.exit(subprocess.call(command))
 "#;
 
-/// Lays out an empty virtual environment, as `python -m venv --without-pip` would: no process is needed for that.
+/// Lays out an empty virtual environment, as `python -m venv --without-pip` would: no process is needed for that. One
+/// that is there already, with what was installed into it, stays as it is.
 pub(crate) fn lay_out_environment(env: &Path, interpreter: &Interpreter) -> io::Result<()> {
     use std::os::unix::fs::symlink;
+    if env.exists() {
+        return Ok(());
+    }
     let minor = interpreter.minor_version();
     std::fs::create_dir_all(env.join("bin"))?;
     std::fs::create_dir_all(env.join(format!("lib/python{minor}/site-packages")))?;

@@ -14,24 +14,23 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// A new directory below `work`; when the run gets a user of its own who could not even reach `work`, one in the
-    /// system's temporary directory instead. Others may pass through it by exact name, and see nothing.
-    pub(crate) fn create(work: &Path) -> io::Result<Self> {
-        let needs_reach = rustix::process::geteuid().is_root();
-        let base = if needs_reach && !reachable_by_others(work) { std::env::temp_dir() } else { work.to_owned() };
+    /// A new directory below `base` that only this user may enter.
+    pub(crate) fn create(base: &Path) -> io::Result<Self> {
         for _ in 0..100 {
             let path = base.join(format!("prism-run-{:016x}", fresh_number()?));
-            match DirBuilder::new().mode(0o711).create(&path) {
-                Ok(()) => {
-                    // The process's umask may have taken bits away.
-                    fs::set_permissions(&path, Permissions::from_mode(0o711))?;
-                    return Ok(Self { path: path.canonicalize()? });
-                }
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Ok(Self { path: path.canonicalize()? }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
         }
         Err(io::Error::from(io::ErrorKind::AlreadyExists))
+    }
+
+    /// One in the system's temporary directory, if this is root and another user could not even reach `work`.
+    pub(crate) fn fallback(work: &Path) -> io::Result<Option<Self>> {
+        let needed = rustix::process::geteuid().is_root() && !reachable_by_others(work);
+        needed.then(|| Self::create(&std::env::temp_dir())).transpose()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -46,7 +45,7 @@ impl Drop for Scratch {
 }
 
 /// Removes a tree although a program took permissions away inside it. Best effort: nothing runs there any more.
-fn remove_tree(path: &Path) {
+pub(crate) fn remove_tree(path: &Path) {
     if fs::remove_dir_all(path).is_ok() {
         return;
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use prism_core::manifest;
 use prism_core::name::Name;
 use serde::{Deserialize, Serialize};
 
@@ -134,8 +135,8 @@ pub enum Requirements {
 pub struct Limits {
     /// Bytes of memory, all processes together.
     pub memory_bytes: u64,
-    /// Processors.
-    pub cpus: u32,
+    /// Processor time in thousandths of a processor: 2000 is two.
+    pub cpu_milli: u32,
     /// Processes and threads at one time.
     pub processes: u32,
     /// Open files of one process.
@@ -144,13 +145,11 @@ pub struct Limits {
     pub disk_bytes: u64,
     /// Bytes of `/dev/shm`.
     pub shm_bytes: u64,
-    /// Bytes of stdout and stderr together.
+    /// Bytes of stdout, and as many of stderr.
     pub output_bytes: u64,
-    /// Seconds from start to end.
+    /// Seconds from start to end, installation of the requirements included.
     pub wall_seconds: u64,
-    /// Seconds that installing the requirements may take, and bytes of disk for it.
-    pub install_seconds: u64,
-    /// Bytes of the installed environment.
+    /// Bytes of disk for installing the requirements.
     pub install_bytes: u64,
 }
 
@@ -159,15 +158,33 @@ impl Default for Limits {
         const GIB: u64 = 1 << 30;
         Self {
             memory_bytes: 4 * GIB,
-            cpus: 2,
+            cpu_milli: 2000,
             processes: 256,
             open_files: 1024,
             disk_bytes: 2 * GIB,
             shm_bytes: GIB / 4,
             output_bytes: 16 << 20,
             wall_seconds: 3600,
-            install_seconds: 1800,
             install_bytes: 16 * GIB,
+        }
+    }
+}
+
+impl From<&manifest::Limits> for Limits {
+    /// The manifest's bounds; what a manifest does not name stays at the agent's default, `/dev/shm` at most at a
+    /// quarter of the memory.
+    fn from(terms: &manifest::Limits) -> Self {
+        let default = Self::default();
+        Self {
+            memory_bytes: terms.memory_bytes,
+            cpu_milli: terms.cpu_milli,
+            processes: terms.processes,
+            open_files: terms.open_files,
+            disk_bytes: terms.disk_bytes,
+            shm_bytes: default.shm_bytes.min(terms.memory_bytes / 4),
+            output_bytes: terms.output_bytes,
+            wall_seconds: terms.wall_seconds,
+            install_bytes: default.install_bytes,
         }
     }
 }
@@ -177,6 +194,13 @@ impl Limits {
     #[must_use]
     pub const fn wall(&self) -> Duration {
         Duration::from_secs(self.wall_seconds)
+    }
+
+    /// Whole processors, at least one: how many threads make sense.
+    #[must_use]
+    pub const fn processors(&self) -> u32 {
+        let whole = self.cpu_milli.div_ceil(1000);
+        if whole == 0 { 1 } else { whole }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One execution of the helper, from its start to the death of its last process.
 
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,14 +11,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::capture::{Budget, capture};
-use super::cgroup::Cgroup;
-use super::fresh_number;
+use super::cgroup::{self, Cgroup};
 use super::layers::Layers;
 use super::link::Link;
 use super::outcome::{Captured, End, RunError};
 use super::sandbox::MARK;
 use super::sandbox::wire::{Ended, Message, Order};
-use super::watch::{INTERVAL, Watch};
+use super::watch::{INTERVAL, Walked, Watch};
 
 /// How long the helper may take to end everything before it is ended itself, which does the same less politely.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -30,8 +29,8 @@ pub(super) struct Execution<'a> {
     /// Directory for captured output, and the first part of the files' names.
     pub(super) capture: (&'a Path, &'a str),
     pub(super) wall: Duration,
-    /// Disk that is walked when the run has no file system of its own: where, and how many bytes.
-    pub(super) walked: (PathBuf, u64),
+    /// Disk that is walked when the run has no file system of its own.
+    pub(super) walked: Walked,
     pub(super) cancel: &'a CancellationToken,
 }
 
@@ -69,6 +68,10 @@ pub(super) async fn execute(
     let first = tokio::select! {
         first = running.link.receive() => first.map_err(RunError::io("hear from the sandbox helper"))?,
         () = cancel.cancelled() => return Err(running.abandon(RunError::Stopped).await),
+        () = tokio::time::sleep(execution.wall) => {
+            let (step, reason) = ("build the sandbox".to_owned(), "took longer than the run may take".to_owned());
+            return Err(running.abandon(RunError::Sandbox { step, reason }).await);
+        }
     };
     let (layers, work) = match accept(first) {
         Ok(accepted) => accepted,
@@ -97,23 +100,24 @@ fn accept(first: Option<(Message, Option<OwnedFd>)>) -> Result<(Layers, OwnedFd)
 
 async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     let (mut link, theirs) = Link::pair().map_err(RunError::io("make a socket pair"))?;
-    let name = format!("prism-{:016x}", fresh_number().map_err(RunError::io("name the control group"))?);
+    let name = cgroup::name().map_err(RunError::io("name the control group"))?;
     let order = &mut execution.order;
     let cgroup = Arc::new(Cgroup::create(&name, &order.limits, &mut order.layers));
     let mut command = Command::new(execution.helper);
-    command.arg(MARK).env_clear().current_dir("/").kill_on_drop(true);
+    // Not killed when dropped: the closed socket makes it end the run, and it alone can end orphans without a namespace.
+    command.arg(MARK).env_clear().current_dir("/");
     command.stdin(Stdio::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(RunError::io("start the sandbox helper"))?;
     drop(command);
     let exceeded = CancellationToken::new();
-    let budget = Budget::new(order.limits.output_bytes, exceeded.clone());
+    let budget = || Budget::new(order.limits.output_bytes, exceeded.clone());
     let (directory, prefix) = execution.capture;
     let file = |stream: &str| directory.join(format!("{prefix}{stream}"));
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(RunError::Helper { found: "no pipes" });
     };
-    let stdout = tokio::spawn(capture(stdout, file("stdout"), budget.clone()));
-    let stderr = tokio::spawn(capture(stderr, file("stderr"), budget));
+    let stdout = tokio::spawn(capture(stdout, file("stdout"), budget()));
+    let stderr = tokio::spawn(capture(stderr, file("stderr"), budget()));
     if let Some(pid) = child.id() {
         // It waits for its order: nothing of the run can be outside the groups.
         cgroup.add(pid).map_err(RunError::io("put the sandbox helper into its control groups"))?;
@@ -131,10 +135,10 @@ async fn supervise(
     let Some(pid) = running.child.id() else { return Err(RunError::Helper { found: "its end" }) };
     let watched = work.try_clone().map_err(RunError::io("keep the working directory open"))?;
     let (cgroup, walked) = (running.cgroup.clone(), execution.walked.clone());
-    let mut watch = Watch::new(pid.cast_signed(), &execution.order.limits, (cgroup, &layers), watched, walked);
+    let watch = Watch::new(pid.cast_signed(), &execution.order.limits, (cgroup, &layers), watched, walked);
     let begin = Instant::now();
     running.link.go().await.map_err(RunError::io("let the program start"))?;
-    let (breach, first) = first_end(&mut running, execution, &mut watch).await?;
+    let (breach, first, watch) = first_end(&mut running, execution, watch).await?;
     let message = match first {
         Some(message) => Some(message),
         None => running.stop().await,
@@ -158,8 +162,8 @@ async fn supervise(
 async fn first_end(
     running: &mut Running,
     execution: &Execution<'_>,
-    watch: &mut Watch,
-) -> Result<(Option<End>, Option<Message>), RunError> {
+    mut watch: Watch,
+) -> Result<(Option<End>, Option<Message>, Watch), RunError> {
     let wall = tokio::time::sleep(execution.wall);
     tokio::pin!(wall);
     let mut looks = tokio::time::interval(INTERVAL);
@@ -167,15 +171,21 @@ async fn first_end(
         let breach = tokio::select! {
             message = running.link.receive() => {
                 let message = message.map_err(RunError::io("hear from the sandbox helper"))?;
-                return Ok((None, Some(message.map_or(Message::Ended(Ended { signal: Some(9), ..Ended::default() }), |m| m.0))));
+                let killed = Message::Ended(Ended { signal: Some(9), ..Ended::default() });
+                return Ok((None, Some(message.map_or(killed, |(message, _)| message)), watch));
             }
             () = execution.cancel.cancelled() => Some(End::Stopped),
             () = running.exceeded.cancelled() => Some(End::OutputLimit),
             () = &mut wall => Some(End::WallLimit),
-            _ = looks.tick() => tokio::task::block_in_place(|| watch.look()),
+            _ = looks.tick() => {
+                let looked = tokio::task::spawn_blocking(move || (watch.look(), watch)).await;
+                let (breach, same) = looked.map_err(|_| RunError::Helper { found: "a panic" })?;
+                watch = same;
+                breach
+            }
         };
         if breach.is_some() {
-            return Ok((breach, None));
+            return Ok((breach, None, watch));
         }
     }
 }

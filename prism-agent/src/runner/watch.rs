@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,13 +33,20 @@ pub(super) struct Watch {
     looks: u32,
 }
 
+/// Directories whose sizes are added up, and the bytes they may have together.
+#[derive(Clone, Debug)]
+pub(super) struct Walked {
+    pub(super) paths: Vec<PathBuf>,
+    pub(super) limit: u64,
+}
+
 /// How the run's disk space is bounded.
 #[derive(Debug)]
 enum Disk {
     /// A file system of its own size, known by its working directory.
     Own(OwnedFd),
     /// Directories whose sizes are added up.
-    Walk { path: PathBuf, limit: u64 },
+    Walk(Walked),
 }
 
 impl Watch {
@@ -49,11 +56,11 @@ impl Watch {
         limits: &Limits,
         (cgroup, layers): (Arc<Cgroup>, &Layers),
         work: OwnedFd,
-        walked: (PathBuf, u64),
+        walked: Walked,
     ) -> Self {
         let by_cgroup = |layer| matches!(layers.get(layer), Some(LayerState::Active(by)) if by.starts_with("cgroup"));
         let own_disk = matches!(layers.get(Layer::DiskLimit), Some(LayerState::Active(by)) if by == "tmpfs");
-        let disk = if own_disk { Disk::Own(work) } else { Disk::Walk { path: walked.0, limit: walked.1 } };
+        let disk = if own_disk { Disk::Own(work) } else { Disk::Walk(walked) };
         Self {
             helper,
             limits: *limits,
@@ -65,7 +72,7 @@ impl Watch {
         }
     }
 
-    /// Looks once: the limit that is crossed now.
+    /// Looks once, on a thread that may wait: the limit that is crossed now.
     pub(super) fn look(&mut self) -> Option<End> {
         self.looks = self.looks.wrapping_add(1);
         let walk = self.looks.is_multiple_of(WALK_EVERY);
@@ -110,16 +117,15 @@ impl Disk {
         match self {
             Self::Own(work) => rustix::fs::fstatvfs(work)
                 .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < NEARLY_FULL || disk.f_ffree == 0),
-            Self::Walk { path, limit } => size_of_tree(path, *limit) > *limit,
+            Self::Walk(Walked { paths, limit }) => size_of_trees(paths.clone(), *limit) > *limit,
         }
     }
 }
 
-/// Bytes on disk below `path`, following nothing; stops when there is more than `enough`.
-fn size_of_tree(path: &Path, enough: u64) -> u64 {
+/// Bytes on disk below some directories, following nothing; stops when there is more than `enough`.
+fn size_of_trees(mut pending: Vec<PathBuf>, enough: u64) -> u64 {
     use std::os::unix::fs::MetadataExt;
     let mut total: u64 = 0;
-    let mut pending = vec![path.to_owned()];
     while let Some(directory) = pending.pop() {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let Ok(meta) = entry.metadata() else { continue };

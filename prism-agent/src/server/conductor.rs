@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::RunnerConfig;
 use super::engine::{Engine, now};
+use super::ledger::LedgerError;
 use super::run;
 use super::upload::Uploads;
 
@@ -117,8 +118,7 @@ impl Conductor {
 fn log_close(engine: &Engine, outcome: Outcome) -> bool {
     let body = LogCloseBody { outcome, refusals_unlogged: engine.unlogged_refusals() };
     match engine.ledger().act(Actor::Agent, Event::LogClose(body)) {
-        Ok(_) => true,
-        Err(super::ledger::LedgerError::Illegal(_)) => true,
+        Ok(_) | Err(LedgerError::Illegal(_)) => true,
         Err(error) => {
             tracing::error!(%error, "the log could not be closed");
             false

@@ -202,7 +202,8 @@ fn last_head(log: &Path) -> Option<Checkpoint> {
 fn make_private(path: &Path) -> Result<(), StoreError> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io_error("make", path))?;
     let mode = fs::metadata(path).map_err(io_error("look at", path))?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(StoreError::Exposed { path: path.to_owned(), mode }) }
+    let others = mode & 0o077;
+    if others == 0 { Ok(()) } else { Err(StoreError::Exposed { path: path.to_owned(), mode }) }
 }
 
 /// Creates a file for this user only; an existing one is never opened.

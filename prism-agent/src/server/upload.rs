@@ -109,7 +109,9 @@ impl Uploads {
     /// Drops everything on its way in and ends the streams that bring it.
     pub(crate) fn abandon(&self) {
         let slots = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        slots.values().for_each(|slot| slot.progress().turn.cancel());
+        for slot in slots.values() {
+            slot.progress().turn.cancel();
+        }
     }
 }
 

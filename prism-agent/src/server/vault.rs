@@ -116,10 +116,10 @@ pub(crate) struct Vault(Mutex<Shelf>);
 impl Vault {
     /// Takes in a result that the log names.
     pub(crate) fn put(&self, consumer: Name, sealed: Sealed) {
-        let mut shelf = self.shelf();
+        let mut kept = self.shelf();
         let holding = Holding { payload: sealed.payload, length: sealed.length };
-        shelf.known.insert(consumer.clone(), holding);
-        shelf.sealed.insert(consumer, sealed);
+        kept.known.insert(consumer.clone(), holding);
+        kept.sealed.insert(consumer, sealed);
     }
 
     /// What anybody may know about every result there ever was.
@@ -134,9 +134,9 @@ impl Vault {
 
     /// Destroys a consumer's key and ciphertext.
     pub(crate) fn destroy(&self, consumer: &Name) {
-        let mut shelf = self.shelf();
-        shelf.released.remove(consumer);
-        if let Some(Sealed { key, path, .. }) = shelf.sealed.remove(consumer) {
+        let mut kept = self.shelf();
+        kept.released.remove(consumer);
+        if let Some(Sealed { key, path, .. }) = kept.sealed.remove(consumer) {
             drop(key);
             if let Err(error) = fs::remove_file(&path) {
                 tracing::warn!(%error, "a ciphertext without a key could not be removed yet");
@@ -147,7 +147,9 @@ impl Vault {
     /// Destroys everything.
     pub(crate) fn destroy_all(&self) {
         let consumers: Vec<Name> = self.shelf().sealed.keys().cloned().collect();
-        consumers.iter().for_each(|consumer| self.destroy(consumer));
+        for consumer in &consumers {
+            self.destroy(consumer);
+        }
     }
 
     fn shelf(&self) -> MutexGuard<'_, Shelf> {
@@ -171,8 +173,8 @@ pub(crate) fn release(
     }
     // The header is made before the entry so that a failure releases nothing; it leaves the agent only after it.
     let (header, length) = {
-        let shelf = engine.vault().shelf();
-        let sealed = shelf.sealed.get(consumer).ok_or(VaultError::None)?;
+        let kept = engine.vault().shelf();
+        let sealed = kept.sealed.get(consumer).ok_or(VaultError::None)?;
         (seal::header(&sealed.key, &[recipient], &mut SystemEntropy::default())?, sealed.length)
     };
     let index = ledger.size();
@@ -191,8 +193,8 @@ pub(crate) fn acknowledge(engine: &Engine, consumer: &Name, ack: &ResultAckBody)
         return ledger.receipt(index).ok_or(VaultError::None);
     }
     let (payload, expected) = {
-        let shelf = engine.vault().shelf();
-        let sealed = shelf.sealed.get(consumer).ok_or(VaultError::None)?;
+        let kept = engine.vault().shelf();
+        let sealed = kept.sealed.get(consumer).ok_or(VaultError::None)?;
         (sealed.payload, sealed.plaintext)
     };
     if ack.plaintext != expected {

@@ -54,8 +54,14 @@ pub async fn handshake(address: SocketAddr, config: ClientConfig) -> std::io::Re
     TlsConnector::from(Arc::new(config)).connect(ServerName::try_from("x.invalid").unwrap(), tcp).await
 }
 
+/// An envelope as it goes over the wire.
+pub fn sign(kind: PayloadType, body: &[u8], key: &SigningKey) -> Bytes {
+    Envelope::sign(kind, body, key).unwrap().to_json().into()
+}
+
 /// One connection of one participant.
 pub struct Peer {
+    pub channel: Channel,
     pub client: AgentClient<Channel>,
     pub exporter: [u8; 32],
     /// What the last Attest answered.
@@ -83,7 +89,7 @@ impl Peer {
             session: [0; 32],
             agent_nonce: [0; 32],
         };
-        Self { client: AgentClient::new(channel), exporter, attested: None, facts }
+        Self { client: AgentClient::new(channel.clone()), channel, exporter, attested: None, facts }
     }
 
     /// Connects and attests.
@@ -114,11 +120,7 @@ impl Peer {
 
     pub fn auth(&self, who: &str, key: &SigningKey) -> Bytes {
         let body = AuthBody::new(&self.context(who)).to_json().unwrap();
-        Envelope::sign(PayloadType::Auth, &body, key).unwrap().to_json().into()
-    }
-
-    pub fn sign(&self, kind: PayloadType, body: &[u8], key: &SigningKey) -> Bytes {
-        Envelope::sign(kind, body, key).unwrap().to_json().into()
+        sign(PayloadType::Auth, &body, key)
     }
 
     pub fn evidence(&self) -> (Evidence, Endorsements) {
@@ -153,7 +155,7 @@ impl Peer {
         offset: u64,
     ) -> wire::UploadRequest {
         let body = AssetBody::new(&self.context(who), name(asset), digest, size).to_json().unwrap();
-        let envelope = self.sign(PayloadType::Asset, &body, &computation.keys[who]);
+        let envelope = sign(PayloadType::Asset, &body, &computation.keys[who]);
         let begin = wire::UploadBegin { envelope, salt: Bytes::new(), offset };
         wire::UploadRequest { step: Some(Step::Begin(begin)) }
     }

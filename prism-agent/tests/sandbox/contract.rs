@@ -1,10 +1,11 @@
 //! What an algorithm may rely on.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
-use prism_agent::runner::{Layer, ResultLimits, collect_results};
+use prism_agent::runner::{Layer, LayerState, Progress, ResultLimits, collect_results, run};
 
-use crate::world::{Verdict, World};
+use crate::world::{Verdict, World, block_on};
 use crate::{needs, tests};
 
 tests!["contract":
@@ -17,6 +18,9 @@ tests!["contract":
     a_folder_runs_from_its_entry,
     worker_processes_and_shared_memory_work,
     links_and_pipes_in_results_stay_inside,
+    a_dataset_larger_than_the_disk_limit_can_be_read,
+    the_runs_files_on_disk_are_closed_to_other_users,
+    a_run_needs_no_particular_runtime,
 ];
 
 fn every_layer_is_reported() -> Verdict {
@@ -124,7 +128,7 @@ fn a_folder_runs_from_its_entry() -> Verdict {
 }
 
 fn worker_processes_and_shared_memory_work() -> Verdict {
-    needs!(PrivateRoot);
+    needs!(MountNamespace);
     World::python(
         "from concurrent.futures import ProcessPoolExecutor\n\
          from multiprocessing import Lock, shared_memory\n\
@@ -151,7 +155,54 @@ fn links_and_pipes_in_results_stay_inside() -> Verdict {
     .run()
     .succeeded();
     let collected = collect_results(&ran.outcome.results, &ResultLimits::default()).unwrap();
-    assert_eq!(collected.files.iter().map(|file| file.name()).collect::<Vec<_>>(), ["model"]);
+    assert_eq!(collected.files.iter().map(prism_agent::runner::ResultFile::name).collect::<Vec<_>>(), ["model"]);
     assert_eq!(collected.withheld.special, 3);
+    Verdict::Held
+}
+
+fn a_dataset_larger_than_the_disk_limit_can_be_read() -> Verdict {
+    let world = World::python(
+        "import os\n\
+         for name in ('datasets/big', 'datasets/folder/big'):\n\
+         \x20   assert len(open(name, 'rb').read()) == 48 << 20 and os.access(name, os.W_OK)\n",
+    )
+    .file("big", "")
+    .folder("folder", &[("big", "")])
+    .limit(|limits| limits.disk_bytes = 8 << 20);
+    for path in [world.asset("big"), world.asset("folder").join("big")] {
+        fs::write(path, vec![7; 48 << 20]).unwrap();
+    }
+    let overlay = LayerState::Active("overlay".to_owned());
+    if crate::world::available().get(Layer::DatasetsCopy) != Some(&overlay) {
+        return Verdict::Skipped("datasets are copied here".to_owned());
+    }
+    world.run().succeeded();
+    Verdict::Held
+}
+
+fn the_runs_files_on_disk_are_closed_to_other_users() -> Verdict {
+    let world = World::python("pass").file("iris.csv", "a,b");
+    let work = world.spec.work.clone();
+    let mut seen = 0;
+    let mut look = |_: Progress<'_>| {
+        for entry in [work.as_path(), &std::env::temp_dir()].into_iter().flat_map(|dir| fs::read_dir(dir).unwrap()) {
+            let entry = entry.unwrap();
+            if entry.file_name().to_string_lossy().starts_with("prism-run-") {
+                seen += 1;
+                assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o007, 0, "{entry:?}");
+            }
+        }
+        assert_eq!(fs::metadata(&work).unwrap().permissions().mode() & 0o077, 0);
+    };
+    block_on(run(world.spec.clone(), &mut look, world.cancel.clone())).unwrap();
+    assert!(seen > 0);
+    Verdict::Held
+}
+
+fn a_run_needs_no_particular_runtime() -> Verdict {
+    let world = World::python("import time; time.sleep(0.3)");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let outcome = runtime.block_on(run(world.spec.clone(), &mut |_| {}, world.cancel.clone())).unwrap();
+    assert!(outcome.end.is_success());
     Verdict::Held
 }

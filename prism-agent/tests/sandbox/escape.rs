@@ -4,7 +4,7 @@ use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
-use prism_agent::runner::End;
+use prism_agent::runner::{End, Layer};
 
 use crate::world::{Verdict, World};
 use crate::{needs, tests};
@@ -24,6 +24,7 @@ tests!["escape":
     the_32_bit_entry_point_kills,
     the_x32_entry_point_is_unknown,
     no_privilege_is_left_and_none_can_be_gained,
+    the_hosts_core_handler_gets_nothing,
     no_file_is_inherited,
     the_sandboxs_first_process_shows_nothing,
 ];
@@ -88,7 +89,7 @@ fn an_abstract_socket_of_the_agent_is_out_of_reach() -> Verdict {
 }
 
 fn a_socket_file_of_the_agent_is_out_of_reach() -> Verdict {
-    needs!(PrivateRoot);
+    needs!(MountNamespace);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("agent.sock");
     let _listener = UnixListener::bind(&path).unwrap();
@@ -176,11 +177,15 @@ fn nothing_outside_can_be_written() -> Verdict {
 }
 
 fn metadata_of_files_outside_cannot_be_changed() -> Verdict {
-    needs!(PrivateRoot);
+    if !crate::world::available().is_active(Layer::SeparateUser) {
+        needs!(MountNamespace);
+    }
     let state = tempfile::tempdir().unwrap();
     let file = state.path().join("file");
     fs::write(&file, "x").unwrap();
-    open_to_all(&file);
+    // Whoever may write a file may set attributes: this one is its owner's.
+    open_to_all(state.path());
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     all_denied(
         "for path in (sys.argv[1], __file__, sys.prefix + '/pyvenv.cfg', '/usr/bin/env', '/'):\n\
          \x20   attempt(path, lambda: os.chmod(path, 0o777))\n\
@@ -286,13 +291,13 @@ fn no_privilege_is_left_and_none_can_be_gained() -> Verdict {
 }
 
 fn no_file_is_inherited() -> Verdict {
-    let _leak = fs::File::open("/dev/zero").unwrap();
-    rustix::io::fcntl_setfd(&_leak, rustix::io::FdFlags::empty()).unwrap();
+    let leak = fs::File::open("/dev/zero").unwrap();
+    rustix::io::fcntl_setfd(&leak, rustix::io::FdFlags::empty()).unwrap();
     all_denied("for fd in range(3, 4096): attempt(fd, lambda: os.fstat(fd))\n", &[])
 }
 
 fn the_sandboxs_first_process_shows_nothing() -> Verdict {
-    needs!(PrivateRoot);
+    needs!(MountNamespace);
     all_denied(
         "for name in ('environ', 'maps', 'mem', 'syscall', 'stack'):\n\
          \x20   attempt(name, lambda: open(f'/proc/1/{name}', 'rb').read(1) or raw(0, -1))\n\
@@ -301,6 +306,19 @@ fn the_sandboxs_first_process_shows_nothing() -> Verdict {
          \x20   try: os.kill(1, signal)\n\
          \x20   except PermissionError: pass\n\
          assert os.path.exists('/proc/1')\n",
+        &[],
+    )
+}
+
+fn the_hosts_core_handler_gets_nothing() -> Verdict {
+    all_denied(
+        "import resource\n\
+         assert resource.getrlimit(resource.RLIMIT_CORE) == (1, 1)\n\
+         class Limit(ctypes.Structure): _fields_ = [('soft', ctypes.c_ulong), ('hard', ctypes.c_ulong)]\n\
+         none = ctypes.byref(Limit(0, 0))\n\
+         attempt('setrlimit', lambda: raw(160, 4, none))\n\
+         attempt('prlimit', lambda: raw(302, 0, 4, none, None))\n\
+         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n",
         &[],
     )
 }

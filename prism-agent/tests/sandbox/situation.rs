@@ -83,7 +83,11 @@ pub(crate) fn run_each() -> ExitCode {
             continue;
         }
         let mut command = Command::new(&program);
-        command.args(std::env::args().skip(1)).env(VARIABLE, situation.name());
+        // A temporary directory of its own, as open as the system's: what runs leave there is seen.
+        let temporary = home.path().join(situation.name());
+        std::fs::create_dir(&temporary).unwrap();
+        std::fs::set_permissions(&temporary, mode(0o1777)).unwrap();
+        command.args(std::env::args().skip(1)).env(VARIABLE, situation.name()).env("TMPDIR", temporary);
         if root && !situation.is_root() {
             command.uid(SOMEONE).gid(SOMEONE).env("HOME", "/nonexistent").current_dir("/");
         }

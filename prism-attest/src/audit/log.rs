@@ -103,10 +103,8 @@ fn check_evidence_entries(ground: &Ground<'_>, entries: &[Entry], notes: &mut No
         })
         .collect();
     let held = &ground.transcript.evidence;
-    let brought: BTreeSet<(String, String)> = held
-        .iter()
-        .map(|record| (record.platform.clone(), Digest::sha256(&record.evidence.0).to_string()))
-        .collect();
+    let brought: BTreeSet<(String, String)> =
+        held.iter().map(|record| (record.platform.clone(), Digest::sha256(&record.evidence.0).to_string())).collect();
     let same = !logged.is_empty() && logged == brought && brought.len() == held.len();
     let found = format!("{} logged, {} brought", logged.len(), held.len());
     notes.check(Rule::EvidenceLogged, same, "the evidence", found);

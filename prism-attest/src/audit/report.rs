@@ -180,12 +180,7 @@ impl Notes {
     }
 
     /// Notes a broken rule when `result` is an error.
-    pub(super) fn hold<T, E: std::error::Error>(
-        &mut self,
-        rule: Rule,
-        place: &str,
-        result: Result<T, E>,
-    ) -> Option<T> {
+    pub(super) fn hold<T, E: std::error::Error>(&mut self, rule: Rule, place: &str, result: Result<T, E>) -> Option<T> {
         match result {
             Ok(value) => {
                 self.check(rule, true, place, "as it has to be");

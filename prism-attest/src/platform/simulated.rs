@@ -39,10 +39,10 @@ use prism_core::manifest::platform::{PlatformPolicy, Profile, SimulatedPolicy};
 use prism_core::strict::JsonError;
 use zeroize::Zeroizing;
 
-use self::certificate::{ListDraft, VekDraft};
+use self::certificate::{AuthorityDraft, ListDraft, VekDraft};
 use self::keys::{EcKey, RsaKey};
 pub use self::machine::{ReportVersion, SimulatedKey, SimulatedMachine};
-use self::mutation::Draft;
+use self::mutation::{Draft, IssuerDraft};
 pub use self::mutation::{Mutation, Mutations, UnknownMutation};
 use crate::binding::ReportData;
 use crate::endorsements::{Endorsements, SnpEndorsements};
@@ -100,7 +100,7 @@ impl Authority {
 
     fn under(root: &Self, now: u64, name: &str) -> Result<Self, SimulatorError> {
         let key = RsaKey::generate()?;
-        Ok(Self { der: certificate::issuer(now, name, &key, &root.key)?, key })
+        Ok(Self { der: AuthorityDraft::new(now, name).build(&key, &root.key)?, key })
     }
 }
 
@@ -182,28 +182,53 @@ impl SimulatedVendor {
 
     fn sign(&self, draft: Draft) -> Result<(Evidence, Endorsements), SimulatorError> {
         let by_provider = draft.vek.key == SimulatedKey::Vlek;
-        let (issuer, leaf) = if by_provider { (&self.asvk, &self.vlek) } else { (&self.ask, &self.vcek) };
-        let stranger = if by_provider { &self.vcek } else { &self.vlek };
+        let (leaf, stranger) = if by_provider { (&self.vlek, &self.vcek) } else { (&self.vcek, &self.vlek) };
         let mut report = draft.report.write();
         let signer = if draft.signed_by_stranger { stranger } else { leaf };
         signer.sign_report(&mut report)?;
         for change in draft.after_signing {
             change(&mut report);
         }
-        let ark = if draft.other_root {
-            certificate::ark(self.created, &self.ark.key, &self.asvk.key)?
-        } else {
-            self.ark.der.clone()
-        };
+        let (ask, issuer_key) = self.issuer(draft.issuer, by_provider)?;
+        let root_key = if draft.other_root { &self.asvk.key } else { &self.ark.key };
         let parts = SnpEndorsements {
-            vek: draft.vek.build(leaf, &issuer.key)?,
-            ask: issuer.der.clone(),
-            ark,
-            crl: draft.list.map(|list| list.build(&self.ark.key)).transpose()?,
+            vek: draft.vek.build(leaf, issuer_key.as_ref().unwrap_or(&self.authority(by_provider).key))?,
+            ask,
+            ark: if draft.other_root {
+                certificate::ark(self.created, root_key, root_key)?
+            } else {
+                self.ark.der.clone()
+            },
+            crl: draft.list.map(|list| self.list(&list)).transpose()?,
         };
         let evidence = Evidence::new(Platform::Simulated, report).map_err(|_| SimulatorError::Crypto)?;
         let endorsements = Endorsements::snp(parts).map_err(|_| SimulatorError::Crypto)?;
         Ok((evidence, endorsements))
+    }
+
+    const fn authority(&self, by_provider: bool) -> &Authority {
+        if by_provider { &self.asvk } else { &self.ask }
+    }
+
+    /// The intermediate certificate, and its key if that is not the kept one.
+    fn issuer(&self, draft: IssuerDraft, by_provider: bool) -> Result<(Vec<u8>, Option<RsaKey>), SimulatorError> {
+        let kept = self.authority(by_provider);
+        let name = if by_provider { "SEV-VLEK-Simulated" } else { "SEV-Simulated" };
+        let mut certificate = AuthorityDraft::new(self.created, name);
+        match draft {
+            IssuerDraft::AsKept => return Ok((kept.der.clone(), None)),
+            IssuerDraft::NotAuthority => certificate.is_authority = false,
+            IssuerDraft::Expired => certificate.not_after = certificate.not_before,
+            IssuerDraft::Weak => {
+                let weak = RsaKey::weak()?;
+                return Ok((certificate.build(&weak, &self.ark.key)?, Some(weak)));
+            }
+        }
+        Ok((certificate.build(&kept.key, &self.ark.key)?, None))
+    }
+
+    fn list(&self, draft: &ListDraft) -> Result<Vec<u8>, SimulatorError> {
+        draft.build(if draft.other_key { &self.asvk.key } else { &self.ark.key })
     }
 
     fn vek_draft(&self, machine: &SimulatedMachine) -> VekDraft {

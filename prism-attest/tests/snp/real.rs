@@ -158,12 +158,12 @@ fn another_chip_s_certificate_or_issuer_is_refused() {
         assert_ne!(verdict(bytes(&folder.join(leaf))), Some(true), "{altered}");
     }
 
-    let vlek = MILAN_VLEK.endorsements(&folder);
-    let vcek = MILAN_V2.endorsements(&folder);
-    let mixed = SnpEndorsements { ask: vcek.as_snp().unwrap().ask.clone(), ..vlek.as_snp().unwrap().clone() };
-    let mixed = Endorsements::snp(mixed).unwrap();
-    assert!(verify(&MILAN_VLEK.evidence(&folder), &vlek, &Roots::amd(), MILAN_VLEK.window.0).is_ok());
-    assert!(verify(&MILAN_VLEK.evidence(&folder), &mixed, &Roots::amd(), MILAN_VLEK.window.0).is_err());
+    let by_provider = MILAN_VLEK.endorsements(&folder);
+    let ask = MILAN_V2.endorsements(&folder).as_snp().unwrap().ask.clone();
+    let mixed = Endorsements::snp(SnpEndorsements { ask, ..by_provider.as_snp().unwrap().clone() }).unwrap();
+    let now = MILAN_VLEK.window.0;
+    assert!(verify(&MILAN_VLEK.evidence(&folder), &by_provider, &Roots::amd(), now).is_ok());
+    assert!(verify(&MILAN_VLEK.evidence(&folder), &mixed, &Roots::amd(), now).is_err());
 }
 
 #[test]

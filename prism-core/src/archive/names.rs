@@ -79,8 +79,9 @@ impl Names {
             Entry::Occupied(mut occupied) => {
                 let earlier = occupied.get_mut();
                 let is_file_and_directory = earlier.kind != node.kind;
-                let same = earlier.spelling == node.spelling && node.kind == Kind::Directory;
-                if is_file_and_directory || !same || (earlier.explicit && node.explicit) {
+                // Files are always explicit; a directory may be named once and implied any number of times.
+                let same = earlier.spelling == node.spelling && !(earlier.explicit && node.explicit);
+                if is_file_and_directory || !same {
                     return Err(Clash { earlier: earlier.entry, is_file_and_directory });
                 }
                 earlier.explicit |= node.explicit;

@@ -76,8 +76,8 @@ pub(super) fn agreement(manifest: &Manifest) -> Checked {
     require(valid, "not_after", "a time not before not_before", manifest.not_after)?;
     assets(manifest)?;
     results(manifest)?;
-    participants(manifest)?;
     parts(manifest)?;
+    participants(manifest)?;
     algorithm(&manifest.algorithm)?;
     require(manifest.max_runs >= 1, "max_runs", "at least 1", manifest.max_runs)?;
     require(

@@ -8,14 +8,18 @@ use clap::{Args, Subcommand, ValueEnum};
 use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
 use prism_core::audit::entry::LostBoot;
 use prism_core::digest::Digest;
+use prism_core::hexadecimal::HexBytes;
 use prism_core::lifecycle::Phase;
 use prism_core::manifest::SignedManifest;
 use serde::Serialize;
 
-use crate::args::{ManifestArg, default_state};
-use crate::exit::Outcome;
+use crate::args::ManifestArg;
+#[cfg(feature = "simulator")]
+use crate::args::default_state;
+use crate::exit::{Failure, Outcome};
 use crate::interrupt::{asked_to_stop, on_runtime};
 use crate::print::{Printer, SIMULATED, Safe};
+#[cfg(feature = "simulator")]
 use crate::simulator;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -62,6 +66,7 @@ pub(crate) struct Serve {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Platform {
     /// A pretend machine: no hardware protects the data
+    #[cfg(feature = "simulator")]
     Simulated,
     /// AMD SEV-SNP
     Snp,
@@ -98,9 +103,11 @@ impl AgentCommand {
     }
 }
 
+#[cfg_attr(not(feature = "simulator"), expect(clippy::unnecessary_wraps, reason = "only the simulator can fail here"))]
 fn platform(platform: Platform, endorsements: Option<PathBuf>) -> Outcome<PlatformChoice> {
     Ok(match platform {
         Platform::Snp => PlatformChoice::Snp { endorsements },
+        #[cfg(feature = "simulator")]
         Platform::Simulated => PlatformChoice::Simulated { vendor: simulator::vendor(&default_state()?) },
     })
 }
@@ -110,26 +117,32 @@ async fn run(config: AgentConfig, signed: SignedManifest, printer: Printer) -> O
     tokio::pin!(stop);
     let (computation, manifest) = (signed.manifest().id.to_string(), signed.digest());
     let agent = Agent::start(config, signed).await?;
-    printer.show(&Event::Ready(ready(&agent, computation, manifest)))?;
+    // Whoever reads this output may go away; the agent stays.
+    let say = |event: &Event| drop(printer.show(event));
+    say(&Event::Ready(ready(&agent, computation, manifest)));
     let mut phase = agent.phase();
-    printer.show(&Event::State { state: phase.name() })?;
+    say(&Event::State { state: phase.name() });
     loop {
         tokio::select! {
             next = agent.phase_after(phase) => {
                 phase = next;
-                printer.show(&Event::State { state: phase.name() })?;
+                say(&Event::State { state: phase.name() });
             }
             () = &mut stop => break,
         }
     }
-    agent.shutdown().await;
-    printer.show(&Event::Stopped { state: Phase::Closed.name() })
+    let again = asked_to_stop()?;
+    tokio::select! {
+        () = agent.shutdown() => say(&Event::Stopped { state: Phase::Closed.name() }),
+        () = again => return Err(Failure::interrupted("the log may not be closed: the next boot says what was lost")),
+    }
+    Ok(())
 }
 
 fn ready(agent: &Agent, computation: String, manifest: Digest) -> Ready {
     Ready {
         listening: agent.local_addr(),
-        boot: agent.boot_id().iter().map(|byte| format!("{byte:02x}")).collect(),
+        boot: HexBytes::new(*agent.boot_id()).to_string(),
         platform: agent.platform().to_string(),
         simulated: agent.platform() == prism_attest::Platform::Simulated,
         log_key: agent.log_key().to_string(),

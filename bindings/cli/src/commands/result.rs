@@ -72,7 +72,7 @@ impl TakeResult {
     }
 
     async fn take(&self, options: ResultOptions, printer: Printer) -> Outcome {
-        let session = self.participant.session(printer).await?;
+        let session = self.participant.session().await?;
         let mut progress = Progress::new(printer, "result");
         let taken = session.result(&self.out, options, |at| told(&mut progress, at)).await?;
         drop(progress);

@@ -42,7 +42,7 @@ struct Shown {
 impl Simulator {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let Self::Root(root) = self;
-        let root = simulator::root(&root.state.directory()?)?;
+        let root = simulator::root(&root.state)?;
         printer.show(&Shown { root, simulated: true })
     }
 }

@@ -77,7 +77,7 @@ impl ShowStatus {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         interrupt::run(
             async {
-                let session = self.participant.session(printer).await?;
+                let session = self.participant.session().await?;
                 let status = session.status().await?;
                 let provider = |name: &str| session.manifest().manifest().asset(name).map(|a| a.provider.to_string());
                 printer.show(&shown(status, session.trust().is_simulated(), provider))
@@ -91,7 +91,7 @@ impl Stop {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         interrupt::run(
             async {
-                let session = self.participant.session(printer).await?;
+                let session = self.participant.session().await?;
                 let receipt = session.stop().await?;
                 let log_index = receipt.proof().index();
                 printer.show(&Stopped { simulated: session.trust().is_simulated(), log_index })

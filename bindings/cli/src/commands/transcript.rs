@@ -39,7 +39,7 @@ impl Transcript {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         interrupt::run(
             async {
-                let session = self.participant.session(printer).await?;
+                let session = self.participant.session().await?;
                 let size = session.transcript(&self.out).await?;
                 let file = self.out.display().to_string();
                 printer.show(&Written { simulated: session.trust().is_simulated(), file, size })

@@ -95,7 +95,7 @@ impl Algo {
         let algorithm = Source::open(&self.path)?;
         interrupt::run(
             async {
-                let session = self.participant.session(printer).await?;
+                let session = self.participant.session().await?;
                 let terms = session.manifest().manifest().clone();
                 let mut parcels =
                     vec![Parcel { asset: terms.algorithm.name.to_string(), source: algorithm, salt: None }];
@@ -118,7 +118,11 @@ impl Algo {
         let path = self.requirements.clone().unwrap_or(beside);
         let source = Source::open(&path).map_err(|error| {
             let failure = Failure::from(error);
-            if self.requirements.is_some() { failure } else { failure.hint("name the requirements with --requirements PATH") }
+            if self.requirements.is_some() {
+                failure
+            } else {
+                failure.hint("name the requirements with --requirements PATH")
+            }
         })?;
         Ok(Some(Parcel { asset, source, salt: None }))
     }
@@ -130,7 +134,7 @@ impl Data {
         let salt = self.salt.as_deref().map(read_salt).transpose()?;
         interrupt::run(
             async {
-                let session = self.participant.session(printer).await?;
+                let session = self.participant.session().await?;
                 let asset = self.choose(&session, &source)?;
                 send(&session, vec![Parcel { asset, source, salt }], printer).await
             },

@@ -51,6 +51,7 @@ pub(crate) struct Logs {
 #[derive(Serialize)]
 struct Line {
     index: u64,
+    simulated: bool,
     state: &'static str,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -73,7 +74,7 @@ impl Watch {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         interrupt::run(
             async {
-                let session = self.participant.session(printer).await?;
+                let session = self.participant.session().await?;
                 follow(&session, self.from, printer).await
             },
             "watching has ended; the computation goes on",
@@ -83,6 +84,8 @@ impl Watch {
 
 async fn follow(session: &Session, from: u64, printer: Printer) -> Outcome {
     let mut missing = Missing::of(session);
+    let simulated = session.trust().is_simulated();
+    printer.banner(simulated)?;
     let mut watch = session.watch(0);
     let mut end = None;
     while let Some(observed) = watch.next().await {
@@ -92,7 +95,7 @@ async fn follow(session: &Session, from: u64, printer: Printer) -> Outcome {
             end = Some(body.outcome);
         }
         if observed.entry.seq >= from {
-            printer.show(&line(&observed, &missing))?;
+            printer.show(&line(&observed, &missing, simulated))?;
         }
     }
     finished(end)
@@ -126,13 +129,14 @@ impl Missing {
     }
 }
 
-fn line(observed: &Observed, missing: &Missing) -> Line {
+fn line(observed: &Observed, missing: &Missing, simulated: bool) -> Line {
     let entry = &observed.entry;
     let state = observed.phase.name();
     let waits = matches!(entry.event, Event::ManifestAccepted(_) | Event::AssetAccepted(_));
     let waiting_for = if waits { missing.0.as_slice() } else { &[] };
     Line {
         index: entry.seq,
+        simulated,
         state,
         kind: entry.event.kind(),
         actor: entry.actor.to_string(),
@@ -148,7 +152,7 @@ impl Logs {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         interrupt::run(
             async {
-                let session = self.participant.session(printer).await?;
+                let session = self.participant.session().await?;
                 let mut logs = session.logs();
                 while let Some(chunk) = logs.next().await {
                     show(&printed(chunk?), printer)?;
@@ -161,11 +165,11 @@ impl Logs {
 }
 
 /// People see the text as it comes, which may be half a line.
-fn show(printed: &Printed, printer: Printer) -> Outcome {
+fn show(chunk: &Printed, printer: Printer) -> Outcome {
     if printer.json() {
-        return printer.show(printed);
+        return printer.show(chunk);
     }
-    Printer::raw(printed.to_string().as_bytes())
+    Printer::raw(chunk.to_string().as_bytes())
 }
 
 fn printed(chunk: LogChunk) -> Printed {

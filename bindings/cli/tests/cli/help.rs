@@ -38,7 +38,27 @@ fn every_command_explains_itself_with_an_example() {
     let place = Place::new();
     let mut seen = Vec::new();
     walk(&place, &[], &mut seen);
-    for expected in ["keys new", "checksum", "manifest approve", "simulator root", "explain", "completions"] {
+    for expected in [
+        "keys new",
+        "checksum",
+        "manifest approve",
+        "simulator root",
+        "agent serve",
+        "attest",
+        "algo",
+        "data",
+        "watch",
+        "logs",
+        "status",
+        "stop",
+        "result",
+        "transcript",
+        "audit",
+        "open",
+        "doctor",
+        "explain",
+        "completions",
+    ] {
         assert!(seen.iter().any(|name| name == expected), "{expected} is missing in {seen:?}");
     }
 }

@@ -1,8 +1,12 @@
 //! The `prism` command as people and programs meet it.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod agent;
+mod attested;
 mod help;
 mod keys;
 mod manifest;
 mod support;
 mod transcripts;
 mod usage;
+mod workflow;

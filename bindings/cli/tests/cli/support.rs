@@ -16,9 +16,11 @@ pub(crate) struct Said {
 }
 
 impl Said {
-    /// The one JSON object on stdout.
+    /// The one JSON object on stdout, of the schema that programs rely on.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {}{}", self.out, self.err))
+        let json: Value = serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err));
+        assert_eq!(json["schema"], 1, "{json}");
+        json
     }
 
     /// The JSON objects on stdout, one on each line.
@@ -119,15 +121,16 @@ pub(crate) fn drafted(names: &[&str]) -> Place {
 
 /// The first of `names` owns, the second brings data, the last consumes.
 pub(crate) fn draft(names: &[&str]) -> String {
-    let mut text = format!("title = \"COVID-19 chest X-rays\"\nowner = \"{}\"\n", names[0]);
-    text.push_str("[platform]\npolicy = \"policy.json\"\n");
-    for name in names {
-        text.push_str(&format!("[participants.{name}]\norganisation = \"The {name}\"\nkey = \"{name}.pub\"\n"));
-    }
-    text.push_str(&format!("[algorithm]\nprovider = \"{}\"\nfile = \"train.py\"\n", names[0]));
-    text.push_str(&format!("[[dataset]]\nprovider = \"{}\"\nfile = \"h1\"\n", names[1]));
-    text.push_str(&format!("[results]\nconsumers = [\"{}\"]\n", names[names.len() - 1]));
-    text
+    let participant =
+        |name: &&str| format!("[participants.{name}]\norganisation = \"The {name}\"\nkey = \"{name}.pub\"\n");
+    let participants: Vec<String> = names.iter().map(participant).collect();
+    let (owner, provider, consumer) = (names[0], names[1], names[names.len() - 1]);
+    format!(
+        "title = \"COVID-19 chest X-rays\"\nowner = \"{owner}\"\n[platform]\npolicy = \"policy.json\"\n{}\
+         [algorithm]\nprovider = \"{owner}\"\nfile = \"train.py\"\n\
+         [[dataset]]\nprovider = \"{provider}\"\nfile = \"h1\"\n[results]\nconsumers = [\"{consumer}\"]\n",
+        participants.concat()
+    )
 }
 
 /// Every file below a folder, for comparing before and after.

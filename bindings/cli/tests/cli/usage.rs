@@ -67,6 +67,15 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn a_full_disk_is_an_internal_failure() {
+    let place = Place::new();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let said = said(place.command(&["explain"]).stdout(full));
+    assert_eq!(said.code, 1);
+    assert!(said.err.starts_with("error[file.io]: "), "{}", said.err);
+}
+
+#[test]
 fn checksums_do_not_depend_on_times_modes_or_order() {
     let place = Place::new();
     for folder in ["a", "b"] {
@@ -82,4 +91,19 @@ fn checksums_do_not_depend_on_times_modes_or_order() {
     assert!(cocos.starts_with("sha3-256:"), "{cocos}");
     let mut pipe = place.command(&["checksum", "/dev/null"]);
     said(&mut pipe).refused(2, "file.malformed");
+}
+
+#[test]
+fn a_salted_checksum_keeps_its_salt_private_and_is_repeatable() {
+    let place = Place::new();
+    place.write("small.csv", "1");
+    let first = place.run("checksum small.csv --salt small.salt --json").ok().json();
+    assert!(first["files"][0]["digest"].as_str().unwrap().starts_with("sha256-salted:"));
+    assert_eq!(place.mode("small.salt"), 0o600);
+    let again = place.run("checksum small.csv --salt small.salt --json").ok().json();
+    assert_eq!(first, again);
+    place.run("checksum small.csv --salt other.salt --json").ok();
+    assert_ne!(place.read("small.salt"), place.read("other.salt"));
+    place.set_mode("small.salt", 0o644);
+    place.run("checksum small.csv --salt small.salt").refused(2, "key.exposed");
 }

@@ -1,6 +1,6 @@
 //! The day as it should go.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -28,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) scenario: Scenario,
     /// Images that no hospital has, in folders of their class.
     pub(crate) unseen: PathBuf,
+    /// Held while the directory is in use.
+    _alone: File,
 }
 
 /// Plays the whole day and returns the last line.
@@ -58,7 +60,9 @@ pub(crate) fn prepare(options: &Options) -> Result<Stage, Failure> {
     let prism = binary::prism(false)?;
     let scenario = if options.resnet18 { COVID19.with_resnet18() } else { COVID19 };
     let python = scenario.python(&mut |what| aside(what))?;
-    let home = home(options)?;
+    let home = options.dir.clone().unwrap_or_else(|| target().join("demo/run"));
+    let alone = alone(&home)?;
+    make_room(&home, options.dir.is_none())?;
     let mut room = Room::open(&home, &prism, scenario)?;
     let data = home.join("data");
     let archive = options.kaggle.as_ref().map(|path| path.to_string_lossy().into_owned());
@@ -71,24 +75,34 @@ pub(crate) fn prepare(options: &Options) -> Result<Stage, Failure> {
         home.display()
     ));
     room.tell(Box::new(Aloud));
-    Ok(Stage { room, python, scenario, unseen: data.join("unseen") })
+    Ok(Stage { room, python, scenario, unseen: data.join("unseen"), _alone: alone })
 }
 
-/// An empty directory for everybody's files. Only the default one is made afresh.
-fn home(options: &Options) -> Result<PathBuf, Failure> {
-    let home = options.dir.clone().unwrap_or_else(|| target().join("demo/run"));
-    if options.dir.is_none() && home.exists() {
-        fs::remove_dir_all(&home).map_err(Failure::io("remove", &home))?;
+/// Two demos must not share a directory: the later one gives way.
+fn alone(home: &Path) -> Result<File, Failure> {
+    let path = home.with_added_extension("lock");
+    fs::create_dir_all(path.parent().unwrap_or(home)).map_err(Failure::io("create", home))?;
+    let file = File::create(&path).map_err(Failure::io("create", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(_) => Err(Failure::Missing {
+            expected: "no other demo in the same directory",
+            found: format!("one that uses {}", home.display()),
+            advice: "wait for it, or name another directory with --dir".to_owned(),
+        }),
     }
-    if fs::read_dir(&home).is_ok_and(|mut entries| entries.next().is_some()) {
-        let found = format!("files in {}", home.display());
-        return Err(Failure::Missing {
-            expected: "a new or empty directory",
-            found,
-            advice: "name another".to_owned(),
-        });
+}
+
+/// An empty directory for everybody's files; what an earlier demo left is removed only where `afresh`.
+fn make_room(home: &Path, afresh: bool) -> Result<(), Failure> {
+    if afresh && home.exists() {
+        fs::remove_dir_all(home).map_err(Failure::io("remove", home))?;
     }
-    Ok(home)
+    if fs::read_dir(home).is_ok_and(|mut entries| entries.next().is_some()) {
+        let (found, advice) = (format!("files in {}", home.display()), "name another with --dir".to_owned());
+        return Err(Failure::Missing { expected: "a new or empty directory", found, advice });
+    }
+    Ok(())
 }
 
 /// Keys, terms, approvals.
@@ -219,7 +233,7 @@ fn measure(stage: &Stage, results: &Path) -> Result<(), Failure> {
         std::os::unix::fs::symlink(&data, &link).map_err(Failure::io("link", &link))?;
     }
     let trainer = stage.scenario.file(stage.scenario.trainer);
-    run_well(stage.python.program(&trainer).current_dir(&plain))?;
+    run_well(stage.python.program(&trainer).current_dir(&plain).env("OPENBLAS_NUM_THREADS", "1"))?;
     let (inside, outside) = (seconds(results)?, seconds(&plain.join("results"))?);
     let ratio = inside / outside.max(0.001);
     act("measured", &format!("{inside:.2} s in the agent, {outside:.2} s plainly: ratio {ratio:.2}"));

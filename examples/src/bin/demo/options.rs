@@ -35,6 +35,8 @@ impl Options {
             let mut path = |what: &str| args.next().map(PathBuf::from).ok_or_else(|| format!("expected {what}"));
             match arg.to_str() {
                 Some("--help" | "-h") => return Ok(Action::Help),
+                // The alias in .cargo/config.toml ends with this already; whoever types it once more means no harm.
+                Some("--") => {}
                 Some("--tamper") => options.tamper = true,
                 Some("--measure") => options.measure = true,
                 Some("--resnet18") => options.resnet18 = true,

@@ -29,13 +29,13 @@ impl Cheats {
     /// Notes an attempt. It counts as refused only when it was refused for one of the reasons in `codes`: a cheat that
     /// fails by accident proves nothing.
     fn note(&mut self, who: &str, what: &str, codes: &[&str], tried: Result<Refusal, Failure>) {
-        let (refused, outcome) = match tried {
-            Ok(refusal) if codes.contains(&refusal.code.as_str()) => (true, refusal.code.clone()),
-            Ok(refusal) => (false, format!("refused for another reason: {refusal}")),
-            Err(failure) => (false, format!("NOT REFUSED: {failure}")),
+        let (refused, outcome, said) = match tried {
+            Ok(refusal) if codes.contains(&refusal.code.as_str()) => (true, refusal.code.clone(), refusal.to_string()),
+            Ok(refusal) => (false, format!("refused for another reason: {refusal}"), refusal.to_string()),
+            Err(failure) => (false, format!("NOT REFUSED: {failure}"), failure.to_string()),
         };
         act(who, what);
-        act("", &format!("-> {outcome}"));
+        act("", &format!("-> {said}"));
         self.0.push(Cheat { who: who.to_owned(), what: what.to_owned(), outcome, refused });
     }
 

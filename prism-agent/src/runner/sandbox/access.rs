@@ -12,11 +12,21 @@ use super::wire::{Job, Order};
 use crate::runner::layers::LayerState;
 
 /// What programs may read and execute, where it exists.
-const READABLE: &[&str] =
-    &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/sys/devices/system/cpu", "/dev/fd"];
+const READABLE: &[&str] = &["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/sys/devices/system/cpu"];
 
 /// What of `/etc` they may read without a private root, where `/etc` is made up.
-const READABLE_ETC: &[&str] = &["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/etc/nsswitch.conf"];
+const READABLE_ETC: &[&str] = &[
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/alternatives",
+    "/etc/nsswitch.conf",
+    "/etc/os-release",
+    "/etc/lsb-release",
+    "/etc/debian_version",
+    "/etc/redhat-release",
+    "/etc/mime.types",
+    "/etc/fonts",
+];
 
 /// What the installer may read besides, to reach an index.
 const READABLE_NETWORK: &[&str] =
@@ -24,8 +34,8 @@ const READABLE_NETWORK: &[&str] =
 
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
-/// The newest version of Landlock that this was tested with.
-const NEWEST: ABI = ABI::V6;
+/// The newest version of Landlock that is used where the kernel has it; it is the first to cover socket files.
+const NEWEST: ABI = ABI::V9;
 
 /// Confines this process and its descendants.
 pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, RulesetError> {
@@ -43,20 +53,34 @@ pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, Rulese
         .add_rules(path_beneath_rules(writable(order, place), write))?
         .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?;
     let status = created.restrict_self()?;
-    let abi = match status.landlock {
-        LandlockStatus::Available { effective_abi, .. } => format!("abi {}", effective_abi as i32),
-        _ => String::new(),
-    };
-    Ok(match status.ruleset {
-        RulesetStatus::FullyEnforced => LayerState::Active(abi),
-        RulesetStatus::PartiallyEnforced => LayerState::Active(format!("{abi}, in part")),
-        RulesetStatus::NotEnforced => LayerState::Unavailable("not in this kernel".to_owned()),
+    Ok(match (status.ruleset, status.landlock) {
+        (RulesetStatus::NotEnforced, _) => LayerState::Unavailable("not in this kernel".to_owned()),
+        (_, LandlockStatus::Available { effective_abi, .. }) => {
+            LayerState::Active(detail(effective_abi, place.private))
+        }
+        _ => LayerState::Unavailable("not in this kernel".to_owned()),
     })
+}
+
+/// The kernel's version, and what it leaves open that a private root would close.
+fn detail(abi: ABI, private: bool) -> String {
+    let open = match abi {
+        _ if private => "",
+        ABI::V9 | ABI::V10 => "",
+        ABI::V6 | ABI::V7 | ABI::V8 => ", not over socket files",
+        _ => ", not over socket files, abstract sockets and signals",
+    };
+    format!("abi {}{open}", abi as i32)
 }
 
 fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).collect();
-    paths.extend([place.code.clone(), place.environment.clone(), order.prefix.clone(), order.interpreter.clone()]);
+    paths.extend([
+        place.code.clone(),
+        place.environment.clone(),
+        order.interpreter.prefix.clone(),
+        order.interpreter.executable.clone(),
+    ]);
     if place.private {
         paths.extend([PathBuf::from("/etc"), PathBuf::from("/proc")]);
     } else {

@@ -30,18 +30,13 @@ pub(super) fn show(
     who: &Who,
     layers: &mut Layers,
 ) -> Result<(), Failure> {
-    let overlaid = link_all(datasets, who).and_then(|()| overlay(target, who));
-    match overlaid {
-        Ok(()) => {
-            layers.active(Layer::DatasetsCopy, "overlay");
-            if who.separate { hand_over(target, who).during("hand over the datasets") } else { Ok(()) }
-        }
-        Err(_) => {
-            stage::copy_datasets(datasets, target, who)?;
-            layers.active(Layer::DatasetsCopy, "copy");
-            Ok(())
-        }
+    if link_all(datasets, who).and_then(|()| overlay(target, who)).is_err() {
+        stage::copy_datasets(datasets, target, who)?;
+        layers.active(Layer::DatasetsCopy, "copy");
+        return Ok(());
     }
+    layers.active(Layer::DatasetsCopy, "overlay");
+    if who.separate { hand_over(target, who).during("hand over the datasets") } else { Ok(()) }
 }
 
 fn overlay(target: &Path, who: &Who) -> io::Result<()> {

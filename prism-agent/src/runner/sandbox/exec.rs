@@ -42,7 +42,7 @@ fn confine(order: &Order, layers: &mut Layers, place: &Place) -> Result<(), Fail
     offer_to_the_oom_killer();
     limits(order, layers)?;
     rustix::thread::set_no_new_privs(true).during("forbid new privileges")?;
-    layers.active(Layer::NoNewPrivs, "");
+    layers.active(Layer::NoNewPrivileges, "");
     let confined = access::confine(order, place);
     layers.set(Layer::Landlock, confined.unwrap_or_else(|error| LayerState::Unavailable(error.to_string())));
     let pinned = matches!(layers.get(Layer::CpuLimit), Some(LayerState::Active(by)) if by == AFFINITY);
@@ -70,7 +70,8 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
     let installing = matches!(order.job, Job::Install { .. });
     let file_bytes = if installing { limits.install_bytes } else { limits.disk_bytes };
     let mut wanted = vec![
-        (Resource::Core, 0),
+        // Not 0: a core handler that reads from a pipe is started all the same, unless the limit is exactly 1.
+        (Resource::Core, 1),
         (Resource::Nofile, u64::from(limits.open_files)),
         (Resource::Fsize, file_bytes),
         (Resource::Memlock, 1 << 20),
@@ -89,9 +90,9 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
         let value = rustix::process::getrlimit(resource).maximum.map_or(value, |ceiling| value.min(ceiling));
         setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) }).during("set a limit")?;
     }
-    layers.active(Layer::Rlimits, "");
+    layers.active(Layer::ResourceLimits, "");
     if !layers.is_active(Layer::CpuLimit) {
-        pin(limits.cpus as usize).during("choose processors")?;
+        pin(limits.processors() as usize).during("choose processors")?;
         layers.active(Layer::CpuLimit, AFFINITY);
     }
     Ok(())
@@ -117,7 +118,7 @@ fn command(order: &Order, place: &Place) -> Command {
     let mut command = match &order.job {
         Job::Install { network, .. } => {
             // The host's interpreter has pip; the environment it fills has none.
-            let mut command = Command::new(&order.interpreter);
+            let mut command = Command::new(&order.interpreter.executable);
             command.args(["-I", "-c", INSTALLER]).arg(&place.environment).arg(&place.code);
             command.arg(if *network { "index" } else { "offline" });
             command
@@ -134,7 +135,7 @@ fn command(order: &Order, place: &Place) -> Command {
     command.env("LANG", "C.UTF-8").env("USER", "prism").env("LOGNAME", "prism");
     command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1").env("PIP_CONFIG_FILE", "/dev/null");
     for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
-        command.env(threads, order.limits.cpus.to_string());
+        command.env(threads, order.limits.processors().to_string());
     }
     command.envs(&order.environment);
     command

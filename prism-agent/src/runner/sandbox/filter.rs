@@ -83,7 +83,7 @@ const TERMINAL: &[u64] = &[libc::TIOCSTI, libc::TIOCLINUX];
 
 /// First number of the x32 entry points, which carry their own numbers for everything above.
 #[cfg(target_arch = "x86_64")]
-const X32: u64 = 0x4000_0000;
+const X32: u32 = 0x4000_0000;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
@@ -118,6 +118,12 @@ fn denied(network: bool, pinned: bool) -> Result<Rules, Error> {
         rule(0, [(SeccompCmpOp::MaskedEq(flag), flag)])
     });
     rules.insert(libc::SYS_clone, namespaces.collect::<Result<_, _>>()?);
+    // The limit on core dumps keeps the program's memory from the host's core handler.
+    let core = u64::from(libc::RLIMIT_CORE);
+    rules.insert(libc::SYS_setrlimit, vec![rule(0, [(SeccompCmpOp::Eq, core)])?]);
+    let given = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
+    let of_core = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, core)?;
+    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![given, of_core])?]);
     let terminal = TERMINAL.iter().map(|request| rule(1, [(SeccompCmpOp::Eq, *request)]));
     rules.insert(libc::SYS_ioctl, terminal.collect::<Result<_, _>>()?);
     Ok(rules)
@@ -137,7 +143,7 @@ fn rule(argument: u8, conditions: impl IntoIterator<Item = (SeccompCmpOp, u64)>)
 fn foreign_numbers() -> BpfProgram {
     use seccompiler::sock_filter;
     let load_number = sock_filter { code: 0x20, jt: 0, jf: 0, k: 0 };
-    let at_least_x32 = sock_filter { code: 0x35, jt: 0, jf: 1, k: X32 as u32 };
+    let at_least_x32 = sock_filter { code: 0x35, jt: 0, jf: 1, k: X32 };
     let unknown = sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x0005_0000 | libc::ENOSYS.unsigned_abs() };
     let allow = sock_filter { code: 0x06, jt: 0, jf: 0, k: 0x7fff_0000 };
     vec![load_number, at_least_x32, unknown, allow]

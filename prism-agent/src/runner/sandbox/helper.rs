@@ -12,6 +12,7 @@ use super::line::Line;
 use super::wire::{Ended, Message, Order};
 use super::{During, Failure, REFUSED, first, namespaces, sweep, sys};
 use crate::runner::layers::{Layer, Layers};
+use crate::runner::scratch::remove_tree;
 
 /// The first process says that it will die with the helper; the helper answers.
 pub(super) const HELLO: u8 = b'h';
@@ -41,7 +42,12 @@ fn serve(line: Line, order: Order) -> Result<i32, (Line, Failure)> {
         Ok(((down, up), Some(pid))) => {
             drop(up);
             let alone = layers.is_active(Layer::PidNamespace);
-            Ok(watch(&line, pid, down, (!alone).then_some(who)))
+            let told = watch(&line, pid, down, (!alone).then_some(who));
+            if !told {
+                // The agent is gone and will not clean up: nothing of the run's may stay on disk.
+                std::iter::once(&order.scratch).chain(&order.fallback).for_each(|path| remove_tree(path));
+            }
+            Ok(i32::from(!told))
         }
     }
 }
@@ -57,15 +63,16 @@ fn prepare(order: &Order) -> Result<(Who, Layers), Failure> {
     Ok((who, layers))
 }
 
-/// Waits for the end, brings it about when the agent hangs up, sweeps what is left, and reports.
-fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<Who>) -> i32 {
+/// Waits for the end, brings it about when the agent hangs up, sweeps what is left, and reports. False when there is
+/// nobody to report to.
+fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<Who>) -> bool {
     let status = wait(line, pid, &mut down);
     let survivors = sweep_for.map_or(0, |who| sweep::everything(&who));
     let (cpu_micros, peak_bytes) = sys::children_usage();
     let relayed = relayed_status(&mut down);
     let (code, signal) = relayed.or(status.map(split)).unwrap_or((None, Some(9)));
     let ended = Ended { code, signal, cpu_micros, peak_bytes, survivors };
-    i32::from(line.send(&Message::Ended(ended), None).is_err())
+    line.send(&Message::Ended(ended), None).is_ok()
 }
 
 fn wait(line: &Line, pid: Pid, down: &mut UnixStream) -> Option<WaitStatus> {

@@ -16,9 +16,9 @@ pub(super) fn leave(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
         (Layer::UtsNamespace, UnshareFlags::NEWUTS),
         (Layer::CgroupNamespace, UnshareFlags::NEWCGROUP),
         (Layer::PidNamespace, UnshareFlags::NEWPID),
-        (Layer::NetNamespace, UnshareFlags::NEWNET),
+        (Layer::NetworkNamespace, UnshareFlags::NEWNET),
     ] {
-        if layer == Layer::NetNamespace && order.job.network() {
+        if layer == Layer::NetworkNamespace && order.job.network() {
             layers.off(layer, "installing from an index");
             continue;
         }

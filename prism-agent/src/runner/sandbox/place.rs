@@ -8,8 +8,9 @@ use rustix::fs::{Mode, OFlags};
 use rustix::thread::UnshareFlags;
 
 use super::identity::Who;
+use super::root::Broken;
 use super::wire::{Job, Order};
-use super::{During, Failure, errno, root, stage, sys};
+use super::{During, Failure, root, stage, sys};
 use crate::runner::layers::{Layer, Layers};
 
 /// The paths as the program sees them.
@@ -39,30 +40,27 @@ impl Place {
     }
 }
 
-/// Builds the place in a private root; on disk where the machine permits no private root.
+/// Builds the place in a root of its own; on disk where the machine permits none.
 pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Failure> {
+    let unavailable = match try_root(order, who, layers) {
+        Ok(place) => return Ok(place),
+        Err(Broken::Fatal(failure)) => return Err(failure),
+        Err(Broken::Unavailable(failure)) => failure,
+    };
+    layers.unavailable(Layer::MountNamespace, format!("{}: {}", unavailable.step, unavailable.reason));
+    stage::build(order, who, layers)
+}
+
+fn try_root(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Broken> {
     if !layers.is_active(Layer::PidNamespace) {
-        layers.unavailable(Layer::MountNamespace, "needs pid_ns");
-        layers.unavailable(Layer::PrivateRoot, "needs mount_ns");
-        return stage::build(order, who, layers);
+        return Err(Failure::new("mount /proc", "needs pid-namespace").into());
     }
-    match sys::unshare(UnshareFlags::NEWNS) {
-        Ok(()) => layers.active(Layer::MountNamespace, ""),
-        Err(error) => {
-            layers.unavailable(Layer::MountNamespace, errno(&error));
-            layers.unavailable(Layer::PrivateRoot, "needs mount_ns");
-            return stage::build(order, who, layers);
-        }
+    sys::unshare(UnshareFlags::NEWNS).during("leave the mount namespace")?;
+    let built = root::build(order, who, layers);
+    if let Err(Broken::Unavailable(_)) = built {
+        root::undo(order);
     }
-    match root::build(order, who, layers) {
-        Ok(place) => Ok(place),
-        Err(root::Broken::Fatal(failure)) => Err(failure),
-        Err(root::Broken::Unavailable(Failure { step, reason })) => {
-            layers.unavailable(Layer::PrivateRoot, format!("{step}: {reason}"));
-            root::undo(order);
-            stage::build(order, who, layers)
-        }
-    }
+    built
 }
 
 /// The algorithm or the requirements: what the program reads and never writes.

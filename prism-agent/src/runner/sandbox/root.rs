@@ -15,7 +15,9 @@ use super::identity::Who;
 use super::place::{Place, code_source, file_name, make_space};
 use super::wire::{Job, Order};
 use super::{During, Failure, dataset, stage, sys};
+use crate::runner::interpreter::Interpreter;
 use crate::runner::layers::{Layer, Layers};
+use crate::runner::requirements::lay_out_environment;
 
 const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
@@ -50,7 +52,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
         dataset::show(datasets, &root.join("work/datasets"), who, layers).map_err(Broken::Fatal)?;
     }
     enter(root).map_err(Broken::Fatal)?;
-    layers.active(Layer::PrivateRoot, "");
+    layers.active(Layer::MountNamespace, "private root");
     layers.active(Layer::DiskLimit, if matches!(order.job, Job::Run { .. }) { "tmpfs" } else { "polling" });
     Place::at(Path::new("/"), PathBuf::from("/env"), code, true).map_err(Broken::Fatal)
 }
@@ -97,6 +99,7 @@ fn show_code(order: &Order, who: &Who, root: &Path) -> Result<PathBuf, Failure> 
 }
 
 fn show_environment(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
+    lay_out_environment(Path::new("env"), &order.interpreter).during("lay out the environment")?;
     let installing = matches!(order.job, Job::Install { .. });
     if installing && who.separate {
         stage::give(Path::new("env"), who, true).during("hand over the environment")?;
@@ -106,10 +109,11 @@ fn show_environment(order: &Order, who: &Who, root: &Path) -> Result<(), Failure
 }
 
 fn show_interpreter(order: &Order, root: &Path) -> Result<(), Failure> {
-    if system::shows(&order.interpreter) && system::shows(&order.prefix.join("lib")) {
+    let Interpreter { executable, prefix, .. } = &order.interpreter;
+    if system::shows(executable) && system::shows(&prefix.join("lib")) {
         return Ok(());
     }
-    bind(&order.prefix, &under(root, &order.prefix), Some(READ_ONLY)).during("show the interpreter")
+    bind(prefix, &under(root, prefix), Some(READ_ONLY)).during("show the interpreter")
 }
 
 /// An absolute path below the new root.

@@ -10,28 +10,32 @@ use super::place::{Place, code_source, file_name, make_space};
 use super::wire::{Job, Order};
 use super::{During, Failure};
 use crate::runner::layers::{Layer, Layers};
+use crate::runner::requirements::lay_out_environment;
 
 /// Builds the place below the run's scratch directory: everything is a copy there.
 pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Failure> {
-    let space = order.space_dir();
+    let base = order.disk();
+    let (space, env) = (base.join("space"), base.join("env"));
     fs::create_dir_all(&space).during("make the run's space")?;
     make_space(&space, who).during("make the run's space")?;
     let source = code_source(order);
-    let code = order.scratch.join("code");
+    let code = base.join("code");
     let code = if source.is_dir() { code } else { code.join(file_name(source)?) };
     copy_public(source, &code).during("copy the algorithm")?;
     if let Job::Run { datasets, .. } = &order.job {
         copy_datasets(datasets, &space.join("work/datasets"), who)?;
         layers.active(Layer::DatasetsCopy, "copy");
     }
-    if who.separate && matches!(order.job, Job::Install { .. }) {
-        give(&order.environment_dir(), who, true).during("hand over the environment")?;
-    }
+    lay_out_environment(&env, &order.interpreter).during("lay out the environment")?;
     if who.separate {
+        admit(base, who).during("admit the run's user")?;
         give(&space, who, false).during("hand over the run's space")?;
+        if matches!(order.job, Job::Install { .. }) {
+            give(&env, who, true).during("hand over the environment")?;
+        }
     }
     layers.active(Layer::DiskLimit, "polling");
-    Place::at(&space, order.environment_dir(), code, false)
+    Place::at(&space, env, code, false)
 }
 
 /// Full copies of the datasets, owned by `who`.
@@ -69,6 +73,12 @@ fn copy_tree(source: &Path, target: &Path, mode: &dyn Fn(&Path, &fs::Metadata) -
         return Err(io::Error::from(io::ErrorKind::Unsupported));
     }
     fs::set_permissions(target, Permissions::from_mode(mode(source, &meta)))
+}
+
+/// Lets the run's user, and nobody else, pass through a directory of the agent's.
+fn admit(path: &Path, who: &Who) -> io::Result<()> {
+    lchown(path, None, Some(who.gid))?;
+    fs::set_permissions(path, Permissions::from_mode(0o710))
 }
 
 /// Gives a tree to `who`, without following links. The directories themselves only, unless `deep`.

@@ -1,23 +1,25 @@
 //! What the agent and its sandbox helper say to each other: one JSON object per line, over a socket pair.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::runner::interpreter::Interpreter;
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::spec::Limits;
 
 /// Everything that the helper needs; it reads nothing else of the agent's.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Order {
-    /// Directory of this run, made by the agent.
+    /// Directory of this run, made by the agent, which alone may enter it.
     pub(crate) scratch: PathBuf,
+    /// Another one where a user of the run's own could reach it, if the first is out of its reach.
+    pub(crate) fallback: Option<PathBuf>,
     /// The user that the program gets when the agent is root.
     pub(crate) uid: u32,
     pub(crate) job: Job,
-    pub(crate) interpreter: PathBuf,
-    pub(crate) prefix: PathBuf,
+    pub(crate) interpreter: Interpreter,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
     pub(crate) required: BTreeSet<Layer>,
@@ -41,12 +43,9 @@ impl Job {
 }
 
 impl Order {
-    pub(crate) fn environment_dir(&self) -> PathBuf {
-        self.scratch.join("env")
-    }
-
-    pub(crate) fn space_dir(&self) -> PathBuf {
-        self.scratch.join("space")
+    /// Where the run lives on disk when it has no root of its own.
+    pub(crate) fn disk(&self) -> &Path {
+        self.fallback.as_deref().unwrap_or(&self.scratch)
     }
 }
 

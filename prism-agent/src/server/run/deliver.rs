@@ -68,9 +68,8 @@ impl Archive {
 /// Packs what may leave into the canonical archive.
 pub(super) fn pack(engine: &Engine, results: &ResultsDir) -> Result<Archive, DeliverError> {
     let terms = &engine.signed().manifest().results;
-    let mut limits = ResultLimits::default();
-    limits.total_bytes = terms.max_bytes;
-    limits.patterns.clone_from(&terms.files);
+    let patterns = terms.files.clone();
+    let limits = ResultLimits { total_bytes: terms.max_bytes, patterns, ..ResultLimits::default() };
     let collected = collect_results(results, &limits)?;
     let path = engine.store().run().join("results.zip");
     let file = BufWriter::new(create_private(&path)?);

@@ -4,14 +4,14 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use prism_core::manifest::{self, Install, Manifest};
+use prism_core::manifest::{Install, Manifest};
 
 use super::super::config::RunnerConfig;
 use super::super::engine::Engine;
 use super::super::store::create_private;
+use super::asset;
 use super::unpack::{UnpackedError, unpack_asset};
-use super::{asset, report};
-use crate::runner::{DatasetInput, Interpreter, Limits, Python, Requirements, RunSpec, Runtime};
+use crate::runner::{DatasetInput, Interpreter, Layer, Limits, Python, Requirements, RunSpec, Runtime, UnknownLayer};
 
 /// Why a run could not be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,9 @@ pub(super) enum PrepareError {
     /// An asset that should be an archive is none, or is unsafe.
     #[error(transparent)]
     Unpack(#[from] UnpackedError),
+    /// The manifest demands a sandbox layer that this agent has never heard of.
+    #[error(transparent)]
+    Layer(#[from] UnknownLayer),
     /// The agent's disk refused.
     #[error("expected to lay out the run's files, found an error of the system")]
     Disk(#[from] io::Error),
@@ -41,8 +44,8 @@ pub(super) fn spec(engine: &Engine, config: &RunnerConfig, interpreter: Interpre
     spec.args.clone_from(&terms.args);
     spec.environment = terms.environment.iter().map(|v| (v.name.clone(), v.value.clone())).collect();
     spec.datasets = datasets(engine, manifest)?;
-    spec.limits = limits(&terms.limits);
-    spec.required = terms.sandbox.iter().map(|layer| report::runner_layer(*layer)).collect();
+    spec.limits = Limits::from(&terms.limits);
+    spec.required = terms.sandbox.iter().map(|layer| Layer::try_from(*layer)).collect::<Result<_, _>>()?;
     Ok(spec)
 }
 
@@ -72,14 +75,12 @@ fn requirements(engine: &Engine, config: &RunnerConfig) -> Result<Requirements, 
         return Ok(Requirements::None);
     };
     let file = asset(engine, &terms.name);
-    match terms.install {
-        Install::Index => Ok(Requirements::Index { lock: file, environment: config.index.clone() }),
-        _ => {
-            let dir = engine.store().run().join("requirements");
-            unpack_asset(&file, &dir)?;
-            Ok(Requirements::Offline { dir })
-        }
+    if terms.install == Install::Index {
+        return Ok(Requirements::Index { lock: file, environment: config.index.clone() });
     }
+    let dir = engine.store().run().join("requirements");
+    unpack_asset(&file, &dir)?;
+    Ok(Requirements::Offline { dir })
 }
 
 fn datasets(engine: &Engine, manifest: &Manifest) -> Result<Vec<DatasetInput>, PrepareError> {
@@ -96,18 +97,4 @@ fn datasets(engine: &Engine, manifest: &Manifest) -> Result<Vec<DatasetInput>, P
         inputs.push(DatasetInput::new(dataset.path.clone(), path));
     }
     Ok(inputs)
-}
-
-fn limits(terms: &manifest::Limits) -> Limits {
-    let mut limits = Limits::default();
-    limits.memory_bytes = terms.memory_bytes;
-    limits.cpus = terms.cpu_milli.div_ceil(1000);
-    limits.processes = terms.processes;
-    limits.open_files = terms.open_files;
-    limits.disk_bytes = terms.disk_bytes;
-    limits.shm_bytes = limits.shm_bytes.min(terms.memory_bytes / 2);
-    limits.output_bytes = terms.output_bytes.saturating_mul(2);
-    limits.wall_seconds = terms.wall_seconds;
-    limits.install_seconds = limits.install_seconds.min(terms.wall_seconds);
-    limits
 }

@@ -55,29 +55,10 @@ fn output(captured: &Captured) -> Output {
 }
 
 fn layers(report: &Layers) -> Vec<LayerReport> {
-    let state = |layer: &SandboxLayer| match report.get(runner_layer(*layer))? {
+    let state = |layer: &SandboxLayer| match report.get(Layer::try_from(*layer).ok()?)? {
         runner::LayerState::Active(_) => Some(LayerState::Active),
         runner::LayerState::Off(_) => Some(LayerState::Off),
         runner::LayerState::Unavailable(_) => Some(LayerState::Unavailable),
     };
     SandboxLayer::ALL.iter().filter_map(|layer| Some(LayerReport { layer: *layer, state: state(layer)? })).collect()
-}
-
-/// The runner's name for a layer of the manifest.
-pub(super) fn runner_layer(layer: SandboxLayer) -> Layer {
-    match layer {
-        SandboxLayer::MountNamespace => Layer::MountNamespace,
-        SandboxLayer::PidNamespace => Layer::PidNamespace,
-        SandboxLayer::NetworkNamespace => Layer::NetNamespace,
-        SandboxLayer::IpcNamespace => Layer::IpcNamespace,
-        SandboxLayer::UtsNamespace => Layer::UtsNamespace,
-        SandboxLayer::CgroupNamespace => Layer::CgroupNamespace,
-        SandboxLayer::SeparateUser => Layer::SeparateUser,
-        SandboxLayer::NoNewPrivileges => Layer::NoNewPrivs,
-        SandboxLayer::Landlock => Layer::Landlock,
-        SandboxLayer::ResourceLimits => Layer::Rlimits,
-        SandboxLayer::Cgroup => Layer::MemoryLimit,
-        // A layer that this agent does not know yet: the strictest there is.
-        _ => Layer::Seccomp,
-    }
 }

@@ -188,8 +188,8 @@ pub(super) fn output(
         return Err(wire::refusal(Code::RoleRefused, words));
     }
     let tails = [
-        stdout.then(|| Tail { stream: "stdout", offset: request.stdout_offset, wrap: Output::Stdout }),
-        stderr.then(|| Tail { stream: "stderr", offset: request.stderr_offset, wrap: Output::Stderr }),
+        stdout.then_some(Tail { stream: "stdout", offset: request.stdout_offset, wrap: Output::Stdout }),
+        stderr.then_some(Tail { stream: "stderr", offset: request.stderr_offset, wrap: Output::Stderr }),
     ];
     let (responses, queue) = mpsc::channel(QUEUE);
     let engine = service.engine.clone();

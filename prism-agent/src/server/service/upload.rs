@@ -32,13 +32,13 @@ pub(super) async fn upload(
         return Err(out_of_turn());
     };
     let session = member.facts.session;
-    let begin = service.engine.blocking(move |engine| authorise(engine, &member, begin)).await;
+    let begin = service.engine.blocking(move |engine| authorise(engine, &member, &begin)).await;
     let begin = begin.map_err(|e| refuse(&e))??;
     let slot = service.uploads.slot(&begin.terms.name);
     let turn = slot.take_turn(session);
     let (frames, queue) = mpsc::channel(QUEUE);
-    let place = Arc::clone(&slot);
-    let receiving = service.engine.blocking(move |engine| upload::receive(engine, &place, &begin, queue));
+    let own = Arc::clone(&slot);
+    let receiving = service.engine.blocking(move |engine| upload::receive(engine, &own, &begin, queue));
     let (fed, received) = tokio::join!(feed(requests, frames, turn, pace), receiving);
     let received = received.map_err(|e| refuse(&e))?;
     match (received, fed) {
@@ -50,7 +50,7 @@ pub(super) async fn upload(
 }
 
 /// Whether this participant may send this asset now, by its own signed word and the manifest.
-fn authorise(engine: &Engine, member: &Member, begin: wire::UploadBegin) -> Result<Begin, Status> {
+fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin) -> Result<Begin, Status> {
     let speaker = (&member.name, &member.facts);
     let said = statements::take_from::<AssetBody>(&begin.envelope, engine.signed(), speaker, now());
     let said = said.map_err(|e| refuse(&e))?;

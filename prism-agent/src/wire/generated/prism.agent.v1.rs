@@ -478,7 +478,7 @@ pub mod agent_client {
             self.inner.client_streaming(req, path, codec).await
         }
         /// Where to resume an upload after a broken connection, or the receipt if the asset has been accepted. Only for the
-        /// asset's provider.
+        /// asset's provider. Ends an upload of the asset that another connection of the provider left open.
         pub async fn upload_status(
             &mut self,
             request: impl tonic::IntoRequest<super::UploadStatusRequest>,
@@ -779,7 +779,7 @@ pub mod agent_server {
             request: tonic::Request<tonic::Streaming<super::UploadRequest>>,
         ) -> std::result::Result<tonic::Response<super::UploadResponse>, tonic::Status>;
         /// Where to resume an upload after a broken connection, or the receipt if the asset has been accepted. Only for the
-        /// asset's provider.
+        /// asset's provider. Ends an upload of the asset that another connection of the provider left open.
         async fn upload_status(
             &self,
             request: tonic::Request<super::UploadStatusRequest>,

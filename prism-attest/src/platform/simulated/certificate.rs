@@ -30,6 +30,8 @@ const BASIC_CONSTRAINTS: &[u64] = &[2, 5, 29, 19];
 const SIGN_CERTIFICATES_AND_LISTS: &[u8] = &[0x03, 0x02, 0x01, 0x06];
 /// DER of basic constraints with `cA` true.
 const AUTHORITY: &[u8] = &[0x30, 0x03, 0x01, 0x01, 0xff];
+/// DER of basic constraints with `cA` left at its default, false.
+const NO_AUTHORITY: &[u8] = &[0x30, 0x00];
 /// DER of NULL.
 const NULL: &[u8] = &[0x05, 0x00];
 const UTC_TIME: u64 = 23;
@@ -65,33 +67,47 @@ impl Extension {
 
 /// The root's certificate over `key`.
 pub(super) fn ark(now: u64, key: &RsaKey, signer: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
-    authority(now, ARK_SERIAL, ARK_NAME, key, signer)
+    AuthorityDraft { serial: ARK_SERIAL, ..AuthorityDraft::new(now, ARK_NAME) }.build(key, signer)
 }
 
-/// An intermediate certificate over `key` under the root.
-pub(super) fn issuer(now: u64, name: &str, key: &RsaKey, root: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
-    authority(now, ASK_SERIAL, name, key, root)
+/// An authority's certificate in the making.
+pub(super) struct AuthorityDraft<'a> {
+    serial: u64,
+    name: &'a str,
+    pub(super) not_before: u64,
+    pub(super) not_after: u64,
+    pub(super) is_authority: bool,
 }
 
-fn authority(now: u64, serial: u64, name: &str, key: &RsaKey, signer: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
-    let draft = Draft {
-        serial,
-        issuer: ARK_NAME,
-        subject: name,
-        not_before: now.saturating_sub(DAY),
-        not_after: now.saturating_add(25 * YEAR),
-        spki: key.spki()?,
-        extensions: vec![
-            Extension::new(BASIC_CONSTRAINTS, true, AUTHORITY),
-            Extension::new(KEY_USAGE, true, SIGN_CERTIFICATES_AND_LISTS),
-        ],
-        marked: true,
-        pkcs1: false,
-    };
-    draft.build(signer)
+impl<'a> AuthorityDraft<'a> {
+    pub(super) const fn new(now: u64, name: &'a str) -> Self {
+        let (not_before, not_after) = (now.saturating_sub(DAY), now.saturating_add(25 * YEAR));
+        Self { serial: ASK_SERIAL, name, not_before, not_after, is_authority: true }
+    }
+
+    /// Signs the certificate over `key`.
+    pub(super) fn build(&self, key: &RsaKey, root: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
+        let constraints = if self.is_authority { AUTHORITY } else { NO_AUTHORITY };
+        let draft = Draft {
+            serial: self.serial,
+            issuer: ARK_NAME,
+            subject: self.name,
+            not_before: self.not_before,
+            not_after: self.not_after,
+            spki: key.spki()?,
+            extensions: vec![
+                Extension::new(BASIC_CONSTRAINTS, true, constraints),
+                Extension::new(KEY_USAGE, true, SIGN_CERTIFICATES_AND_LISTS),
+            ],
+            marked: true,
+            pkcs1: false,
+        };
+        draft.build(root)
+    }
 }
 
 /// A machine's certificate in the making.
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fault that a mutation switches on")]
 pub(super) struct VekDraft {
     pub(super) key: SimulatedKey,
     pub(super) product: String,
@@ -103,6 +119,11 @@ pub(super) struct VekDraft {
     pub(super) not_after: u64,
     pub(super) marked: bool,
     pub(super) pkcs1: bool,
+    pub(super) p256: bool,
+    pub(super) other_issuer: bool,
+    pub(super) leaves_out_tcb: bool,
+    pub(super) repeats_extension: bool,
+    pub(super) unknown_extension: bool,
 }
 
 impl VekDraft {
@@ -118,6 +139,11 @@ impl VekDraft {
             not_after: created.saturating_add(years * YEAR),
             marked: true,
             pkcs1: false,
+            p256: false,
+            other_issuer: false,
+            leaves_out_tcb: false,
+            repeats_extension: false,
+            unknown_extension: false,
         }
     }
 
@@ -129,11 +155,11 @@ impl VekDraft {
         };
         let draft = Draft {
             serial: 0,
-            issuer: issuer_name,
+            issuer: if self.other_issuer { "SEV-Other" } else { issuer_name },
             subject,
             not_before: self.not_before,
             not_after: self.not_after,
-            spki: leaf.spki()?,
+            spki: if self.p256 { EcKey::p256_spki()? } else { leaf.spki()? },
             extensions: self.extensions(),
             marked: self.marked,
             pkcs1: self.pkcs1,
@@ -151,6 +177,15 @@ impl VekDraft {
             SimulatedKey::Vlek => extensions.push(Extension::amd(&[5], text("CN=simulated.invalid"))),
             SimulatedKey::Vcek if self.chip.is_empty() => {}
             SimulatedKey::Vcek => extensions.push(Extension::amd(&[4], self.chip.clone())),
+        }
+        if self.leaves_out_tcb {
+            extensions.retain(|extension| !extension.oid.ends_with(&[3, 8]));
+        }
+        if self.repeats_extension {
+            extensions.push(Extension::amd(&[1], integer(0)));
+        }
+        if self.unknown_extension {
+            extensions.push(Extension { critical: true, ..Extension::amd(&[99], integer(0)) });
         }
         extensions
     }
@@ -199,12 +234,20 @@ pub(super) struct ListDraft {
     pub(super) this_update: u64,
     pub(super) next_update: u64,
     pub(super) revokes_ask: bool,
+    pub(super) other_key: bool,
+    pub(super) other_issuer: bool,
 }
 
 impl ListDraft {
     pub(super) const fn new(created: u64) -> Self {
         let this_update = created.saturating_sub(DAY);
-        Self { this_update, next_update: created.saturating_add(25 * YEAR), revokes_ask: false }
+        Self {
+            this_update,
+            next_update: created.saturating_add(25 * YEAR),
+            revokes_ask: false,
+            other_key: false,
+            other_issuer: false,
+        }
     }
 
     /// Signs the list.
@@ -213,7 +256,7 @@ impl ListDraft {
             writer.write_sequence(|writer| {
                 writer.next().write_u8(1);
                 write_algorithm(writer.next(), false);
-                write_name(writer.next(), ARK_NAME);
+                write_name(writer.next(), if self.other_issuer { "ARK-Other" } else { ARK_NAME });
                 write_time(writer.next(), self.this_update);
                 write_time(writer.next(), self.next_update);
                 if self.revokes_ask {

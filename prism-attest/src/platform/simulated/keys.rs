@@ -4,7 +4,8 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
-    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA384, RSA_PSS_SHA384, RsaEncoding,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA384,
+    RSA_PSS_SHA384, RsaEncoding,
 };
 use zeroize::Zeroizing;
 
@@ -19,7 +20,16 @@ pub(super) struct RsaKey(RsaKeyPair);
 
 impl RsaKey {
     pub(super) fn generate() -> Result<Self, SimulatorError> {
-        RsaKeyPair::generate(KeySize::Rsa4096).map(Self).map_err(|_| SimulatorError::Crypto)
+        Self::of_size(KeySize::Rsa4096)
+    }
+
+    /// A key that is too short.
+    pub(super) fn weak() -> Result<Self, SimulatorError> {
+        Self::of_size(KeySize::Rsa2048)
+    }
+
+    fn of_size(size: KeySize) -> Result<Self, SimulatorError> {
+        RsaKeyPair::generate(size).map(Self).map_err(|_| SimulatorError::Crypto)
     }
 
     pub(super) fn read(pkcs8: &[u8]) -> Result<Self, SimulatorError> {
@@ -64,6 +74,12 @@ impl EcKey {
     pub(super) fn spki(&self) -> Result<Vec<u8>, SimulatorError> {
         let der: PublicKeyX509Der = self.0.public_key().as_der().map_err(|_| SimulatorError::Crypto)?;
         Ok(der.as_ref().to_vec())
+    }
+
+    /// A public key on another curve.
+    pub(super) fn p256_spki() -> Result<Vec<u8>, SimulatorError> {
+        let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| SimulatorError::Crypto)?;
+        Self(key).spki()
     }
 
     /// Signs the first bytes of a report into its signature: `r` and `s` little-endian in 72 bytes each.

@@ -125,7 +125,7 @@ impl SimulatedMachine {
             committed_tcb: tcb,
             reported_tcb: tcb,
             launch_tcb: tcb,
-            platform_info: platform::SMT | platform::ECC | platform::ALIAS_CHECK,
+            platform_info: platform::SMT | platform::ALIAS_CHECK,
             key_info: key,
             report_data,
             measurement: *self.measurement.as_bytes(),

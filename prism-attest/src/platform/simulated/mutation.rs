@@ -69,6 +69,8 @@ mutations! {
     Cxl = "cxl",
     /// The platform runs two threads a core although the guest forbids it.
     SmtAgainstPolicy = "smt-against-policy",
+    /// Guest and platform have every protection there is (version 5).
+    Hardened = "hardened",
     /// Memory was not checked for aliases.
     NoAliasCheck = "no-alias-check",
     /// Trusted devices may be attached.
@@ -107,6 +109,22 @@ mutations! {
     VlekAsVcek = "vlek-as-vcek",
     /// The root is another one.
     OtherRoot = "other-root",
+    /// The intermediate certificate's key may not sign certificates.
+    AskNotAuthority = "ask-not-authority",
+    /// The intermediate certificate has expired.
+    AskExpired = "ask-expired",
+    /// The intermediate key has 2,048 bits.
+    WeakIssuer = "weak-issuer",
+    /// The certificate names another issuer.
+    OtherIssuerName = "other-issuer-name",
+    /// The machine's key is on P-256.
+    VekP256 = "vek-p256",
+    /// The certificate leaves out a security version.
+    NoTcb = "no-tcb",
+    /// The certificate has one extension twice.
+    RepeatedExtension = "repeated-extension",
+    /// The certificate has a critical extension that nobody knows.
+    UnknownExtension = "unknown-extension",
     /// The certificate has expired.
     Expired = "expired",
     /// The certificate is not valid yet.
@@ -117,6 +135,12 @@ mutations! {
     Revoked = "revoked",
     /// The revocation list has expired.
     CrlExpired = "crl-expired",
+    /// The revocation list is not valid yet.
+    CrlFuture = "crl-future",
+    /// Another key signed the revocation list.
+    CrlOtherKey = "crl-other-key",
+    /// The revocation list is by another issuer.
+    CrlOtherIssuer = "crl-other-issuer",
     /// There is no revocation list.
     NoCrl = "no-crl",
     /// The report lacks the simulator's mark.
@@ -135,6 +159,10 @@ mutations! {
     MaskedKey = "masked-key",
     /// A reserved field is not zero.
     Reserved = "reserved",
+    /// The signature is followed by something.
+    SignatureTail = "signature-tail",
+    /// The current security versions are in another product's layout.
+    TcbLayout = "tcb-layout",
     /// The guest's policy has an unknown bit.
     UnknownPolicyBit = "unknown-policy-bit",
     /// The processor is unknown.
@@ -181,7 +209,7 @@ impl Mutations {
             match mutation {
                 Mutation::V2 => machine.version = ReportVersion::V2,
                 Mutation::V4 => machine.version = ReportVersion::V4,
-                Mutation::V5 => machine.version = ReportVersion::V5,
+                Mutation::V5 | Mutation::Hardened => machine.version = ReportVersion::V5,
                 Mutation::Milan => machine.product = Product::Milan,
                 Mutation::Turin => machine.product = Product::Turin,
                 Mutation::Vlek => machine.key = SimulatedKey::Vlek,
@@ -197,6 +225,7 @@ impl Mutations {
             mutation.guest(draft);
             mutation.versions(draft);
             mutation.certificates(draft);
+            mutation.revocation(draft);
             mutation.layout(draft);
         }
     }
@@ -206,12 +235,22 @@ impl Mutations {
 pub(super) struct Draft {
     pub(super) report: Fields,
     pub(super) vek: VekDraft,
+    pub(super) issuer: IssuerDraft,
     pub(super) list: Option<ListDraft>,
     pub(super) other_root: bool,
     pub(super) signed_by_stranger: bool,
     pub(super) after_signing: Vec<Change>,
     created: u64,
     product: Product,
+}
+
+/// The intermediate certificate that goes with the evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IssuerDraft {
+    AsKept,
+    NotAuthority,
+    Expired,
+    Weak,
 }
 
 /// What happens to a report after it was signed.
@@ -226,6 +265,7 @@ impl Draft {
         Self {
             report: machine.report(chip, *report_data.as_bytes()),
             vek: vendor.vek_draft(machine),
+            issuer: IssuerDraft::AsKept,
             list: Some(vendor.list_draft()),
             other_root: false,
             signed_by_stranger: false,
@@ -245,6 +285,10 @@ impl Mutation {
             Self::Migration => report.policy |= policy::MIGRATE_MA,
             Self::Cxl => report.policy |= policy::CXL_ALLOW,
             Self::SmtAgainstPolicy => report.policy &= !policy::SMT,
+            Self::Hardened => {
+                report.policy |= policy::PROTECTIONS;
+                report.platform_info |= platform::PROTECTIONS;
+            }
             Self::NoAliasCheck => report.platform_info &= !platform::ALIAS_CHECK,
             Self::TrustedIo => report.platform_info |= platform::TIO,
             Self::OtherMeasurement => report.measurement = [0x77; 48],
@@ -281,6 +325,14 @@ impl Mutation {
             Self::NoChip => draft.vek.chip.clear(),
             Self::WrongProduct => "Siena".clone_into(&mut draft.vek.product),
             Self::VlekAsVcek => draft.vek.key = SimulatedKey::Vlek,
+            Self::AskNotAuthority => draft.issuer = IssuerDraft::NotAuthority,
+            Self::AskExpired => draft.issuer = IssuerDraft::Expired,
+            Self::WeakIssuer => draft.issuer = IssuerDraft::Weak,
+            Self::OtherIssuerName => draft.vek.other_issuer = true,
+            Self::VekP256 => draft.vek.p256 = true,
+            Self::NoTcb => draft.vek.leaves_out_tcb = true,
+            Self::RepeatedExtension => draft.vek.repeats_extension = true,
+            Self::UnknownExtension => draft.vek.unknown_extension = true,
             Self::OtherRoot => draft.other_root = true,
             Self::Expired => {
                 draft.vek.not_before = draft.created.saturating_sub(2 * DAY);
@@ -290,12 +342,21 @@ impl Mutation {
             Self::Pkcs1 => draft.vek.pkcs1 = true,
             Self::UnmarkedCertificate => draft.vek.marked = false,
             Self::OtherSigner => draft.signed_by_stranger = true,
+            _ => {}
+        }
+    }
+
+    /// What the vendor took back.
+    fn revocation(self, draft: &mut Draft) {
+        let (yesterday, tomorrow) = (draft.created.saturating_sub(DAY), draft.created.saturating_add(DAY));
+        let Some(list) = &mut draft.list else { return };
+        match self {
             Self::NoCrl => draft.list = None,
-            Self::Revoked => draft.list.iter_mut().for_each(|list| list.revokes_ask = true),
-            Self::CrlExpired => {
-                let ended = draft.created.saturating_sub(DAY);
-                draft.list.iter_mut().for_each(|list| list.next_update = ended);
-            }
+            Self::Revoked => list.revokes_ask = true,
+            Self::CrlExpired => list.next_update = yesterday,
+            Self::CrlFuture => list.this_update = tomorrow,
+            Self::CrlOtherKey => list.other_key = true,
+            Self::CrlOtherIssuer => list.other_issuer = true,
             _ => {}
         }
     }
@@ -309,6 +370,10 @@ impl Mutation {
             Self::UnknownAlgorithm => report.algorithm = 2,
             Self::MaskedKey => report.key_info |= key_info::MASK_CHIP_KEY,
             Self::Reserved => report.reserved_208 = [1; 152],
+            Self::TcbLayout => report.current_tcb = [0xff; 8],
+            Self::SignatureTail => draft.after_signing.push(Box::new(|bytes| {
+                bytes.iter_mut().rev().take(1).for_each(|byte| *byte = 1);
+            })),
             Self::UnknownPolicyBit => report.policy |= 1 << 30,
             Self::UnknownProduct => report.cpuid = [0x17, 0x31, 0],
             Self::Unsigned => draft.after_signing.push(Box::new(|bytes| {

@@ -164,16 +164,21 @@ impl Links<'_, '_> {
         let found = if ok { "two authorities and a leaf" } else { "another use of the keys" };
         notes.need(Check::CertificateUsage, ok, "two authorities that sign certificates, and a leaf", found)?;
         let keys = self.ark.rsa_key().is_some() && self.ask.rsa_key().is_some();
-        let found = if keys { "such keys" } else { "another key" };
+        let found = if keys { "RSA keys of 4096 bits" } else { "another key" };
         notes.need(Check::IssuerKey, keys, "RSA keys of 4096 bits with exponent 65537", found)?;
         let key = self.vek.p384_key().is_some();
-        notes.need(Check::VekKey, key, "a key on P-384", if key { "such a key" } else { "another key" })
+        notes.need(Check::VekKey, key, "a key on P-384", if key { "a P-384 key" } else { "another key" })
     }
 
     fn check_signatures(&self, notes: &mut Notes) -> Result<(), Stop> {
         let pss = self.all().iter().all(|(_, certificate)| certificate.is_signed_with_pss());
         let expected = "RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes";
-        notes.need(Check::CertificateAlgorithm, pss, expected, if pss { "that" } else { "another algorithm" })?;
+        notes.need(
+            Check::CertificateAlgorithm,
+            pss,
+            expected,
+            if pss { "RSASSA-PSS with SHA-384" } else { "another algorithm" },
+        )?;
         for (check, issuer, certificate) in
             [(Check::AskSignature, self.ark, self.ask), (Check::VekSignature, self.ask, self.vek)]
         {

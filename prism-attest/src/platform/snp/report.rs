@@ -41,6 +41,9 @@ pub(crate) mod policy {
     pub(crate) const RAPL_DIS: u64 = 1 << 23;
     pub(crate) const CIPHERTEXT_HIDING: u64 = 1 << 24;
     pub(crate) const PAGE_SWAP_DISABLE: u64 = 1 << 25;
+    #[cfg(feature = "simulator")]
+    pub(crate) const PROTECTIONS: u64 =
+        SINGLE_SOCKET | MEM_AES_256_XTS | RAPL_DIS | CIPHERTEXT_HIDING | PAGE_SWAP_DISABLE;
 }
 
 /// Bits of `PLATFORM_INFO`.
@@ -52,6 +55,8 @@ pub(crate) mod platform {
     pub(crate) const CIPHERTEXT_HIDING: u64 = 1 << 4;
     pub(crate) const ALIAS_CHECK: u64 = 1 << 5;
     pub(crate) const TIO: u64 = 1 << 7;
+    #[cfg(feature = "simulator")]
+    pub(crate) const PROTECTIONS: u64 = TSME | ECC | RAPL_DIS | CIPHERTEXT_HIDING | ALIAS_CHECK;
     pub(crate) const KNOWN: u64 = SMT | TSME | ECC | RAPL_DIS | CIPHERTEXT_HIDING | ALIAS_CHECK | TIO;
 }
 
@@ -236,7 +241,12 @@ impl Fields {
             &(self.key_info & key_info::RESERVED).to_le_bytes(),
         ];
         let ok = mitigations && cpuid && zeros.into_iter().flatten().all(|byte| *byte == 0);
-        notes.need(Check::ReportReserved, ok, "zeros in reserved fields", if ok { "zeros" } else { "other bytes" })?;
+        notes.need(
+            Check::ReportReserved,
+            ok,
+            "zeros in reserved fields",
+            if ok { "only zeros" } else { "other bytes" },
+        )?;
         let (_, high_r) = self.r.split_at(P384_LEN);
         let (_, high_s) = self.s.split_at(P384_LEN);
         let ok = [high_r, high_s, &self.reserved_330].into_iter().flatten().all(|byte| *byte == 0);

@@ -11,7 +11,7 @@ pub(crate) fn verify(question: &Question, chain: &Chain, notes: &mut Notes) -> R
     let Some(der) = &question.endorsements.crl else { return Ok(()) };
     let list = parse(der, notes)?;
     let issued = list.issuer_der() == chain.ark.subject_der() && chain.ark.may_sign_lists();
-    let found = if issued { "that root" } else { "another issuer" };
+    let found = if issued { "the product's root" } else { "another issuer" };
     notes.need(Check::CrlIssuer, issued, format_args!("the root of {}", chain.product), found)?;
     let key = chain.ark.rsa_key().unwrap_or_default();
     let holds = crypto::rsa_pss_sha384(key, list.tbs(), list.signature());
@@ -25,7 +25,7 @@ pub(crate) fn verify(question: &Question, chain: &Chain, notes: &mut Notes) -> R
 
 fn parse<'a>(der: &'a [u8], notes: &mut Notes) -> Result<RevocationList<'a>, Stop> {
     let parsed = RevocationList::parse(der);
-    let found = parsed.as_ref().map_or_else(|problem| *problem, |_| "such a list");
+    let found = parsed.as_ref().map_or_else(|problem| *problem, |_| "a revocation list of version 2");
     let expected = "a revocation list of version 2 in DER, signed with RSASSA-PSS";
     notes.need(Check::CrlForm, parsed.is_ok(), expected, found)?;
     parsed.map_err(|_| Stop)

@@ -99,6 +99,15 @@ fn names_that_some_file_system_takes_for_one_are_refused() {
 }
 
 #[test]
+fn a_directory_is_named_once_however_often_it_is_implied() {
+    let names = ["a/b", "a/", "a/c"];
+    let good: Vec<_> = names.iter().map(|name| stored(name, b"")).collect();
+    assert_eq!(unpacked(&archive(&good)).0.unwrap().directories, 1);
+    let twice: Vec<_> = names.iter().chain(&["a/"]).map(|name| stored(name, b"")).collect();
+    refused_entry("a/", &archive(&twice), EntryFault::Duplicate { other: "a/b".to_owned() });
+}
+
+#[test]
 fn a_path_that_is_both_file_and_directory_is_refused() {
     for (first, second) in [("a", "a/b"), ("a/b", "a"), ("a", "a/"), ("a/", "a"), ("A", "a/b/c"), ("a/b", "a/b/c/d")] {
         let archive = archive(&[stored(first, b""), stored("ok", b""), stored(second, b"")]);

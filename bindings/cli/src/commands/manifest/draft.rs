@@ -123,7 +123,7 @@ impl New {
                 }
                 Source::Policy(path) => resolved.policy = Some(policy(&folder.join(path))?),
                 Source::Simulator(root) => {
-                    resolved.simulator = Some(simulator::policy(&self.state.directory()?, root)?);
+                    resolved.simulator = Some(simulator::policy(&self.state, root)?);
                 }
                 other => return Err(Failure::new(Code::Internal, format!("expected a known source, found {other:?}"))),
             }

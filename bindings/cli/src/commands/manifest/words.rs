@@ -150,11 +150,11 @@ fn measured(f: &mut Formatter<'_>, snp: &SnpPolicy) -> fmt::Result {
         writeln!(f, "  processor     {product}, firmware not older than {}", minimum.min_tcb)?;
     }
     writeln!(f, "  measurement   {}", snp.measurements)?;
-    weaknesses(f, &snp.allow)
+    weaknesses(f, snp.allow)
 }
 
 /// What the policy lets a machine do that a strict one forbids; everyone has several threads on a core.
-fn weaknesses(f: &mut Formatter<'_>, allow: &SnpAllow) -> fmt::Result {
+fn weaknesses(f: &mut Formatter<'_>, allow: SnpAllow) -> fmt::Result {
     let permitted = [
         (allow.debug, "DEBUG: the host may read and write the guest's memory"),
         (allow.migration, "a migration agent may move the guest"),

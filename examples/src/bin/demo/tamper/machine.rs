@@ -12,7 +12,7 @@ use crate::story::chapter;
 const NOT_TRUSTED: [&str; 2] = ["evidence.refused", "platform.unsupported"];
 
 /// The signed manifest that asks for real hardware.
-const HARDWARE: &str = "hardware.prism";
+pub(super) const HARDWARE: &str = "hardware.prism";
 
 pub(super) fn play(room: &mut Room, cheats: &mut Cheats) -> Result<(), Failure> {
     let why = "Evidence has to come from a machine that the manifest accepts, for this connection and this manifest.";
@@ -21,7 +21,8 @@ pub(super) fn play(room: &mut Room, cheats: &mut Cheats) -> Result<(), Failure> 
     agree_on_hardware(room)?;
     let tried = refused_agent(room, HARDWARE, start_agent(room.cloud(), HARDWARE, "hardware-state"));
     cheats.note("cloud", "simulates where the manifest asks for real hardware", &NOT_TRUSTED, tried);
-    Ok(())
+    replay_an_approval(room, cheats)?;
+    put_other_terms_under_the_signatures(room, cheats)
 }
 
 /// Another machine, with a pretend vendor of its own.
@@ -30,6 +31,28 @@ fn impostor(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
     impostor.receive(&room.cloud().file(SIGNED))?;
     let tried = refused_agent(room, SIGNED, start_agent(&impostor, SIGNED, "agent-state"));
     cheats.note("impostor", "serves the manifest on a machine that it does not accept", &NOT_TRUSTED, tried);
+    Ok(())
+}
+
+/// What hospital-3 approved once is put under other terms.
+fn replay_an_approval(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
+    let mut args = vec!["manifest", "assemble", "manifest.json", "hardware-hospital-3.approval"];
+    args.extend(["lab.approval", "hospital-1.approval", "hospital-2.approval", "institute.approval"]);
+    let tried = room.party("lab")?.refused(&[&args[..], &["-o", "replayed.prism"]].concat());
+    let codes = ["manifest.approval-invalid", "manifest.approval-missing"];
+    cheats.note("lab", "replays hospital-3's approval of another manifest", &codes, tried);
+    Ok(())
+}
+
+/// The cloud would rather run the computation that may be simulated, with the signatures of the other.
+fn put_other_terms_under_the_signatures(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
+    let cloud = room.cloud();
+    let mut forged = read_json(&cloud.file(HARDWARE))?;
+    forged["payload"] = read_json(&cloud.file(SIGNED))?["payload"].take();
+    cloud.write("forged.prism", forged.to_string())?;
+    let tried = refused_agent(room, SIGNED, start_agent(cloud, "forged.prism", "forged-state"));
+    let codes = ["manifest.approval-invalid", "signature.invalid"];
+    cheats.note("cloud", "gives the agent other terms with everybody's signatures", &codes, tried);
     Ok(())
 }
 

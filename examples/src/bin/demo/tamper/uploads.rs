@@ -52,20 +52,19 @@ fn swap_an_image(hospital: &Party, cheats: &mut Cheats) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A table that hospital-2 made up, under the name of hospital-1's.
+/// Even the very bytes that were agreed, from somebody else.
 fn bring_anothers_data(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
     let (honest, cheat) = (room.party("hospital-1")?, room.party("hospital-2")?);
     copy_tree(&honest.file("h1"), &cheat.file("h1"))?;
-    let tried = cheat.refused(&["data", "h1", "--key", "hospital-2.key"]);
+    let tried = cheat.refused(&["data", "h1", "--asset", "h1", "--key", "hospital-2.key"]);
     cheats.note("hospital-2", "brings hospital-1's dataset", &["asset.wrong-provider"], tried);
     Ok(())
 }
 
 /// Somebody who can reach the agent and knows the manifest, but has no key that it names.
 fn use_a_strangers_key(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
-    let mut eve = room.party("hospital-1")?.clone();
+    let eve = room.party("hospital-1")?;
     eve.prism(&["keys", "new", "eve"])?;
-    eve.set("LANG", "C");
     let tried = eve.refused(&["data", "h1", "--key", "eve.key"]);
     cheats.note("eve", "uploads in hospital-1's name, with a key of her own", &["key.unknown", "auth.refused"], tried);
     Ok(())

@@ -1,0 +1,50 @@
+//! Whole computations: from the last asset to the last confirmation, with real processes.
+//!
+//! It has a `main` of its own because this program is also its own sandbox helper.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test program reports on stdout")]
+
+mod common;
+
+#[path = "run/delivery.rs"]
+mod delivery;
+#[path = "run/endings.rs"]
+mod endings;
+#[path = "run/scene.rs"]
+mod scene;
+#[path = "run/volume.rs"]
+mod volume;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+/// One test: its name and what it does.
+type Test = (&'static str, fn());
+
+/// Names asynchronous functions as tests.
+#[macro_export]
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        /// Every test of this file.
+        pub(crate) const ALL: &[$crate::Test] = &[$((stringify!($name), || $crate::block_on($name()))),*];
+    };
+}
+
+pub(crate) fn block_on(test: impl Future<Output = ()>) {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
+}
+
+fn main() -> ExitCode {
+    prism_agent::runner::helper_main_if_asked();
+    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
+    let mut failed = 0;
+    for (name, test) in [volume::ALL, delivery::ALL, endings::ALL].concat().into_iter().filter(|(name, _)| wanted(name))
+    {
+        let held = catch_unwind(AssertUnwindSafe(test)).is_ok();
+        println!("test {name} ... {}", if held { "ok" } else { "FAILED" });
+        failed += u32::from(!held);
+    }
+    println!("test result: {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

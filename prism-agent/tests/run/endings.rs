@@ -1,0 +1,117 @@
+//! Runs that do not end well.
+
+use prism_core::audit::entry::{Entry, Event, Outcome, RunEnd};
+use prism_core::digest::Digest;
+use prism_core::envelope::PayloadType;
+use prism_core::statement::StopBody;
+
+use crate::common::peer::sign;
+use crate::common::{Computation, Peer, wire};
+use crate::scene::{bring_everything, computation, computation_with, start, until_state, watch_until};
+
+crate::tests![
+    an_algorithm_that_fails_ends_the_computation_and_its_readers_see_why,
+    a_run_beyond_its_time_ends_the_computation,
+    a_run_is_stopped_with_everything_it_started,
+    a_result_beyond_its_size_is_not_delivered,
+    a_dataset_that_is_no_archive_is_not_unpacked,
+    what_the_algorithm_prints_is_read_while_it_runs,
+];
+
+async fn run_to_its_end(computation: &Computation) -> (Vec<Event>, Option<Outcome>) {
+    let agent = start(computation).await;
+    let mut peer = Peer::join(&agent, computation, "lab").await;
+    bring_everything(&agent, computation).await;
+    let outcome = agent.wait_closed().await;
+    let mut watch = peer.client.watch(wire::WatchRequest { from: 0 }).await.unwrap().into_inner();
+    let mut events = Vec::new();
+    while let Some(response) = watch.message().await.unwrap() {
+        events.push(Entry::read(&response.entry).unwrap().event);
+    }
+    agent.shutdown().await;
+    (events, outcome)
+}
+
+fn end(events: &[Event]) -> (RunEnd, i32) {
+    let exit = events.iter().find_map(|event| match event {
+        Event::RunExit(body) => Some((body.end, body.status)),
+        _ => None,
+    });
+    exit.expect("the run's exit is not in the log")
+}
+
+async fn an_algorithm_that_fails_ends_the_computation_and_its_readers_see_why() {
+    let computation = computation_with("raise SystemExit('no convergence')", |manifest| {
+        manifest.logs.stderr = vec!["lab".parse().unwrap()];
+    });
+    let agent = start(&computation).await;
+    let mut peer = Peer::join(&agent, &computation, "lab").await;
+    bring_everything(&agent, &computation).await;
+    assert_eq!(agent.wait_closed().await, Some(Outcome::Failed));
+    let mut logs = peer.client.logs(wire::LogsRequest::default()).await.unwrap().into_inner();
+    let mut stderr = Vec::new();
+    while let Some(response) = logs.message().await.unwrap() {
+        if let Some(wire::logs_response::Output::Stderr(bytes)) = response.output {
+            stderr.extend(bytes);
+        }
+    }
+    assert_eq!(String::from_utf8(stderr).unwrap(), "no convergence\n");
+    agent.shutdown().await;
+}
+
+async fn a_run_beyond_its_time_ends_the_computation() {
+    let computation = computation_with("while True: pass", |manifest| manifest.algorithm.limits.wall_seconds = 1);
+    let (events, outcome) = run_to_its_end(&computation).await;
+    assert_eq!(outcome, Some(Outcome::Failed));
+    assert_eq!(end(&events), (RunEnd::WallLimit, 0));
+}
+
+async fn a_run_is_stopped_with_everything_it_started() {
+    let computation = computation("import time; print('up', flush=True); time.sleep(600)");
+    let agent = start(&computation).await;
+    let mut peer = Peer::join(&agent, &computation, "lab").await;
+    bring_everything(&agent, &computation).await;
+    until_state(&mut peer, "Running").await;
+    let mut logs = peer.client.logs(wire::LogsRequest::default()).await.unwrap().into_inner();
+    assert!(logs.message().await.unwrap().is_some());
+    let body = StopBody::new(&peer.context("lab")).to_json().unwrap();
+    let envelope = sign(PayloadType::Stop, &body, &computation.keys["lab"]);
+    peer.client.stop(wire::StopRequest { envelope }).await.unwrap();
+    let states = watch_until(&mut peer, |response| response.state == "Closed").await;
+    assert_eq!(states.last_chunk::<3>().unwrap(), &["Running", "Stopped", "Closed"]);
+    assert_eq!(agent.wait_closed().await, Some(Outcome::Stopped));
+    agent.shutdown().await;
+}
+
+async fn a_result_beyond_its_size_is_not_delivered() {
+    let program = "open('results/big', 'wb').write(bytes(70_000))";
+    let computation = computation_with(program, |manifest| manifest.results.max_bytes = 65_536);
+    let (events, outcome) = run_to_its_end(&computation).await;
+    assert_eq!(outcome, Some(Outcome::Failed));
+    assert!(events.iter().any(|event| matches!(event, Event::Error(body) if body.code == "limit.reached")));
+    assert!(!events.iter().any(|event| matches!(event, Event::ResultSealed(_))));
+}
+
+async fn a_dataset_that_is_no_archive_is_not_unpacked() {
+    let computation = computation_with("print()", |manifest| manifest.datasets[0].unpack = true);
+    let (events, outcome) = run_to_its_end(&computation).await;
+    assert_eq!(outcome, Some(Outcome::Failed));
+    assert_eq!(end(&events), (RunEnd::PreparationFailed, 0));
+}
+
+async fn what_the_algorithm_prints_is_read_while_it_runs() {
+    let program = "
+import time
+print('epoch 1', flush=True)
+time.sleep(600)
+";
+    let computation = computation(program);
+    assert_ne!(computation.signed.manifest().algorithm.digest, Digest::sha256(b""));
+    let agent = start(&computation).await;
+    let mut peer = Peer::join(&agent, &computation, "lab").await;
+    bring_everything(&agent, &computation).await;
+    let mut logs = peer.client.logs(wire::LogsRequest::default()).await.unwrap().into_inner();
+    let first = logs.message().await.unwrap().unwrap().output;
+    assert_eq!(first, Some(wire::logs_response::Output::Stdout("epoch 1\n".into())));
+    agent.shutdown().await;
+}

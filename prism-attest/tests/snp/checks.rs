@@ -1,0 +1,199 @@
+//! Each condition of the policy can refuse a machine by itself, and no condition is without such a test.
+
+use std::collections::BTreeSet;
+
+use prism_attest::platform::simulated::{Mutation, Mutations, SimulatedMachine};
+use prism_attest::{Check, Evidence, ExpectedBinding, Platform, Verdict, judge};
+use prism_core::digest::Digest;
+use prism_core::manifest::platform::{
+    Accept, List, PlatformPolicy, Profile, Revocation, SigningKeyRule, SimulatedPolicy, SnpPolicy, Tcb, VlekRule, Vmpl,
+};
+
+use crate::simulated::{self, NOW, attest, live, policy, refused, report_data, vendor};
+use crate::support;
+
+fn judge_under(snp: SnpPolicy, mutations: &[Mutation]) -> Verdict {
+    let (evidence, endorsements) = attest(mutations);
+    let policy = PlatformPolicy::only(Profile::Simulated(SimulatedPolicy::new(vendor().root_digest(), snp)));
+    judge(&evidence, &endorsements, &policy, &ExpectedBinding::live(live()), NOW)
+}
+
+fn strict() -> SnpPolicy {
+    SimulatedMachine::default().policy()
+}
+
+/// A fault, and what makes a policy accept it.
+type Weakness = (Mutation, fn(&mut SnpPolicy));
+
+/// A condition that the default machine does not meet, and its check.
+type Tightening = (Check, fn(&mut SnpPolicy));
+
+const TIGHTENINGS: &[Tightening] = &[
+    (Check::SigningKey, |p| p.signing_keys = List::only(SigningKeyRule::Vlek(VlekRule { csp_ids: Accept::Any }))),
+    (Check::Measurement, |p| p.measurements = Accept::only("77".repeat(48).parse().unwrap())),
+    (Check::HostData, |p| p.host_data = Accept::only("77".repeat(32).parse().unwrap())),
+    (Check::FamilyId, |p| p.family_ids = Accept::only("77".repeat(16).parse().unwrap())),
+    (Check::ImageId, |p| p.image_ids = Accept::only("77".repeat(16).parse().unwrap())),
+    (Check::ReportId, |p| p.report_ids = Accept::only("77".repeat(32).parse().unwrap())),
+    (Check::ChipId, |p| p.chip_ids = Accept::only("77".repeat(64).parse().unwrap())),
+    (Check::IdKey, |p| p.id_keys = Accept::only("77".repeat(48).parse().unwrap())),
+    (Check::AuthorKey, |p| p.author_keys = Accept::only("00".repeat(48).parse().unwrap())),
+    (Check::VmplLevel, |p| p.vmpls = List::only(Vmpl::try_from(1).unwrap())),
+    (Check::GuestSvn, |p| p.min_guest_svn = 2),
+    (Check::Abi, |p| p.min_abi = "0.32".parse().unwrap()),
+    (Check::LaunchMitigations, |p| p.min_mitigations.launch = 1),
+    (Check::CurrentMitigations, |p| p.min_mitigations.current = 1),
+    (Check::Smt, |p| p.allow.smt = false),
+    (Check::CiphertextHiding, |p| p.require.ciphertext_hiding = true),
+    (Check::SingleSocket, |p| p.require.single_socket = true),
+    (Check::RaplDisabled, |p| p.require.rapl_disabled = true),
+    (Check::Ecc, |p| p.require.ecc = true),
+    (Check::Tsme, |p| p.require.tsme = true),
+    (Check::Aes256Xts, |p| p.require.aes_256_xts = true),
+    (Check::PageSwapDisabled, |p| p.require.page_swap_disabled = true),
+];
+
+#[test]
+fn each_condition_of_a_policy_refuses_by_itself() {
+    for (check, tighten) in TIGHTENINGS {
+        let mut policy = strict();
+        tighten(&mut policy);
+        let verdict = judge_under(policy, &[]);
+        let unmet: Vec<_> = verdict.findings().iter().filter(|f| !f.ok).map(|f| f.check).collect();
+        assert_eq!(unmet, [*check], "{verdict}");
+    }
+}
+
+#[test]
+fn each_part_of_the_security_versions_refuses_by_itself() {
+    let tcb = SimulatedMachine::default().tcb;
+    for above in [
+        Tcb { fmc: tcb.fmc + 1, ..tcb },
+        Tcb { bootloader: tcb.bootloader + 1, ..tcb },
+        Tcb { tee: tcb.tee + 1, ..tcb },
+        Tcb { snp: tcb.snp + 1, ..tcb },
+        Tcb { microcode: tcb.microcode + 1, ..tcb },
+    ] {
+        let mut policy = strict();
+        policy.products.values_mut().for_each(|minimum| minimum.min_tcb = above);
+        assert_eq!(refused(&judge_under(policy, &[])), Some(Check::MinTcb));
+        let mut policy = strict();
+        policy.products.values_mut().for_each(|minimum| minimum.min_launch_tcb = above);
+        assert_eq!(refused(&judge_under(policy, &[])), Some(Check::MinLaunchTcb));
+    }
+}
+
+#[test]
+fn each_weakness_that_a_policy_accepts_is_accepted_and_no_other() {
+    let weaknesses: [Weakness; 8] = [
+        (Mutation::Debug, |p| p.allow.debug = true),
+        (Mutation::Migration, |p| p.allow.migration = true),
+        (Mutation::Cxl, |p| p.allow.cxl = true),
+        (Mutation::TrustedIo, |p| p.allow.trusted_io = true),
+        (Mutation::ProvisionalFirmware, |p| p.allow.provisional_firmware = true),
+        (Mutation::MaskedChip, |p| p.allow.masked_chip_id = true),
+        (Mutation::NoCrl, |p| p.revocation = Revocation::IfPresent),
+        (Mutation::NoAliasCheck, |p| p.require.alias_check = false),
+    ];
+    for (at, (_, allow)) in weaknesses.iter().enumerate() {
+        let mut policy = strict();
+        allow(&mut policy);
+        for (other, (mutation, _)) in weaknesses.iter().enumerate() {
+            let verdict = judge_under(policy.clone(), &[*mutation]);
+            assert_eq!(verdict.is_good(), at == other, "{mutation}: {verdict}");
+        }
+    }
+}
+
+#[test]
+fn a_hidden_chip_is_on_nobody_s_list() {
+    let mut policy = strict();
+    policy.chip_ids = Accept::only("00".repeat(64).parse().unwrap());
+    policy.allow.masked_chip_id = true;
+    assert_eq!(refused(&judge_under(policy, &[Mutation::MaskedChip])), Some(Check::ChipId));
+}
+
+#[test]
+fn a_machine_with_every_protection_meets_a_policy_that_demands_them_all() {
+    let mut policy = strict();
+    policy.require.ciphertext_hiding = true;
+    policy.require.single_socket = true;
+    policy.require.rapl_disabled = true;
+    policy.require.ecc = true;
+    policy.require.tsme = true;
+    policy.require.aes_256_xts = true;
+    policy.require.page_swap_disabled = true;
+    policy.min_mitigations.launch = 0x3f;
+    policy.min_mitigations.current = 0x21;
+    let verdict = judge_under(policy.clone(), &[Mutation::Hardened]);
+    assert!(verdict.is_good(), "{verdict}");
+    policy.min_mitigations.current = 0x40;
+    assert_eq!(refused(&judge_under(policy, &[Mutation::Hardened])), Some(Check::CurrentMitigations));
+}
+
+/// Checks that no evidence can fail yet, with the reason.
+const CANNOT_FAIL: &[Check] = &[
+    Check::ReportPlatformBits, // unknown bits are shown, never refused
+    Check::EndorsementsKind,   // there are endorsements of one platform only
+];
+
+#[test]
+fn no_check_is_without_a_case_that_only_it_refuses() {
+    let mut seen: BTreeSet<Check> = CANNOT_FAIL.iter().copied().collect();
+    seen.extend(TIGHTENINGS.iter().map(|(check, _)| *check));
+    let expected = ExpectedBinding::live(live());
+    for mutation in Mutation::NAMED.iter().copied() {
+        let (evidence, endorsements) = attest(&[mutation]);
+        seen.extend(judge(&evidence, &endorsements, &policy(), &expected, NOW).refusal().map(|finding| finding.check));
+    }
+    seen.extend(others());
+    let missing: Vec<_> = Check::ALL.iter().filter(|check| !seen.contains(check)).collect();
+    assert!(missing.is_empty(), "no case is refused for {missing:?}");
+}
+
+/// What is refused for other reasons than a mutation of the machine or a condition of the policy.
+fn others() -> Vec<Check> {
+    let (evidence, endorsements) = vendor().attest(&report_data(), &Mutations::none()).unwrap();
+    let parts = endorsements.as_snp().unwrap();
+    let flipped = |der: &[u8]| {
+        let mut der = der.to_vec();
+        *der.last_mut().unwrap() ^= 1;
+        der
+    };
+    let mut checks = Vec::new();
+    for parts in [
+        prism_attest::SnpEndorsements { ask: flipped(&parts.ask), ..parts.clone() },
+        prism_attest::SnpEndorsements { vek: flipped(&parts.vek), ..parts.clone() },
+        prism_attest::SnpEndorsements { crl: Some(vec![0]), ..parts.clone() },
+    ] {
+        let endorsements = prism_attest::Endorsements::snp(parts).unwrap();
+        checks.extend(refused(&judge(&evidence, &endorsements, &policy(), &ExpectedBinding::unbound(), NOW)));
+    }
+    let tdx = Evidence::new(Platform::Tdx, vec![0]).unwrap();
+    checks.extend(refused(&judge(&tdx, &endorsements, &policy(), &ExpectedBinding::unbound(), NOW)));
+    let hardware = support::accept(strict());
+    checks.extend(refused(&judge(&evidence, &endorsements, &hardware, &ExpectedBinding::unbound(), NOW)));
+    let stranger = SimulatedPolicy::new(Digest::sha256(b"stranger"), strict());
+    let mut lax = strict();
+    lax.min_guest_svn = 9;
+    let ours = SimulatedPolicy::new(vendor().root_digest(), lax);
+    let two = PlatformPolicy::new(vec![Profile::Simulated(stranger), Profile::Simulated(ours)]).unwrap();
+    checks.extend(refused(&judge(&evidence, &endorsements, &two, &ExpectedBinding::unbound(), NOW)));
+    checks.extend(bindings().iter().flat_map(|expected| {
+        let verdict = judge(&evidence, &endorsements, &policy(), expected, NOW);
+        verdict.findings().iter().filter(|finding| !finding.ok).map(|finding| finding.check).collect::<Vec<_>>()
+    }));
+    checks
+}
+
+fn bindings() -> Vec<ExpectedBinding> {
+    use prism_attest::binding::{ExpectedManifest, LiveBinding};
+    vec![
+        ExpectedBinding::live(LiveBinding { exporter: [0; 32], ..live() }),
+        ExpectedBinding::live(LiveBinding { tls_spki: vec![0], ..live() }),
+        ExpectedBinding::live(LiveBinding { manifest: ExpectedManifest::NoneYet, ..live() }),
+        ExpectedBinding::recorded(b"no binding".to_vec()),
+        ExpectedBinding::recorded([simulated::agent().encode(), vec![0]].concat()),
+        ExpectedBinding::foreign([0; 64]),
+    ]
+}
