@@ -126,7 +126,7 @@ import { Decrypter } from "age-encryption";
 const [identities, sealed, opened] = process.argv.slice(2);
 const decrypter = new Decrypter();
 for (const line of readFileSync(identities, "utf8").split("\n"))
-    if (line && !line.startsWith("#")) decrypter.addIdentity(line);
+    if (line && !line.startsWith('#')) decrypter.addIdentity(line);
 writeFileSync(opened, await decrypter.decrypt(readFileSync(sealed)));
 "#;
 

@@ -2,10 +2,14 @@
 //! whole new run is possible.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -39,6 +43,9 @@ print('running', flush=True)
 time.sleep(600)
 ";
 
+/// Bytes that the cable carries before it holds: half of the large dataset.
+const CARRIED: u64 = 12 << 20;
+
 /// A small dataset with the canary in it.
 fn scene(program: &str, change: impl FnOnce(String) -> String) -> Place {
     let place = rehearsal_of(program, |draft| draft);
@@ -54,7 +61,7 @@ fn large_scene() -> Place {
     let place = rehearsal_of(COPY, |draft| draft);
     let mut state = 1_u64;
     let mut large = CANARY.as_bytes().to_vec();
-    while large.len() < 64 << 20 {
+    while large.len() < 24 << 20 {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         large.extend(state.to_be_bytes());
     }
@@ -169,17 +176,58 @@ fn an_agent_killed_waiting_for_datasets_loses_the_algorithm_and_says_so() {
     whole_run(&place, &mut anew, "h1", "results.zip");
 }
 
-/// An upload of which some bytes have left; the rest of what it says comes from the reader.
-fn uploading(agent: &Agent<'_>) -> (Child, BufReader<std::process::ChildStderr>) {
+/// A cable to the agent whose first connection carries so many bytes and no more, as long as `hold` lives.
+struct Cable {
+    address: String,
+    full: Receiver<()>,
+    hold: Sender<()>,
+}
+
+/// Whom the one connection that is held tells, and what it waits for.
+type Held = (Sender<()>, Receiver<()>);
+
+fn cable(agent: &str) -> Cable {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, agent) = (listener.local_addr().unwrap().to_string(), agent.to_owned());
+    let ((tell, full), (hold, held)) = (channel(), channel());
+    thread::spawn(move || {
+        let mut held = Some((tell, held));
+        for client in listener.incoming() {
+            if let Ok(agent) = TcpStream::connect(&agent) {
+                carry(client.unwrap(), agent, held.take());
+            }
+        }
+    });
+    Cable { address, full, hold }
+}
+
+/// Carries both ways; a connection that is held until it is let go.
+fn carry(client: TcpStream, agent: TcpStream, held: Option<Held>) {
+    let (mut from, mut to) = (agent.try_clone().unwrap(), client.try_clone().unwrap());
+    // Either side may go away at any time: that is what is tested.
+    thread::spawn(move || {
+        let _ = io::copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Both);
+    });
+    thread::spawn(move || {
+        let most = if held.is_some() { CARRIED } else { u64::MAX };
+        let _ = io::copy(&mut (&client).take(most), &mut &agent);
+        if let Some((tell, held)) = held {
+            let _ = tell.send(());
+            let _ = held.recv();
+        }
+        let _ = agent.shutdown(Shutdown::Both);
+    });
+}
+
+/// An upload that stands still in the middle, and the cable that it hangs on.
+fn uploading(agent: &Agent<'_>) -> (Child, Cable) {
+    let cable = cable(&agent.address);
     let mut command = agent.command("data large.bin --key hospital.key");
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let mut said = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("large.bin: sent ") {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "the upload has ended");
-    }
-    (child, said)
+    command.env("PRISM_AGENT_URL", &cable.address).stdout(Stdio::null()).stderr(Stdio::piped());
+    let client = command.spawn().unwrap();
+    cable.full.recv_timeout(Duration::from_secs(120)).unwrap();
+    (client, cable)
 }
 
 /// Kills a client that is still alive.
@@ -192,15 +240,15 @@ fn kill(mut client: Child) {
 fn an_agent_killed_in_the_middle_of_an_upload_has_its_client_say_that_all_is_lost() {
     let place = large_scene();
     let agent = place.agent(SIGNED);
-    let (mut client, mut said) = uploading(&agent);
+    let (client, _cable) = uploading(&agent);
     let (address, boot) = (agent.address.clone(), agent.ready["boot"].as_str().unwrap().to_owned());
     agent.kill();
     assert!(!with_canary(&place).is_empty(), "the scan would find what is there");
     let mut anew = place.agent_at(&address, SIGNED);
     assert_eq!(lost(&anew.ready["lost"]), [boot.as_str()]);
-    let mut explained = String::new();
-    said.read_to_string(&mut explained).unwrap();
-    assert_eq!(client.wait().unwrap().code(), Some(6), "{explained}");
+    let output = client.wait_with_output().unwrap();
+    let explained = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{explained}");
     assert!(explained.contains("error[state.refused]: ") && explained.contains("started anew"), "{explained}");
     only_the_log_is_left(&place, &boot, anew.ready["boot"].as_str().unwrap());
     let log = whole_run(&place, &mut anew, "large.bin", "results.zip");
@@ -211,8 +259,9 @@ fn an_agent_killed_in_the_middle_of_an_upload_has_its_client_say_that_all_is_los
 fn an_uploader_that_was_killed_goes_on_where_the_agent_holds_its_bytes() {
     let place = large_scene();
     let mut agent = place.agent(SIGNED);
-    let (client, _said) = uploading(&agent);
+    let (client, cable) = uploading(&agent);
     kill(client);
+    drop(cable.hold);
     let again = agent.run("data large.bin --key hospital.key");
     assert!(again.ok().err.contains("large.bin: goes on after "), "{}", again.err);
     agent.run("algo train.py --key lab.key").ok();
@@ -274,7 +323,7 @@ fn killed_at(place: &Place, agent: &Agent<'_>, marker: &str) {
     let mut command = agent.command("result --key institute.key -o results.zip");
     let mut client = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while !is_there(place, marker) && client.try_wait().unwrap().is_none() {
-        std::thread::yield_now();
+        thread::yield_now();
     }
     client.kill().unwrap();
     client.wait().unwrap();
@@ -295,7 +344,10 @@ fn released(place: &Place, agent: &Agent<'_>) {
     agent.run("result --key institute.key -o results.zip").refused(2, "file.exists");
     assert!(is_there(place, "results.zip.header-"));
     let status = agent.run("status --key institute.key --json").ok().json();
-    assert_eq!((&status["results"][0]["released"], &status["results"][0]["acknowledged"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (&status["results"][0]["released"], &status["results"][0]["acknowledged"]),
+        (&true.into(), &false.into())
+    );
     fs::remove_file(place.path("results.zip")).unwrap();
 }
 
@@ -314,7 +366,8 @@ fn an_agent_killed_after_the_release_loses_the_result_rather_than_release_it_twi
 
 #[test]
 fn an_agent_killed_with_one_of_two_results_confirmed_releases_neither_again() {
-    let both = |draft: String| draft.replace("consumers = [\"institute\"]", "consumers = [\"hospital\", \"institute\"]");
+    let both =
+        |draft: String| draft.replace("consumers = [\"institute\"]", "consumers = [\"hospital\", \"institute\"]");
     let place = scene(COPY, both);
     let mut agent = place.agent(SIGNED);
     agent.give();
@@ -375,7 +428,8 @@ fn people_read_what_is_lost_and_what_to_do() {
     let agent = place.agent(SIGNED);
     let boot = agent.ready["boot"].as_str().unwrap().to_owned();
     agent.kill();
-    let serve = format!("agent serve --manifest {SIGNED} --listen 127.0.0.1:0 --platform simulated --state agent-state");
+    let serve =
+        format!("agent serve --manifest {SIGNED} --listen 127.0.0.1:0 --platform simulated --state agent-state");
     let mut command = place.command(&serve.split(' ').collect::<Vec<_>>());
     let mut anew = command.stdout(Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(anew.stdout.take().unwrap()).lines().map(Result::unwrap);
