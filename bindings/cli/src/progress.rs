@@ -40,12 +40,17 @@ impl Progress {
         }
     }
 
-    /// `done` of `total` bytes are where they belong in this stage, for example `sent`.
-    pub(crate) fn at(&mut self, stage: &'static str, done: u64, total: u64) {
+    /// A stage in which `done` of `total` bytes were there already; nothing if it has begun.
+    pub(crate) fn begins(&mut self, stage: &'static str, done: u64, total: u64) {
         if stage != self.stage {
             self.finish();
             (self.stage, self.state) = (stage, self.begin(stage, done, total));
         }
+    }
+
+    /// `done` of `total` bytes are where they belong in this stage, for example `sent`.
+    pub(crate) fn at(&mut self, stage: &'static str, done: u64, total: u64) {
+        self.begins(stage, done, total);
         match &mut self.state {
             State::Waiting => {}
             State::Bar(bar) => bar.set_position(done),

@@ -187,9 +187,11 @@ async fn send(session: &Session, parcels: Vec<Parcel>, printer: Printer) -> Outc
 }
 
 fn told(progress: &mut Progress, sent: Sent) {
-    if sent.sent == 0 && sent.measured < sent.total {
+    if sent.sent == 0 && sent.total > 0 {
         progress.aside("compared", sent.measured, sent.total);
     } else {
+        // What the agent held before is no work of this upload.
+        progress.begins("sent", sent.durable, sent.total);
         progress.at("sent", sent.sent, sent.total);
     }
 }

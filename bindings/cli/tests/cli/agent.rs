@@ -67,7 +67,12 @@ impl Place {
 
     /// An agent that is ready.
     pub(crate) fn agent(&self, signed: &str) -> Agent<'_> {
-        let serve = ["agent", "serve", "--manifest", signed, "--listen", "127.0.0.1:0", "--platform", "simulated"];
+        self.agent_at("127.0.0.1:0", signed)
+    }
+
+    /// The same at this address.
+    pub(crate) fn agent_at(&self, listen: &str, signed: &str) -> Agent<'_> {
+        let serve = ["agent", "serve", "--manifest", signed, "--listen", listen, "--platform", "simulated"];
         let mut command = self.command(&[&serve[..], &["--state", "agent-state", "--json"]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());

@@ -3,8 +3,10 @@
 
 mod agent;
 mod attested;
+mod foreign;
 mod help;
 mod keys;
+mod kill;
 mod manifest;
 mod support;
 mod transcripts;
