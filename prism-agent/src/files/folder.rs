@@ -11,7 +11,7 @@ use super::pipe::{PipeWriter, pipe};
 use super::{FileError, kind_of};
 
 /// Most files in one folder: a bound on the memory that their names take.
-const FILES_MAX: usize = 1_000_000;
+const FILES_MAX: usize = 100_000;
 
 /// The regular files below a directory, in the order of their names: what its canonical archive holds.
 ///
