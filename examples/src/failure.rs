@@ -18,6 +18,8 @@ pub struct Refusal {
     pub hint: String,
     /// The exit code; 0 when the command was ended by a signal.
     pub exit: i32,
+    /// What it printed nevertheless, for example the findings of an audit.
+    pub answer: Value,
 }
 
 impl Refusal {
@@ -30,7 +32,7 @@ impl Refusal {
         let error = parsed.as_ref().and_then(|said| said.get("error"));
         let error = error.ok_or_else(|| Failure::unexpected("an error as JSON from prism", said.trim()))?;
         let text = |field: &str| error.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Self { code: text("code"), message: text("message"), hint: text("hint"), exit: 0 })
+        Ok(Self { code: text("code"), message: text("message"), hint: text("hint"), ..Self::default() })
     }
 }
 

@@ -47,6 +47,11 @@ fn send(pid: i32, signal: Signal) {
     }
 }
 
+/// Asks every child that still runs to end.
+pub fn end_children() {
+    with_children(|children| children.iter().for_each(|pid| send(*pid, Signal::TERM)));
+}
+
 /// From now on SIGINT and SIGTERM end all children, then run `farewell`, then end this process with exit code 130.
 ///
 /// # Errors
@@ -61,7 +66,7 @@ pub fn install(farewell: fn()) -> io::Result<()> {
         runtime.block_on(async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         });
-        with_children(|children| children.iter().for_each(|pid| send(*pid, Signal::TERM)));
+        end_children();
         farewell();
         std::process::exit(130);
     };

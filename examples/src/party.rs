@@ -127,5 +127,6 @@ fn last_json(text: &str) -> Option<Value> {
 /// What a command that did not succeed said on standard error.
 fn refusal(ended: &Ended) -> Result<Refusal, Failure> {
     let exit = ended.status.code().unwrap_or(0);
-    Ok(Refusal { exit, ..Refusal::read(&ended.stderr)? })
+    let answer = last_json(&ended.stdout).unwrap_or_default();
+    Ok(Refusal { exit, answer, ..Refusal::read(&ended.stderr)? })
 }

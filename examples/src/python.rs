@@ -76,11 +76,12 @@ impl Python {
         pip
     }
 
-    /// A Python program, to be given arguments and run. It leaves no compiled files beside its source.
+    /// A Python program, to be given arguments and run. It leaves no compiled files beside its source, and computes
+    /// in one thread: the scenarios' arrays are small, and more threads would only disturb what runs beside it.
     #[must_use]
     pub fn program(&self, program: &Path) -> Command {
         let mut command = Command::new(&self.interpreter);
-        command.arg(program).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONHASHSEED", "0");
+        command.arg(program).env("PYTHONDONTWRITEBYTECODE", "1").env("OPENBLAS_NUM_THREADS", "1");
         command
     }
 }

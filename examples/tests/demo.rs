@@ -61,6 +61,41 @@ fn an_interrupted_demo_ends_what_it_started() {
     assert!(said.next().is_none());
 }
 
+/// Runs the whole demo and returns what it printed, or `None` after saying why it cannot run here.
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+fn played(option: &str) -> Option<String> {
+    let home = tempfile::tempdir().unwrap();
+    if let Err(failure) = COVID19.python(&mut |_| {}) {
+        skipped("the demo", failure);
+        return None;
+    }
+    Some(run_well(demo().arg(option).arg("--dir").arg(home.path().join("room"))).unwrap())
+}
+
+#[test]
+fn three_hospitals_train_one_model_and_a_stranger_audits_it() {
+    let Some(said) = played("--measure") else { return };
+    for state in ["WaitingForAlgorithm", "WaitingForDatasets", "Running", "Delivering", "Closed"] {
+        assert!(said.contains(&format!("hospital-1 sees: {state}")), "{state}: {said}");
+    }
+    assert!(said.contains("once more?   refused [result.gone]"), "{said}");
+    let last = said.lines().last().unwrap();
+    let rest = last.strip_prefix("demo: 3 hospitals, test accuracy 0.9").expect(last);
+    let (accuracy, rest) = rest.split_once(", audit ok (").expect(last);
+    let (entries, folder) = rest.split_once(" entries), results in ").expect(last);
+    assert!(accuracy.len() == 1 && accuracy.parse::<u8>().is_ok(), "{last}");
+    assert!(entries.parse::<u32>().is_ok_and(|entries| entries > 20) && folder.starts_with('/'), "{last}");
+}
+
+#[test]
+fn everybody_cheats_and_every_cheat_is_refused() {
+    let Some(said) = played("--tamper") else { return };
+    let (tried, refused) =
+        said.lines().last().and_then(|last| last.strip_prefix("demo: ")?.split_once(" cheats, ")).unwrap();
+    assert_eq!(format!("{tried} refused"), refused, "{said}");
+    assert!(tried.parse::<u32>().unwrap() >= 29, "{said}");
+}
+
 const PATIENT: &str = "\
 trap 'kill $!; exit' TERM
 echo started >&3

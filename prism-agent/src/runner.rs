@@ -4,6 +4,14 @@
 //! `HOME`, `TMPDIR` and `/dev/shm`, a clean environment, its arguments, and no network. [`run`] starts a helper, the
 //! agent's own program executed again, which builds the sandbox in layers, reports each as active, off or
 //! unavailable, and executes nothing if a demanded one is missing. Whatever ends a run ends all of its processes.
+//!
+//! What a machine without namespaces cannot give is in the report, for a manifest to demand:
+//! - without `mount-namespace` the program lives in a directory of the host's disk, `/dev/shm` and `/proc` are closed
+//!   to it, and the socket files of its own user are open to it (before Landlock version 9);
+//! - without `mount-namespace` and `separate-user` it can change the modes of files of the agent's user, not read them;
+//! - without `pid-namespace` processes that leave the family are found and ended by looking, not by the kernel;
+//! - without `cgroup` memory and processes are bounded by looking ten times a second, and for each process alone by
+//!   the kernel.
 
 mod capture;
 mod cgroup;
@@ -193,6 +201,7 @@ async fn install(
     let mut order = order(run);
     order.job = Job::Install { requirements: folder, network: environment.is_some() };
     order.environment = environment.cloned().unwrap_or_else(BTreeMap::new);
+    order.required.remove(&Layer::DatasetsCopy);
     if environment.is_some() {
         order.required.remove(&Layer::NetworkNamespace);
     }

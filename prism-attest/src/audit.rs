@@ -51,6 +51,7 @@ struct Ground<'a> {
 fn replay(bytes: &[u8], expected: ExpectedComputation, now: UnixSeconds, notes: &mut Notes) -> Option<Summary> {
     let transcript = notes.hold(Rule::TranscriptForm, "the file", Transcript::read(bytes))?;
     let signed = notes.hold(Rule::Approvals, "the manifest", SignedManifest::read(&transcript.manifest.0))?;
+    check_canonical("the manifest", &signed.to_bytes(), &transcript.manifest.0, notes);
     check_computation(&signed, expected, notes);
     let ground = lay_ground(&transcript, &signed, notes)?;
     for (i, record) in transcript.evidence.iter().enumerate() {
@@ -66,6 +67,12 @@ fn replay(bytes: &[u8], expected: ExpectedComputation, now: UnixSeconds, notes: 
         entries: replayed.entries,
         outcome: replayed.outcome,
     })
+}
+
+/// The files inside the transcript have one form each too: no byte can be added that means nothing.
+fn check_canonical(place: &str, canonical: &[u8], found: &[u8], notes: &mut Notes) {
+    let same = canonical == found;
+    notes.check(Rule::TranscriptForm, same, place, if same { "its one form" } else { "another text of the same" });
 }
 
 fn check_computation(signed: &SignedManifest, expected: ExpectedComputation, notes: &mut Notes) {
@@ -93,6 +100,7 @@ fn check_evidence(record: &EvidenceRecord, place: &str, ground: &Ground<'_>, now
     };
     let read = Endorsements::read(&record.endorsements.0);
     let Some(endorsements) = notes.hold(Rule::Evidence, place, read) else { return };
+    check_canonical(place, &endorsements.to_json(), &record.endorsements.0, notes);
     let expected = ExpectedBinding::recorded(ground.transcript.binding.0.clone());
     let policy = &ground.signed.manifest().platform;
     let verdict = judge(&evidence, &endorsements, policy, &expected, now);

@@ -53,16 +53,14 @@ impl Cgroup {
             let (parent, version) = hierarchies.parent(controller)?;
             remove_orphans(&parent);
             let group = Group { path: parent.join(name), version };
-            let made = fs::create_dir(&group.path).or_else(|error| match error.kind() {
-                // Under version 2 the controllers share one directory.
-                io::ErrorKind::AlreadyExists => Ok(()),
-                _ => Err(error),
-            });
-            if made.and_then(|()| set(&group)).is_err() {
+            // Under version 2 the controllers share one directory.
+            let shared = group.path.exists();
+            let made = if shared { Ok(()) } else { fs::create_dir(&group.path) };
+            let usable = made.and_then(|()| set(&group)).is_ok();
+            if !usable && !shared {
                 let _ = fs::remove_dir(&group.path);
-                return None;
             }
-            Some(group)
+            usable.then_some(group)
         };
         let cgroup = Self {
             memory: make("memory", &|group| limit_memory(group, limits)),

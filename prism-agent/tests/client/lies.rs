@@ -1,5 +1,7 @@
 //! An agent on a genuine machine that lies about its log, its receipts and its results.
 
+use std::time::Duration;
+
 use prism_agent::client::{AttestError, LogError, SessionError};
 use prism_attest::platform::simulated::{Mutation, Mutations};
 use prism_core::audit::checkpoint::SignedCheckpoint;
@@ -156,7 +158,9 @@ async fn entries_without_any_signed_head_are_not_gathered_for_ever() {
         liar.world().note(Actor::Participant("lab".parse().unwrap()), Event::AuthOk(said));
     }
     liar.lie(|lies| lies.watch = Some(Box::new(|told| told.iter_mut().for_each(|t| t.checkpoint.clear()))));
-    assert_eq!(code(session.watch(0).next().await.unwrap()), Code::LogInvalid);
+    let mut watch = session.watch(0);
+    let next = tokio::time::timeout(Duration::from_secs(60), watch.next()).await.expect("it gathers for ever");
+    assert_eq!(code(next.unwrap()), Code::LogInvalid);
 }
 
 #[tokio::test(flavor = "multi_thread")]

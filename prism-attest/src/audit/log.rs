@@ -11,6 +11,7 @@ use prism_core::lifecycle::{State, Terms, step};
 
 use super::Ground;
 use super::report::{Notes, Rule};
+use crate::evidence::Platform;
 
 /// What the entries say happened.
 pub(super) struct Replayed {
@@ -29,7 +30,7 @@ pub(super) fn check(ground: &Ground<'_>, notes: &mut Notes) -> Replayed {
     let outcome = state.outcome();
     let ended = outcome.map_or("no log.close: what happened afterwards is unknown".to_owned(), |o| format!("{o:?}"));
     notes.check(Rule::LogComplete, outcome.is_some(), "the last entry", ended);
-    Replayed { simulated: is_simulated(&entries), entries: entries.len() as u64, outcome }
+    Replayed { simulated: is_simulated(ground), entries: entries.len() as u64, outcome }
 }
 
 fn check_tree(ground: &Ground<'_>, notes: &mut Notes) -> Tree {
@@ -85,12 +86,15 @@ fn check_opening(ground: &Ground<'_>, first: Option<&Entry>, notes: &mut Notes) 
         body.boot == hex::encode(ground.binding.boot_id())
             && body.manifest == ground.signed.digest()
             && body.binding == Digest::sha256(&ground.transcript.binding.0)
+            && body.simulated == is_simulated(ground)
     });
-    notes.check(Rule::LogOpen, agrees, "entry 0", "boot, manifest and binding of the log");
+    notes.check(Rule::LogOpen, agrees, "entry 0", "boot, manifest, binding and platform of the log");
 }
 
-fn is_simulated(entries: &[Entry]) -> bool {
-    opening(entries.first()).is_none_or(|body| body.simulated)
+/// By the evidence itself, whatever the log says; without any, nothing was protected.
+fn is_simulated(ground: &Ground<'_>) -> bool {
+    let evidence = &ground.transcript.evidence;
+    evidence.is_empty() || evidence.iter().any(|record| record.platform.parse() == Ok(Platform::Simulated))
 }
 
 /// The log names every report by digest; the transcript brings exactly these.

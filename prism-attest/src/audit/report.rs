@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Rule {
-    /// The file is a transcript in its one canonical form.
+    /// The file is a transcript, it and the files in it each in its one canonical form.
     TranscriptForm,
     /// Every participant approved the manifest's exact bytes.
     Approvals,
@@ -37,7 +37,7 @@ pub enum Rule {
     EntryForm,
     /// Every entry is permitted by the state that those before it brought about.
     Lifecycle,
-    /// The log's first entry names this boot, manifest and binding.
+    /// The log's first entry names this boot, manifest, binding and kind of platform.
     LogOpen,
     /// The log was closed: nothing can follow.
     LogComplete,

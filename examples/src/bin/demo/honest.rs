@@ -233,7 +233,7 @@ fn measure(stage: &Stage, results: &Path) -> Result<(), Failure> {
         std::os::unix::fs::symlink(&data, &link).map_err(Failure::io("link", &link))?;
     }
     let trainer = stage.scenario.file(stage.scenario.trainer);
-    run_well(stage.python.program(&trainer).current_dir(&plain).env("OPENBLAS_NUM_THREADS", "1"))?;
+    run_well(stage.python.program(&trainer).current_dir(&plain))?;
     let (inside, outside) = (seconds(results)?, seconds(&plain.join("results"))?);
     let ratio = inside / outside.max(0.001);
     act("measured", &format!("{inside:.2} s in the agent, {outside:.2} s plainly: ratio {ratio:.2}"));

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let played = if options.tamper { tamper::run(&options) } else { honest::run(&options).map(|last| (last, true)) };
+    prism_examples::interrupt::end_children();
     match played {
         Ok((last, true)) => {
             story::line(&last);

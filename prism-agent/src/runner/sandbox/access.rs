@@ -34,8 +34,8 @@ const READABLE_NETWORK: &[&str] =
 
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
-/// The newest version of Landlock that this was tested with.
-const NEWEST: ABI = ABI::V6;
+/// The newest version of Landlock that is used where the kernel has it; it is the first to cover socket files.
+const NEWEST: ABI = ABI::V9;
 
 /// Confines this process and its descendants.
 pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, RulesetError> {
@@ -53,15 +53,24 @@ pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, Rulese
         .add_rules(path_beneath_rules(writable(order, place), write))?
         .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?;
     let status = created.restrict_self()?;
-    let abi = match status.landlock {
-        LandlockStatus::Available { effective_abi, .. } => format!("abi {}", effective_abi as i32),
-        _ => String::new(),
-    };
-    Ok(match status.ruleset {
-        RulesetStatus::FullyEnforced => LayerState::Active(abi),
-        RulesetStatus::PartiallyEnforced => LayerState::Active(format!("{abi}, in part")),
-        RulesetStatus::NotEnforced => LayerState::Unavailable("not in this kernel".to_owned()),
+    Ok(match (status.ruleset, status.landlock) {
+        (RulesetStatus::NotEnforced, _) => LayerState::Unavailable("not in this kernel".to_owned()),
+        (_, LandlockStatus::Available { effective_abi, .. }) => {
+            LayerState::Active(detail(effective_abi, place.private))
+        }
+        _ => LayerState::Unavailable("not in this kernel".to_owned()),
     })
+}
+
+/// The kernel's version, and what it leaves open that a private root would close.
+fn detail(abi: ABI, private: bool) -> String {
+    let open = match abi {
+        _ if private => "",
+        ABI::V9 | ABI::V10 => "",
+        ABI::V6 | ABI::V7 | ABI::V8 => ", not over socket files",
+        _ => ", not over socket files, abstract sockets and signals",
+    };
+    format!("abi {}{open}", abi as i32)
 }
 
 fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {

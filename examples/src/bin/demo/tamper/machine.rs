@@ -21,7 +21,8 @@ pub(super) fn play(room: &mut Room, cheats: &mut Cheats) -> Result<(), Failure> 
     agree_on_hardware(room)?;
     let tried = refused_agent(room, HARDWARE, start_agent(room.cloud(), HARDWARE, "hardware-state"));
     cheats.note("cloud", "simulates where the manifest asks for real hardware", &NOT_TRUSTED, tried);
-    replay_an_approval(room, cheats)
+    replay_an_approval(room, cheats)?;
+    put_other_terms_under_the_signatures(room, cheats)
 }
 
 /// Another machine, with a pretend vendor of its own.
@@ -40,6 +41,18 @@ fn replay_an_approval(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
     let tried = room.party("lab")?.refused(&[&args[..], &["-o", "replayed.prism"]].concat());
     let codes = ["manifest.approval-invalid", "manifest.approval-missing"];
     cheats.note("lab", "replays hospital-3's approval of another manifest", &codes, tried);
+    Ok(())
+}
+
+/// The cloud would rather run the computation that may be simulated, with the signatures of the other.
+fn put_other_terms_under_the_signatures(room: &Room, cheats: &mut Cheats) -> Result<(), Failure> {
+    let cloud = room.cloud();
+    let mut forged = read_json(&cloud.file(HARDWARE))?;
+    forged["payload"] = read_json(&cloud.file(SIGNED))?["payload"].take();
+    cloud.write("forged.prism", forged.to_string())?;
+    let tried = refused_agent(room, SIGNED, start_agent(cloud, "forged.prism", "forged-state"));
+    let codes = ["manifest.approval-invalid", "signature.invalid"];
+    cheats.note("cloud", "gives the agent other terms with everybody's signatures", &codes, tried);
     Ok(())
 }
 

@@ -1,0 +1,11 @@
+//! Transcripts through the public interface: the true one holds, and every rule refuses what breaks it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on fails")]
+
+mod attested;
+mod bytes;
+mod head;
+mod history;
+mod lies;
+mod report;
+mod terms;
+mod world;
