@@ -141,7 +141,7 @@ fn agent(code: Code) -> Row {
         ),
         Code::StateRefused => (
             "The call is not allowed in the run's present state.",
-            "`prism status` shows the state and what it waits for",
+            "`prism status` shows the state and what it waits for; an agent that was started anew waits for everything again",
         ),
         Code::LimitReached => (
             "A bound that the agent's configuration sets was reached.",

@@ -59,7 +59,7 @@ const ED25519: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21,
 
 /// Writes the key of a verifier key (C2SP signed note: name, hash, then algorithm 1 and the key) as DER.
 fn log_key(place: &Place, text: &str) -> PathBuf {
-    let key = STANDARD.decode(text.rsplitn(3, '+').next().unwrap()).unwrap();
+    let key = STANDARD.decode(text.splitn(3, '+').nth(2).unwrap()).unwrap();
     assert_eq!((key[0], key.len()), (1, 33));
     place.write("log.der", [&ED25519[..], &key[1..]].concat());
     place.path("log.der")
