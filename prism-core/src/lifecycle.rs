@@ -98,6 +98,19 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Every phase, in the order of a run.
+    pub const ALL: [Self; 9] = [
+        Self::Empty,
+        Self::Manifested,
+        Self::WaitingForAlgorithm,
+        Self::WaitingForDatasets,
+        Self::Running,
+        Self::Delivering,
+        Self::Failed,
+        Self::Stopped,
+        Self::Closed,
+    ];
+
     /// The phase as people and programs read it.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -112,6 +125,22 @@ impl Phase {
             Self::Stopped => "Stopped",
             Self::Closed => "Closed",
         }
+    }
+}
+
+/// A text names no phase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected one of Empty, Manifested, WaitingForAlgorithm, WaitingForDatasets, Running, Delivering, Failed, Stopped, Closed, found another word; use one of these"
+)]
+#[non_exhaustive]
+pub struct PhaseError;
+
+impl std::str::FromStr for Phase {
+    type Err = PhaseError;
+
+    fn from_str(text: &str) -> Result<Self, PhaseError> {
+        Self::ALL.into_iter().find(|phase| phase.name().eq_ignore_ascii_case(text)).ok_or(PhaseError)
     }
 }
 

@@ -286,3 +286,11 @@ fn participants_cannot_cause_the_agents_events() {
         assert!(bench.attempt("agent", &event).is_err(), "{}", event.kind());
     }
 }
+
+#[test]
+fn a_phase_reads_back_and_another_word_is_refused() {
+    for phase in Phase::ALL {
+        assert_eq!(phase.name().to_ascii_lowercase().parse(), Ok(phase));
+    }
+    assert_eq!("Paused".parse::<Phase>(), Err(PhaseError));
+}

@@ -6,6 +6,7 @@ use clap::Args;
 use prism_agent::client::{LogChunk, Observed, Session};
 use prism_core::audit::entry::{Event, Outcome as End};
 use prism_core::code::Code;
+use prism_core::lifecycle::Phase;
 use prism_core::name::Name;
 use serde::Serialize;
 
@@ -18,10 +19,11 @@ use crate::session::ParticipantArgs;
 pub(crate) const EXAMPLE: &str = "\
 Example
   prism watch --key hospital-1.key
+  prism watch --key hospital-1.key --until delivering
   prism watch --key hospital-1.key --json | jq .state
 
 Shows every entry of the audit log as soon as a signed head proves it, with the state after it, and ends \
-when the log is closed: exit code 7 if the run failed or was stopped. Watching changes nothing; Ctrl-C \
+when the log is closed, or with the state that --until names: exit code 7 if the run failed or was stopped. Watching changes nothing; Ctrl-C \
 ends it.";
 
 pub(crate) const LOGS_EXAMPLE: &str = "\
@@ -36,6 +38,9 @@ pub(crate) struct Watch {
     /// The first entry to show; all are verified
     #[arg(long, value_name = "INDEX", default_value_t = 0)]
     from: u64,
+    /// End when this state is reached, for example `delivering` [default: when the log is closed]
+    #[arg(long, value_name = "STATE")]
+    until: Option<Phase>,
     #[command(flatten)]
     participant: ParticipantArgs,
 }
@@ -75,14 +80,14 @@ impl Watch {
         interrupt::run(
             async {
                 let session = self.participant.session().await?;
-                follow(&session, self.from, printer).await
+                follow(&session, self.from, self.until, printer).await
             },
             "watching has ended; the computation goes on",
         )
     }
 }
 
-async fn follow(session: &Session, from: u64, printer: Printer) -> Outcome {
+async fn follow(session: &Session, from: u64, until: Option<Phase>, printer: Printer) -> Outcome {
     let mut missing = Missing::of(session);
     let simulated = session.trust().is_simulated();
     printer.banner(simulated)?;
@@ -96,6 +101,9 @@ async fn follow(session: &Session, from: u64, printer: Printer) -> Outcome {
         }
         if observed.entry.seq >= from {
             printer.show(&line(&observed, &missing, simulated))?;
+        }
+        if until == Some(observed.phase) {
+            return Ok(());
         }
     }
     finished(end)
