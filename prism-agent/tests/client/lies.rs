@@ -159,7 +159,7 @@ async fn entries_without_any_signed_head_are_not_gathered_for_ever() {
     }
     liar.lie(|lies| lies.watch = Some(Box::new(|told| told.iter_mut().for_each(|t| t.checkpoint.clear()))));
     let mut watch = session.watch(0);
-    let next = tokio::time::timeout(Duration::from_secs(60), watch.next()).await.expect("it gathers for ever");
+    let next = tokio::time::timeout(Duration::from_mins(1), watch.next()).await.expect("it gathers for ever");
     assert_eq!(code(next.unwrap()), Code::LogInvalid);
 }
 
