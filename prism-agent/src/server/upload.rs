@@ -176,6 +176,30 @@ pub(crate) fn receive(
 ) -> Result<Signed, UploadError> {
     // The earlier stream was told to end; its thread gives the lock back after it synced.
     let mut place = slot.writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let received = write(engine, slot, &mut place, begin, frames);
+    // However it ended: only what a writer is there for can be resumed.
+    slot.progress().durable = place.as_ref().map_or(0, |writer| writer.durable);
+    received.map_err(|error| explain(engine, begin, error))
+}
+
+/// When the end of the computation took the files away, that is the reason and not the disk.
+fn explain(engine: &Engine, begin: &Begin, error: UploadError) -> UploadError {
+    match error {
+        UploadError::Disk(disk) if disk.kind() == io::ErrorKind::NotFound => {
+            let permitted = engine.ledger().permits(&begin.actor(), &Event::AssetBegin(begin.body()));
+            permitted.err().map_or(UploadError::Disk(disk), |illegal| LedgerError::from(illegal).into())
+        }
+        other => other,
+    }
+}
+
+fn write(
+    engine: &Engine,
+    slot: &Slot,
+    place: &mut Option<Writer>,
+    begin: &Begin,
+    frames: mpsc::Receiver<Bytes>,
+) -> Result<Signed, UploadError> {
     let held = place.as_ref().map(|writer| writer.written);
     if begin.offset > held.unwrap_or(0) {
         return Err(UploadError::Offset { durable: held.unwrap_or(0), offset: begin.offset });
@@ -186,12 +210,9 @@ pub(crate) fn receive(
         Some(writer) if begin.offset > 0 => writer.rewind(begin)?,
         _ => Writer::create(&path, begin)?,
     };
-    let outcome = writer.take(frames, begin, slot);
-    slot.progress().durable = writer.durable;
-    match outcome {
+    match writer.take(frames, begin, slot) {
         Ok(()) => accept(engine, begin, writer),
         Err(UploadError::Mismatch { asset, size, digest }) => {
-            slot.progress().durable = 0;
             discard(engine, begin, &path)?;
             Err(UploadError::Mismatch { asset, size, digest })
         }
@@ -219,8 +240,11 @@ fn accept(engine: &Engine, begin: &Begin, writer: Writer) -> Result<Signed, Uplo
     drop(writer);
     engine.store().accept(name)?;
     let accepted = engine.ledger().act(begin.actor(), Event::AssetAccepted(begin.body()));
-    if accepted.is_err() {
-        fs::remove_file(engine.store().asset(name))?;
+    if accepted.is_err()
+        && let Err(error) = fs::remove_file(engine.store().asset(name))
+    {
+        // It was removed with everything else, or is replaced by the next attempt.
+        tracing::debug!(%error, "an asset that was not accepted could not be removed");
     }
     Ok(accepted?)
 }
@@ -254,13 +278,15 @@ impl Writer {
     /// Goes back to `begin.offset`: what comes after it was durable, but its sender does not know.
     fn rewind(mut self, begin: &Begin) -> Result<Self, UploadError> {
         let offset = begin.offset;
+        // Also when nothing is taken back: a write that failed may have left bytes that were not hashed.
+        self.file.set_len(offset)?;
         if offset < self.written {
-            self.file.set_len(offset)?;
             self.hasher = hasher(begin)?;
             self.file.seek(SeekFrom::Start(0))?;
             rehash(&mut self.file, &mut self.hasher)?;
             (self.written, self.durable) = (offset, offset);
         }
+        self.file.seek(SeekFrom::Start(offset))?;
         Ok(self)
     }
 
