@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::ledger::{LedgerError, Signed};
+use super::quota::Spent;
 use super::store::create_private;
 
 /// Bytes after which what was written is made durable.
@@ -35,6 +36,9 @@ pub(crate) enum UploadError {
     /// The state machine does not permit it, or it could not be logged.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The participant began too many uploads.
+    #[error(transparent)]
+    Spent(#[from] Spent),
     /// The salt does not fit the digest's algorithm.
     #[error("expected a salt of 32 bytes for a salted digest and none for others, found something else")]
     Salt,
@@ -73,6 +77,7 @@ impl Coded for UploadError {
     fn code(&self) -> Code {
         match self {
             Self::Ledger(error) => error.code(),
+            Self::Spent(spent) => spent.code(),
             Self::Salt | Self::Offset { .. } => Code::Usage,
             Self::Incomplete { .. } => Code::ConnectionLost,
             Self::Mismatch { .. } => Code::AssetMismatch,
@@ -155,11 +160,21 @@ pub(crate) struct Begin {
     pub(crate) salt: Option<Salt>,
     /// Where the first frame belongs.
     pub(crate) offset: u64,
+    /// Uploads of one participant that are logged.
+    pub(crate) most: u64,
 }
 
 impl Begin {
     fn actor(&self) -> Actor {
         Actor::Participant(self.provider.clone())
+    }
+
+    /// What recomputes the asset's digest.
+    ///
+    /// # Errors
+    /// [`UploadError::Salt`] when a salt is missing or too much.
+    pub(crate) fn hasher(&self) -> Result<Hasher, UploadError> {
+        Hasher::for_algorithm(self.terms.digest.algorithm(), self.salt.as_ref()).ok_or(UploadError::Salt)
     }
 
     fn body(&self) -> AssetBody {
@@ -226,11 +241,10 @@ fn write(
 /// Logs that an asset begins to arrive, or checks that it may still arrive when its beginning is in the log already.
 fn announce(engine: &Engine, begin: &Begin, fresh: bool) -> Result<(), UploadError> {
     let event = Event::AssetBegin(begin.body());
-    let mut ledger = engine.ledger();
+    engine.ledger().permits(&begin.actor(), &event).map_err(LedgerError::from)?;
     if fresh {
-        ledger.act(begin.actor(), event)?;
-    } else {
-        ledger.permits(&begin.actor(), &event).map_err(LedgerError::from)?;
+        engine.spend_upload(&begin.provider, begin.most)?;
+        engine.ledger().act(begin.actor(), event)?;
     }
     Ok(())
 }
@@ -267,7 +281,7 @@ struct Writer {
 
 impl Writer {
     fn create(path: &Path, begin: &Begin) -> Result<Self, UploadError> {
-        let hasher = hasher(begin)?;
+        let hasher = begin.hasher()?;
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -281,7 +295,7 @@ impl Writer {
         // Also when nothing is taken back: a write that failed may have left bytes that were not hashed.
         self.file.set_len(offset)?;
         if offset < self.written {
-            self.hasher = hasher(begin)?;
+            self.hasher = begin.hasher()?;
             self.file.seek(SeekFrom::Start(0))?;
             rehash(&mut self.file, &mut self.hasher)?;
             (self.written, self.durable) = (offset, offset);
@@ -327,10 +341,6 @@ impl Writer {
         self.durable = self.written;
         Ok(())
     }
-}
-
-fn hasher(begin: &Begin) -> Result<Hasher, UploadError> {
-    Hasher::for_algorithm(begin.terms.digest.algorithm(), begin.salt.as_ref()).ok_or(UploadError::Salt)
 }
 
 fn rehash(file: &mut File, hasher: &mut Hasher) -> io::Result<()> {
