@@ -5,12 +5,14 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
 
 use common::computation::name;
-use common::peer::{code, frames, sign};
+use common::peer::{code, frames, handshake, sign, tls};
 use common::wire::{self, upload_request::Step};
 use common::{Computation, Peer};
-use prism_agent::server::Agent;
+use prism_agent::server::{self, Agent};
 use prism_core::audit::checkpoint::SignedCheckpoint;
 use prism_core::audit::entry::{Entry, Event, Outcome};
 use prism_core::audit::tree::{Tree, TreeHash, leaf_hash, verify_consistency};
@@ -19,6 +21,8 @@ use prism_core::envelope::PayloadType;
 use prism_core::manifest::Manifest;
 use prism_core::statement::StopBody;
 use prism_core::transcript::Transcript;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tonic::transport::Channel;
 
@@ -193,7 +197,7 @@ async fn a_new_connection_of_the_provider_takes_over_an_upload_that_hangs() {
 async fn an_upload_that_stands_still_is_ended() {
     let computation = waiting();
     let mut config = computation.config();
-    config.limits.upload_grace = std::time::Duration::from_millis(200);
+    config.limits.upload_grace = Duration::from_millis(200);
     let agent = Agent::start(config, computation.signed.clone()).await.unwrap();
     let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
     let begin = peer.begin(&computation, "hospital-1", "h1", 0);
@@ -534,4 +538,52 @@ async fn there_is_no_result_before_its_time_and_none_for_others() {
     let download = other.client.download_result(wire::DownloadResultRequest::default()).await.unwrap_err();
     assert_eq!(download.metadata().get("prism-code").unwrap(), "role.refused");
     agent.shutdown().await;
+}
+
+/// Serves until the sender speaks. The port was free a moment ago.
+async fn serving(
+    computation: &Computation,
+    linger: Duration,
+) -> (JoinHandle<Option<Outcome>>, oneshot::Sender<()>, (SocketAddr, [u8; 16])) {
+    let mut config = computation.config();
+    config.listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    config.limits.linger = linger;
+    let (address, boots) = (config.listen, config.state_dir.join("boot"));
+    let (enough, until) = oneshot::channel::<()>();
+    let manifest = computation.signed.clone();
+    let until = async move { until.await.unwrap_or_default() };
+    let serving = tokio::spawn(async move { server::serve(config, manifest, until).await.unwrap() });
+    while handshake(address, tls(&[&rustls::version::TLS13])).await.is_err() {
+        tokio::task::yield_now().await;
+    }
+    let boot = std::fs::read_dir(boots).unwrap().next().unwrap().unwrap().file_name();
+    let boot = hex::decode(boot.to_str().unwrap()).unwrap().try_into().unwrap();
+    (serving, enough, (address, boot))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_log_can_be_read_until_the_server_is_told_to_go() {
+    let computation = waiting();
+    let (serving, enough, agent) = serving(&computation, Duration::from_secs(3600)).await;
+    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
+    stop(&mut peer, &computation, "hospital-1").await.unwrap();
+    // A watch ends with the log.
+    let mut watch = peer.client.watch(wire::WatchRequest { from: 0 }).await.unwrap().into_inner();
+    while watch.message().await.unwrap().is_some() {}
+    let mut late = Peer::join(&agent, &computation, "institute").await;
+    let head = late.client.checkpoint(wire::CheckpointRequest::default()).await.unwrap().into_inner();
+    SignedCheckpoint::read(head.checkpoint.as_bytes()).unwrap().verify(&late.log_key()).unwrap();
+    assert!(!serving.is_finished());
+    enough.send(()).unwrap();
+    assert_eq!(serving.await.unwrap(), Some(Outcome::Stopped));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_does_not_wait_for_ever_after_its_log_is_closed() {
+    let computation = waiting();
+    let (serving, enough, agent) = serving(&computation, Duration::ZERO).await;
+    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
+    stop(&mut peer, &computation, "hospital-1").await.unwrap();
+    assert_eq!(serving.await.unwrap(), Some(Outcome::Stopped));
+    drop(enough);
 }

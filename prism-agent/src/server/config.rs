@@ -87,6 +87,8 @@ pub struct Limits {
     pub logged_authentications: u64,
     /// Beginnings of uploads by one participant that are logged; further ones are refused and counted.
     pub logged_uploads: u64,
+    /// How long [`serve`](super::serve) lets a closed log be read before it shuts the agent down.
+    pub linger: Duration,
 }
 
 impl Default for Limits {
@@ -101,6 +103,7 @@ impl Default for Limits {
             logged_refusals: 1000,
             logged_authentications: 1000,
             logged_uploads: 1000,
+            linger: Duration::from_mins(1),
         }
     }
 }
