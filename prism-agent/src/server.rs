@@ -12,6 +12,7 @@ mod door;
 mod engine;
 mod gate;
 mod ledger;
+mod quota;
 mod registry;
 mod run;
 mod service;
@@ -23,6 +24,7 @@ mod upload;
 mod vault;
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,11 +135,18 @@ impl Agent {
             // An error means that the task ended in a panic; nothing is left to wait for.
             let _ = task.await;
         }
-        let _ = self.engine.blocking(|engine| engine.store().release()).await;
+        let leave = |engine: &Engine| {
+            if let Err(error) = engine.store().destroy_output() {
+                tracing::error!(%error, "what the algorithm printed could not be removed; the next start removes it");
+            }
+            engine.store().release();
+        };
+        let _ = self.engine.blocking(leave).await;
     }
 }
 
-/// Serves one computation until its log is closed or `until` comes true, then shuts the agent down.
+/// Serves one computation until its log is closed or `until` comes true, then shuts the agent down. A closed log can be
+/// read until `until` comes true, at most for [`Limits::linger`]: those who were there want to see how it ended.
 ///
 /// # Errors
 /// [`StartError`] when the agent could not begin.
@@ -146,11 +155,17 @@ pub async fn serve(
     manifest: prism_core::manifest::SignedManifest,
     until: impl Future<Output = ()>,
 ) -> Result<Option<Outcome>, StartError> {
+    let linger = config.limits.linger;
     let agent = Agent::start(config, manifest).await?;
+    let mut until = pin!(until);
     let outcome = tokio::select! {
         outcome = agent.wait_closed() => outcome,
-        () = until => None,
+        () = &mut until => None,
     };
+    if outcome.is_some() {
+        // Either way it is time to go.
+        let _ = timeout(linger, until).await;
+    }
     agent.shutdown().await;
     Ok(outcome)
 }

@@ -47,8 +47,8 @@ impl Coded for BatchError {
 pub(crate) struct Report {
     /// What the machine signed.
     pub(crate) evidence: Evidence,
-    /// What its vendor vouches for.
-    pub(crate) endorsements: Endorsements,
+    /// What its vendor vouches for; reports that follow each other share it while it stays the same.
+    pub(crate) endorsements: Arc<Endorsements>,
 }
 
 /// A session's share in a report.
@@ -82,18 +82,19 @@ impl Batcher {
     }
 }
 
-async fn serve(mut sessions: mpsc::Receiver<(TreeHash, Reply)>, mut attester: Attester, agent: AgentBinding) {
+async fn serve(mut sessions: mpsc::Receiver<(TreeHash, Reply)>, attester: Attester, agent: AgentBinding) {
+    let mut machine = Machine { attester, endorsements: None };
     while let Some(first) = sessions.recv().await {
         let batch = gather(first, &mut sessions).await;
         let leaves: Vec<TreeHash> = batch.iter().map(|(leaf, _)| *leaf).collect();
         let binding = agent.clone();
         let signed = task::spawn_blocking(move || {
-            let signed = sign(&mut attester, &leaves, &binding);
-            (attester, signed)
+            let signed = machine.sign(&leaves, &binding);
+            (machine, signed)
         });
         let signed: Result<_, JoinError> = signed.await;
         let Ok((returned, signed)) = signed else { return };
-        attester = returned;
+        machine = returned;
         for (index, (_, reply)) in (0..).zip(batch) {
             let share = signed.clone().and_then(|(report, batch)| Ok(Share { report, path: batch.path(index)? }));
             // The session may have gone; nobody misses its share.
@@ -113,14 +114,45 @@ async fn gather(first: (TreeHash, Reply), sessions: &mut mpsc::Receiver<(TreeHas
     batch
 }
 
-fn sign(
-    attester: &mut Attester,
-    leaves: &[TreeHash],
-    agent: &AgentBinding,
-) -> Result<(Arc<Report>, Arc<Batch>), BatchError> {
-    let batch = Batch::new(leaves)?;
-    let data = ReportData::compose(&batch.root(), agent);
-    let signed = attester.attest(&data).map_err(|error| BatchError::Attester(Arc::new(error)))?;
-    let (evidence, endorsements) = signed;
-    Ok((Arc::new(Report { evidence, endorsements }), Arc::new(batch)))
+/// What signs, and what was vouched for it last.
+struct Machine {
+    attester: Attester,
+    endorsements: Option<Arc<Endorsements>>,
+}
+
+impl Machine {
+    fn sign(&mut self, leaves: &[TreeHash], agent: &AgentBinding) -> Result<(Arc<Report>, Arc<Batch>), BatchError> {
+        let batch = Batch::new(leaves)?;
+        let data = ReportData::compose(&batch.root(), agent);
+        let signed = self.attester.attest(&data).map_err(|error| BatchError::Attester(Arc::new(error)))?;
+        let (evidence, endorsements) = signed;
+        let endorsements = share(&mut self.endorsements, endorsements);
+        Ok((Arc::new(Report { evidence, endorsements }), Arc::new(batch)))
+    }
+}
+
+/// The endorsements that are held already when `fresh` says the same.
+fn share(held: &mut Option<Arc<Endorsements>>, fresh: Endorsements) -> Arc<Endorsements> {
+    match held {
+        Some(known) if **known == fresh => Arc::clone(known),
+        _ => Arc::clone(held.insert(Arc::new(fresh))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prism_attest::endorsements::SnpEndorsements;
+
+    use super::*;
+
+    #[test]
+    fn reports_share_endorsements_that_are_the_same() {
+        let parts = |vek| SnpEndorsements { vek: vec![vek], ask: vec![2], ark: vec![3], crl: None };
+        let endorsements = |vek| Endorsements::snp(parts(vek)).unwrap();
+        let mut held = None;
+        let first = share(&mut held, endorsements(1));
+        assert!(Arc::ptr_eq(&first, &share(&mut held, endorsements(1))));
+        let other = share(&mut held, endorsements(2));
+        assert!(*other == endorsements(2) && !Arc::ptr_eq(&first, &other));
+    }
 }

@@ -83,6 +83,12 @@ pub struct Limits {
     pub upload_grace: Duration,
     /// Refused authentications that are logged one by one; further ones are counted.
     pub logged_refusals: u64,
+    /// Authentications of one participant that are logged; further ones are refused and counted.
+    pub logged_authentications: u64,
+    /// Beginnings of uploads by one participant that are logged; further ones are refused and counted.
+    pub logged_uploads: u64,
+    /// How long [`serve`](super::serve) lets a closed log be read before it shuts the agent down.
+    pub linger: Duration,
 }
 
 impl Default for Limits {
@@ -95,6 +101,9 @@ impl Default for Limits {
             upload_min_rate: 32 * 1024,
             upload_grace: Duration::from_mins(1),
             logged_refusals: 1000,
+            logged_authentications: 1000,
+            logged_uploads: 1000,
+            linger: Duration::from_mins(1),
         }
     }
 }

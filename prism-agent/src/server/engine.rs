@@ -17,6 +17,7 @@ use tokio::task;
 
 use super::attest::Report;
 use super::ledger::{Ledger, LedgerError, Signed};
+use super::quota::{Quota, Spent};
 use super::session::Attested;
 use super::store::Store;
 use super::vault::Vault;
@@ -42,6 +43,37 @@ struct Shown {
     reports: Vec<Arc<Report>>,
     refusals: u64,
     unlogged: u64,
+    authentications: Quota,
+    uploads: Quota,
+}
+
+impl Shown {
+    /// Counts what was refused for want of quota.
+    fn count<T>(&mut self, spent: Result<T, Spent>) -> Result<T, Spent> {
+        self.unlogged = self.unlogged.saturating_add(u64::from(spent.is_err()));
+        spent
+    }
+}
+
+/// Why an authentication with a signature that holds is not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum AuthError {
+    /// It could not be logged.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The participant authenticated too often.
+    #[error(transparent)]
+    Spent(#[from] Spent),
+}
+
+impl Coded for AuthError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Ledger(error) => error.code(),
+            Self::Spent(spent) => spent.code(),
+        }
+    }
 }
 
 /// How far the log is.
@@ -142,13 +174,28 @@ impl Engine {
 
     /// Logs who is at the other end and what it was shown. A closed log takes no entry any more: its end is the receipt
     /// then, and such a participant can only read. Blocking threads only.
-    pub(crate) fn log_auth_ok(&self, name: &Name, attested: &Attested) -> Result<Signed, LedgerError> {
+    pub(crate) fn log_auth_ok(&self, name: &Name, attested: &Attested, most: u64) -> Result<Signed, AuthError> {
         if let Some(end) = self.ledger().end() {
             return Ok(end);
         }
+        self.spend_authentication(name, most)?;
         self.log_session(attested)?;
         let body = AuthBody { session: hex::encode(attested.facts.session) };
-        self.ledger().act(Actor::Participant(name.clone()), Event::AuthOk(body))
+        Ok(self.ledger().act(Actor::Participant(name.clone()), Event::AuthOk(body))?)
+    }
+
+    fn spend_authentication(&self, name: &Name, most: u64) -> Result<(), Spent> {
+        let mut shown = self.shown();
+        let spent = shown.authentications.spend(name, most, "authentications");
+        shown.count(spent)
+    }
+
+    /// Takes one of the `most` uploads that a participant may have logged, or counts the refusal. Not to be called with
+    /// the ledger locked.
+    pub(crate) fn spend_upload(&self, name: &Name, most: u64) -> Result<(), Spent> {
+        let mut shown = self.shown();
+        let spent = shown.uploads.spend(name, most, "uploads");
+        shown.count(spent)
     }
 
     /// Logs that somebody failed to prove who they are, or counts it when that happened too often. Blocking threads only.
@@ -170,7 +217,7 @@ impl Engine {
         only_counted
     }
 
-    /// Refused authentications that were not logged one by one.
+    /// Refusals that were not logged one by one.
     pub(crate) fn unlogged_refusals(&self) -> u64 {
         self.shown().unlogged
     }

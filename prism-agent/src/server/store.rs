@@ -149,6 +149,11 @@ impl Store {
     pub(crate) fn destroy(&self) -> Result<(), StoreError> {
         CONTENTS.iter().try_for_each(|part| remove(&self.boot.join(part)))
     }
+
+    /// Destroys what the algorithm printed. Its readers may look after the run's end, until the agent goes.
+    pub(crate) fn destroy_output(&self) -> Result<(), StoreError> {
+        remove(&self.boot.join("output"))
+    }
 }
 
 fn take_lock(root: &Path) -> Result<File, StoreError> {

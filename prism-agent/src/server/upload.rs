@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::ledger::{LedgerError, Signed};
+use super::quota::Spent;
 use super::store::create_private;
 
 /// Bytes after which what was written is made durable.
@@ -35,6 +36,9 @@ pub(crate) enum UploadError {
     /// The state machine does not permit it, or it could not be logged.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The participant began too many uploads.
+    #[error(transparent)]
+    Spent(#[from] Spent),
     /// The salt does not fit the digest's algorithm.
     #[error("expected a salt of 32 bytes for a salted digest and none for others, found something else")]
     Salt,
@@ -73,6 +77,7 @@ impl Coded for UploadError {
     fn code(&self) -> Code {
         match self {
             Self::Ledger(error) => error.code(),
+            Self::Spent(spent) => spent.code(),
             Self::Salt | Self::Offset { .. } => Code::Usage,
             Self::Incomplete { .. } => Code::ConnectionLost,
             Self::Mismatch { .. } => Code::AssetMismatch,
@@ -155,11 +160,21 @@ pub(crate) struct Begin {
     pub(crate) salt: Option<Salt>,
     /// Where the first frame belongs.
     pub(crate) offset: u64,
+    /// Uploads of one participant that are logged.
+    pub(crate) most: u64,
 }
 
 impl Begin {
     fn actor(&self) -> Actor {
         Actor::Participant(self.provider.clone())
+    }
+
+    /// What recomputes the asset's digest.
+    ///
+    /// # Errors
+    /// [`UploadError::Salt`] when a salt is missing or too much.
+    pub(crate) fn hasher(&self) -> Result<Hasher, UploadError> {
+        Hasher::for_algorithm(self.terms.digest.algorithm(), self.salt.as_ref()).ok_or(UploadError::Salt)
     }
 
     fn body(&self) -> AssetBody {
@@ -176,6 +191,30 @@ pub(crate) fn receive(
 ) -> Result<Signed, UploadError> {
     // The earlier stream was told to end; its thread gives the lock back after it synced.
     let mut place = slot.writer.lock().unwrap_or_else(PoisonError::into_inner);
+    let received = write(engine, slot, &mut place, begin, frames);
+    // However it ended: only what a writer is there for can be resumed.
+    slot.progress().durable = place.as_ref().map_or(0, |writer| writer.durable);
+    received.map_err(|error| explain(engine, begin, error))
+}
+
+/// When the end of the computation took the files away, that is the reason and not the disk.
+fn explain(engine: &Engine, begin: &Begin, error: UploadError) -> UploadError {
+    match error {
+        UploadError::Disk(disk) if disk.kind() == io::ErrorKind::NotFound => {
+            let permitted = engine.ledger().permits(&begin.actor(), &Event::AssetBegin(begin.body()));
+            permitted.err().map_or(UploadError::Disk(disk), |illegal| LedgerError::from(illegal).into())
+        }
+        other => other,
+    }
+}
+
+fn write(
+    engine: &Engine,
+    slot: &Slot,
+    place: &mut Option<Writer>,
+    begin: &Begin,
+    frames: mpsc::Receiver<Bytes>,
+) -> Result<Signed, UploadError> {
     let held = place.as_ref().map(|writer| writer.written);
     if begin.offset > held.unwrap_or(0) {
         return Err(UploadError::Offset { durable: held.unwrap_or(0), offset: begin.offset });
@@ -186,12 +225,9 @@ pub(crate) fn receive(
         Some(writer) if begin.offset > 0 => writer.rewind(begin)?,
         _ => Writer::create(&path, begin)?,
     };
-    let outcome = writer.take(frames, begin, slot);
-    slot.progress().durable = writer.durable;
-    match outcome {
+    match writer.take(frames, begin, slot) {
         Ok(()) => accept(engine, begin, writer),
         Err(UploadError::Mismatch { asset, size, digest }) => {
-            slot.progress().durable = 0;
             discard(engine, begin, &path)?;
             Err(UploadError::Mismatch { asset, size, digest })
         }
@@ -205,11 +241,10 @@ pub(crate) fn receive(
 /// Logs that an asset begins to arrive, or checks that it may still arrive when its beginning is in the log already.
 fn announce(engine: &Engine, begin: &Begin, fresh: bool) -> Result<(), UploadError> {
     let event = Event::AssetBegin(begin.body());
-    let mut ledger = engine.ledger();
+    engine.ledger().permits(&begin.actor(), &event).map_err(LedgerError::from)?;
     if fresh {
-        ledger.act(begin.actor(), event)?;
-    } else {
-        ledger.permits(&begin.actor(), &event).map_err(LedgerError::from)?;
+        engine.spend_upload(&begin.provider, begin.most)?;
+        engine.ledger().act(begin.actor(), event)?;
     }
     Ok(())
 }
@@ -219,8 +254,11 @@ fn accept(engine: &Engine, begin: &Begin, writer: Writer) -> Result<Signed, Uplo
     drop(writer);
     engine.store().accept(name)?;
     let accepted = engine.ledger().act(begin.actor(), Event::AssetAccepted(begin.body()));
-    if accepted.is_err() {
-        fs::remove_file(engine.store().asset(name))?;
+    if accepted.is_err()
+        && let Err(error) = fs::remove_file(engine.store().asset(name))
+    {
+        // It was removed with everything else, or is replaced by the next attempt.
+        tracing::debug!(%error, "an asset that was not accepted could not be removed");
     }
     Ok(accepted?)
 }
@@ -243,7 +281,7 @@ struct Writer {
 
 impl Writer {
     fn create(path: &Path, begin: &Begin) -> Result<Self, UploadError> {
-        let hasher = hasher(begin)?;
+        let hasher = begin.hasher()?;
         match fs::remove_file(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -254,13 +292,15 @@ impl Writer {
     /// Goes back to `begin.offset`: what comes after it was durable, but its sender does not know.
     fn rewind(mut self, begin: &Begin) -> Result<Self, UploadError> {
         let offset = begin.offset;
+        // Also when nothing is taken back: a write that failed may have left bytes that were not hashed.
+        self.file.set_len(offset)?;
         if offset < self.written {
-            self.file.set_len(offset)?;
-            self.hasher = hasher(begin)?;
+            self.hasher = begin.hasher()?;
             self.file.seek(SeekFrom::Start(0))?;
             rehash(&mut self.file, &mut self.hasher)?;
             (self.written, self.durable) = (offset, offset);
         }
+        self.file.seek(SeekFrom::Start(offset))?;
         Ok(self)
     }
 
@@ -301,10 +341,6 @@ impl Writer {
         self.durable = self.written;
         Ok(())
     }
-}
-
-fn hasher(begin: &Begin) -> Result<Hasher, UploadError> {
-    Hasher::for_algorithm(begin.terms.digest.algorithm(), begin.salt.as_ref()).ok_or(UploadError::Salt)
 }
 
 fn rehash(file: &mut File, hasher: &mut Hasher) -> io::Result<()> {

@@ -59,6 +59,24 @@ pub fn sign(kind: PayloadType, body: &[u8], key: &SigningKey) -> Bytes {
     Envelope::sign(kind, body, key).unwrap().to_json().into()
 }
 
+/// What can be connected to.
+pub trait Reach {
+    /// Its address and its boot.
+    fn reach(&self) -> (SocketAddr, [u8; 16]);
+}
+
+impl Reach for Agent {
+    fn reach(&self) -> (SocketAddr, [u8; 16]) {
+        (self.local_addr(), *self.boot_id())
+    }
+}
+
+impl Reach for (SocketAddr, [u8; 16]) {
+    fn reach(&self) -> Self {
+        *self
+    }
+}
+
 /// One connection of one participant.
 pub struct Peer {
     pub channel: Channel,
@@ -71,8 +89,9 @@ pub struct Peer {
 
 impl Peer {
     /// Connects and nothing more.
-    pub async fn connect(agent: &Agent, computation: &Computation) -> Self {
-        let stream = handshake(agent.local_addr(), tls(&[&rustls::version::TLS13])).await.unwrap();
+    pub async fn connect(agent: &impl Reach, computation: &Computation) -> Self {
+        let (address, boot) = agent.reach();
+        let stream = handshake(address, tls(&[&rustls::version::TLS13])).await.unwrap();
         let label = b"EXPERIMENTAL prism session v1";
         let exporter = stream.get_ref().1.export_keying_material([0; 32], label, Some(&NONCE)).unwrap();
         let only = Mutex::new(Some(TokioIo::new(stream)));
@@ -83,7 +102,7 @@ impl Peer {
         let endpoint = Endpoint::from_static("https://agent.invalid");
         let channel = endpoint.connect_with_connector(connector).await.unwrap();
         let facts = SessionFacts {
-            boot: *agent.boot_id(),
+            boot,
             computation: computation.signed.manifest().id.clone(),
             manifest: computation.signed.digest(),
             session: [0; 32],
@@ -93,7 +112,7 @@ impl Peer {
     }
 
     /// Connects and attests.
-    pub async fn attest(agent: &Agent, computation: &Computation) -> Self {
+    pub async fn attest(agent: &impl Reach, computation: &Computation) -> Self {
         let mut peer = Self::connect(agent, computation).await;
         let request = wire::AttestRequest { client_nonce: NONCE.to_vec().into(), known_size: 0 };
         let response = peer.client.attest(request).await.unwrap().into_inner();
@@ -106,7 +125,7 @@ impl Peer {
     }
 
     /// Connects, attests and authenticates.
-    pub async fn join(agent: &Agent, computation: &Computation, who: &str) -> Self {
+    pub async fn join(agent: &impl Reach, computation: &Computation, who: &str) -> Self {
         let mut peer = Self::attest(agent, computation).await;
         let envelope = peer.auth(who, &computation.keys[who]);
         let response = peer.client.authenticate(wire::AuthenticateRequest { envelope }).await.unwrap().into_inner();

@@ -16,6 +16,7 @@ crate::tests![
     a_result_beyond_its_size_is_not_delivered,
     a_dataset_that_is_no_archive_is_not_unpacked,
     what_the_algorithm_prints_is_read_while_it_runs,
+    what_the_algorithm_prints_is_kept_for_its_readers_only_and_not_for_ever,
 ];
 
 async fn run_to_its_end(computation: &Computation) -> (Vec<Event>, Option<Outcome>) {
@@ -114,4 +115,16 @@ time.sleep(600)
     let first = logs.message().await.unwrap().unwrap().output;
     assert_eq!(first, Some(wire::logs_response::Output::Stdout("epoch 1\n".into())));
     agent.shutdown().await;
+}
+
+async fn what_the_algorithm_prints_is_kept_for_its_readers_only_and_not_for_ever() {
+    let computation = computation("raise SystemExit('a name from the data')");
+    let agent = start(&computation).await;
+    let output = computation.dir.path().join("state/boot").join(hex::encode(agent.boot_id())).join("output");
+    bring_everything(&agent, &computation).await;
+    assert_eq!(agent.wait_closed().await, Some(Outcome::Failed));
+    assert!(output.join("stdout").exists());
+    assert!(!output.join("stderr").exists(), "nobody may read it");
+    agent.shutdown().await;
+    assert!(!output.exists());
 }

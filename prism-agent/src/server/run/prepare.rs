@@ -49,9 +49,12 @@ pub(super) fn spec(engine: &Engine, config: &RunnerConfig, interpreter: Interpre
     Ok(spec)
 }
 
-/// Lets what the runner captures appear where `Logs` reads it, live: two names of one file.
+/// Lets what the runner captures appear where `Logs` reads it, live: two names of one file. What nobody may read is not
+/// kept: it goes with the run.
 fn keep_output(engine: &Engine, work: &std::path::Path) -> io::Result<()> {
-    for stream in ["stdout", "stderr"] {
+    let policy = &engine.signed().manifest().logs;
+    let streams = [("stdout", &policy.stdout), ("stderr", &policy.stderr)];
+    for (stream, _) in streams.into_iter().filter(|(_, readers)| !readers.is_empty()) {
         let kept = engine.store().output(stream);
         create_private(&kept)?;
         fs::hard_link(&kept, work.join(stream))?;

@@ -67,7 +67,7 @@ pub(super) async fn authenticate(
     request: wire::AuthenticateRequest,
 ) -> Result<wire::AuthenticateResponse, Status> {
     let attested = session.begin_authenticate().map_err(|e| refuse(&e))?;
-    let (session, most) = (Arc::clone(session), service.limits.logged_refusals);
+    let (session, limits) = (Arc::clone(session), service.limits.clone());
     let check = move |engine: &Engine| match statements::take::<AuthBody>(
         &request.envelope,
         engine.signed(),
@@ -75,12 +75,12 @@ pub(super) async fn authenticate(
         now(),
     ) {
         Ok((name, _)) => {
-            let signed = engine.log_auth_ok(&name, &attested).map_err(|e| refuse(&e))?;
+            let signed = engine.log_auth_ok(&name, &attested, limits.logged_authentications).map_err(|e| refuse(&e))?;
             session.authenticated(name);
             Ok(signed)
         }
         Err(refusal) => {
-            engine.log_auth_refused(&attested, refusal.code(), most).map_err(|e| refuse(&e))?;
+            engine.log_auth_refused(&attested, refusal.code(), limits.logged_refusals).map_err(|e| refuse(&e))?;
             Err(refuse(&refusal))
         }
     };

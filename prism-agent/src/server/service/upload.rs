@@ -31,8 +31,8 @@ pub(super) async fn upload(
     let Some(Step::Begin(begin)) = first else {
         return Err(out_of_turn());
     };
-    let session = member.facts.session;
-    let begin = service.engine.blocking(move |engine| authorise(engine, &member, &begin)).await;
+    let (session, most) = (member.facts.session, service.limits.logged_uploads);
+    let begin = service.engine.blocking(move |engine| authorise(engine, &member, &begin, most)).await;
     let begin = begin.map_err(|e| refuse(&e))??;
     let slot = service.uploads.slot(&begin.terms.name);
     let turn = slot.take_turn(session);
@@ -50,7 +50,7 @@ pub(super) async fn upload(
 }
 
 /// Whether this participant may send this asset now, by its own signed word and the manifest.
-fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin) -> Result<Begin, Status> {
+fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin, most: u64) -> Result<Begin, Status> {
     let speaker = (&member.name, &member.facts);
     let said = statements::take_from::<AssetBody>(&begin.envelope, engine.signed(), speaker, now());
     let said = said.map_err(|e| refuse(&e))?;
@@ -64,7 +64,9 @@ fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin) -> Res
         Err(_) if begin.salt.is_empty() => None,
         Err(_) => return Err(refuse(&upload::UploadError::Salt)),
     };
-    Ok(Begin { provider: member.name.clone(), terms, salt, offset: begin.offset })
+    let begin = Begin { provider: member.name.clone(), terms, salt, offset: begin.offset, most };
+    begin.hasher().map_err(|e| refuse(&e))?;
+    Ok(begin)
 }
 
 /// Hands frames on until they end, somebody else's turn comes, or they come too slowly.
