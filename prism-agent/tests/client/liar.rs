@@ -237,7 +237,10 @@ impl agent_server::Agent for Service {
     }
 
     async fn checkpoint(&self, request: Request<wire::CheckpointRequest>) -> Answered<wire::CheckpointResponse> {
-        let answer = self.world().head(request.into_inner().known_size);
+        let mut answer = self.world().head(request.into_inner().known_size);
+        if let Some(lie) = &self.world().lies.head {
+            lie(&mut answer);
+        }
         self.answer("checkpoint", answer)
     }
 

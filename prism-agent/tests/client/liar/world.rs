@@ -34,6 +34,7 @@ type Lie<T> = Option<Box<dyn Fn(&mut T) + Send>>;
 pub(crate) struct Lies {
     pub(crate) mutations: Mutations,
     pub(crate) attest: Lie<wire::AttestResponse>,
+    pub(crate) head: Lie<wire::CheckpointResponse>,
     pub(crate) watch: Lie<Vec<wire::WatchResponse>>,
     pub(crate) status: Lie<wire::StatusResponse>,
     pub(crate) transcript: Lie<Transcript>,
