@@ -39,8 +39,8 @@ impl Draft {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub(crate) fn create_only(target: &Path) -> Result<Self, FileError> {
-        Self::begin(target, beside(target, "only"))
+    pub(crate) fn create_only(target: &Path, writer: &str) -> Result<Self, FileError> {
+        Self::begin(target, beside(target, writer))
     }
 
     fn begin(target: &Path, draft: PathBuf) -> Result<Self, FileError> {

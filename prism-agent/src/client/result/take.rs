@@ -35,13 +35,15 @@ pub(super) struct Take<'a> {
 impl<'a> Take<'a> {
     /// Finds out where things stand, here and there, and makes sure that there is an identity on disk.
     pub(super) async fn begin(session: &'a Session, out: &Path, options: ResultOptions) -> Result<Self, ResultError> {
-        let at = out.to_owned();
-        let holder = blocking(move || Holder::resume(&at)).await?;
         let stated = stated(session).await?;
         let payload = stated.digest.parse().map_err(|_| ResultError::Malformed { expected: "the result's digest" })?;
         let place = Place::new(out, payload);
+        let at = place.clone();
+        let holder = blocking(move || at.resume()).await?;
         let ours = holder.as_ref().map(|holder| holder.identity.recipient().to_string());
         refuse_what_is_over(&stated, ours.as_deref(), &place)?;
+        let at = place.clone();
+        blocking(move || at.refuse_what_is_kept()).await?;
         let holder = if let Some(holder) = holder {
             holder
         } else {
@@ -83,7 +85,7 @@ impl<'a> Take<'a> {
         let receipt = self.acknowledge(opened).await?;
         tell(ResultStep::Acknowledged, total);
         let place = self.place.clone();
-        blocking(move || place.clear(keep)).await?;
+        blocking(move || place.clear()).await?;
         let sealed = keep.then(|| self.place.sealed.clone());
         Ok(Delivered { path: self.place.out, digest: opened.digest, size: opened.size, sealed, receipt })
     }
