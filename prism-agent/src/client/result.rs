@@ -76,6 +76,9 @@ pub struct Delivered {
     pub sealed: Option<PathBuf>,
     /// The agent's word that the result arrived and that nobody can have it again.
     pub receipt: Receipt,
+    /// Whether the receipt's head was compared with the log's newest one; false when the agent, having confirmed, was
+    /// gone before that. The receipt holds nevertheless: compare it with the other participants' heads.
+    pub compared: bool,
 }
 
 /// Why a result was not taken.

@@ -39,6 +39,7 @@ impl Draft {
     ///
     /// # Errors
     /// As [`create`](Self::create).
+    // `writer` tells those apart that may have a draft of one target at the same time.
     pub(crate) fn create_only(target: &Path, writer: &str) -> Result<Self, FileError> {
         Self::begin(target, beside(target, writer))
     }

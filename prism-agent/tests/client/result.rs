@@ -335,3 +335,25 @@ async fn the_sealed_file_that_was_kept_is_a_standard_age_file() {
     open(sealed.as_slice(), &identity, &mut opened).unwrap();
     assert_eq!(opened, RESULT.repeat(1000));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmed_result_has_arrived_even_if_the_agent_is_gone_at_once() {
+    let scene = Scene::set().await;
+    let institute = scene.institute().await;
+    scene.agent.lie(|lies| lies.leaves_when_done = true);
+    let delivered = institute.result(&scene.out, ResultOptions::default(), |_| {}).await.unwrap();
+    is_whole(&scene, &delivered);
+    assert!(!delivered.compared);
+    assert_eq!(scene.beside(), ["results.zip"]);
+    let honest = Scene::set().await;
+    assert!(honest.take(&honest.out).await.unwrap().compared);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_in_a_log_that_nobody_else_is_shown_is_still_caught() {
+    let scene = Scene::set().await;
+    let institute = scene.institute().await;
+    let hide = |step| scene.agent.lie(|lies| lies.hidden_log = step >= ResultStep::Opened);
+    let refused = institute.result(&scene.out, ResultOptions::default(), |p| hide(p.step)).await;
+    assert_eq!(code(refused), Code::LogForked);
+}
