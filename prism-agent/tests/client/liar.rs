@@ -75,8 +75,8 @@ impl Service {
 
     /// Hands an answer out, or breaks the call after its effect.
     fn answer<T>(&self, call: &'static str, answer: T) -> Answered<T> {
-        let is_done = matches!(self.world().release, Release::Acked { .. });
-        let is_gone = is_done && self.world().lies.leaves_when_done && call != "ack_result";
+        let confirmed = matches!(self.world().release, Release::Acked { .. });
+        let is_gone = confirmed && self.world().lies.leaves_when_done && call != "ack_result";
         if is_gone || self.world().lies.lost_answers.remove(call) {
             return Err(Status::unavailable("the line broke"));
         }

@@ -193,7 +193,7 @@ async fn a_file_that_takes_the_place_of_what_is_to_be_kept_is_never_overwritten(
         options.keep_sealed = true;
         let squat = |step| {
             if step == ResultStep::Released {
-                somebody_elses(&path)
+                somebody_elses(&path);
             }
         };
         let refused = scene.institute().await.result(&scene.out, options, |p| squat(p.step)).await;
