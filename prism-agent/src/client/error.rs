@@ -184,6 +184,15 @@ pub enum LogError {
         #[source]
         source: TreeError,
     },
+    /// A proof that cannot be one, whatever the log says: neither for nor against a fork.
+    #[error(
+        "expected a proof that one head of the log continues another, found none; this agent does not keep the protocol: report it"
+    )]
+    Unproven {
+        /// What is wrong with the path, if it consists of hashes at all.
+        #[source]
+        source: Option<TreeError>,
+    },
     /// What was remembered cannot be read any more.
     #[error("expected a remembered checkpoint in {}, found other content; restore the folder, or remove it and lose its protection", .path.display())]
     Damaged {
@@ -211,6 +220,7 @@ impl Coded for LogError {
     fn code(&self) -> Code {
         match self {
             Self::Forked { .. } => Code::LogForked,
+            Self::Unproven { .. } => Code::AgentMisbehaved,
             Self::Restless => Code::AgentBusy,
             Self::Interrupted => Code::Cancelled,
             Self::Damaged { .. } => Code::FileMalformed,

@@ -1,9 +1,10 @@
 //! Taking the result: exactly once, resumable at every step.
 //!
 //! What is on disk decides where to go on. Beside the output `results.zip` there are, while it is on its way:
-//! `results.zip.identity`, the only key that will ever open it, written before anybody hears of it;
+//! `results.zip.identity-…`, the only key that will ever open it, written before anybody hears of it;
 //! `results.zip.payload-…`, the sealed bytes; `results.zip.header-…`, their key, wrapped for that identity. They are
-//! removed when the agent has logged that the result arrived, the identity last.
+//! removed when the agent has logged that the result arrived, the identity last. Their names carry the digest of the
+//! sealed bytes: those of two results never mix, and neither removes the other's.
 
 mod place;
 mod take;
@@ -75,6 +76,9 @@ pub struct Delivered {
     pub sealed: Option<PathBuf>,
     /// The agent's word that the result arrived and that nobody can have it again.
     pub receipt: Receipt,
+    /// Whether the receipt's head was compared with the log's newest one; false when the agent, having confirmed, was
+    /// gone before that. The receipt holds nevertheless: compare it with the other participants' heads.
+    pub compared: bool,
 }
 
 /// Why a result was not taken.

@@ -117,9 +117,7 @@ impl Session {
     /// # Errors
     /// [`LogError::Forked`] when it does not.
     pub async fn checkpoint(&self) -> Result<SignedCheckpoint, SessionError> {
-        let known = self.0.witness.newest();
-        let answer = self.ask_head(self.0.witness.known_size()).await?;
-        Ok(self.0.witness.advance(known, &answer.checkpoint, &answer.consistency).await?.signed)
+        Ok(self.0.witness.follow(self).await?.signed)
     }
 
     /// Stops the computation for good.

@@ -8,6 +8,7 @@ use prism_core::digest::Digest;
 use prism_core::manifest::{ApprovalError, SignedManifest};
 use prism_core::transcript::{Transcript, TranscriptError};
 
+use super::memory::Remembered;
 use super::session::Session;
 use super::witness::blocking;
 use super::{CallError, LogError, SessionError, bounded};
@@ -95,6 +96,7 @@ impl Session {
     async fn transcript_over(&self, stub: &super::Stub, out: &Path) -> Result<u64, TranscriptFileError> {
         let target = out.to_owned();
         let mut draft = blocking(move || begin(&target)).await?;
+        let known = self.0.witness.newest();
         let mut stream = bounded(stub.clone().transcript(TranscriptRequest {})).await?;
         let mut size = 0;
         loop {
@@ -113,9 +115,25 @@ impl Session {
         }
         let manifest = self.manifest().digest();
         let checked = blocking(move || check(draft, manifest)).await?;
-        self.0.witness.prove(&checked.tree, checked.head).await?;
+        self.compare(&checked, known.as_ref()).await?;
         blocking::<_, TranscriptFileError>(move || Ok(checked.draft.publish()?)).await?;
         Ok(size)
+    }
+}
+
+impl Session {
+    /// Compares the transcript's log with what was known when it was asked for, and with what became known meanwhile.
+    async fn compare(&self, checked: &Checked, known: Option<&Remembered>) -> Result<(), LogError> {
+        let witness = &self.0.witness;
+        let size = checked.head.verify(witness.key())?.size();
+        if size != checked.tree.size() {
+            return Err(LogError::Malformed { expected: "a signed head over all entries" });
+        }
+        witness.prove(&checked.tree, checked.head.clone(), known).await?;
+        if witness.newest().is_some_and(|newest| newest.head.size() > size) {
+            witness.agree(checked.head.clone(), self).await?;
+        }
+        Ok(())
     }
 }
 

@@ -151,7 +151,8 @@ impl Watch {
         if message.index != index || entry.seq != index {
             return Err(LogError::Malformed { expected: "the entries of the log in their order" });
         }
-        if self.unproven.len() >= UNSIGNED_MAX {
+        let known = self.session.0.witness.newest().map_or(0, |known| known.head.size());
+        if self.unproven.len() >= UNSIGNED_MAX && index >= known {
             return Err(LogError::Malformed { expected: "a signed head from time to time" });
         }
         let permitted = step(&self.terms, &self.state, &entry.actor, &entry.event);
@@ -164,7 +165,7 @@ impl Watch {
         self.prove().await
     }
 
-    /// Proves the entries up to the newest signed head, as soon as there are as many.
+    /// Proves the entries up to the newest signed head, as soon as there are as many, and as many as are known to be.
     async fn prove(&mut self) -> Result<(), LogError> {
         let witness = &self.session.0.witness;
         let Some(head) = &self.head else { return Ok(()) };
@@ -172,7 +173,13 @@ impl Watch {
         if size > self.tree.size() {
             return Ok(());
         }
-        witness.prove(&self.tree, head.clone()).await?;
+        let known = witness.newest();
+        let is_short = known.as_ref().is_some_and(|known| known.head.size() > self.tree.size());
+        // A closed log grows no more: one that ends too early is not waited for.
+        if is_short && self.state.phase() != Phase::Closed {
+            return Ok(());
+        }
+        witness.prove(&self.tree, head.clone(), known.as_ref()).await?;
         (self.proven, self.head) = (self.proven.max(size), None);
         Ok(())
     }

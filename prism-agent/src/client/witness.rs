@@ -47,11 +47,6 @@ impl Witness {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The number of entries that the newest head covers.
-    pub(super) fn known_size(&self) -> u64 {
-        self.newest().map_or(0, |seen| seen.head.size())
-    }
-
     /// Verifies a head that was asked for as the continuation of `known`, and remembers it.
     pub(super) async fn advance(
         self: &Arc<Self>,
@@ -59,33 +54,44 @@ impl Witness {
         text: &str,
         path: &[Bytes],
     ) -> Result<Remembered, LogError> {
-        let signed = SignedCheckpoint::read(text.as_bytes())?;
-        let head = signed.verify(&self.key)?;
-        if let Some(known) = known {
-            let path = hashes(path)?;
-            if let Err(source) = head.verify_continues(&known.head, &path) {
-                return Err(self.forked(known, signed, source).await);
+        let seen = self.continues(known.as_ref(), text, path).await?;
+        self.remember(known.as_ref(), &seen).await?;
+        Ok(seen)
+    }
+
+    /// Asks for the newest head, verifies it as the continuation of the newest known one and remembers it.
+    pub(super) async fn follow(self: &Arc<Self>, agent: &impl AskHead) -> Result<Remembered, LogError> {
+        for _ in 0..COMPARISONS {
+            let known = self.newest();
+            let answer = agent.ask_head(known.as_ref().map_or(0, |known| known.head.size())).await?;
+            let seen = self.continues(known.as_ref(), &answer.checkpoint, &answer.consistency).await?;
+            if self.remember(known.as_ref(), &seen).await? {
+                return Ok(seen);
             }
         }
-        let seen = Remembered { key: self.key.clone(), signed, head };
-        self.remember(seen.clone()).await?;
-        Ok(seen)
+        Err(LogError::Restless)
     }
 
     /// Verifies a receipt's head against the log's present one, and both against what was seen before.
     pub(super) async fn settle(self: &Arc<Self>, receipt: &Receipt, agent: &impl AskHead) -> Result<(), LogError> {
-        let checkpoint = receipt.proof().checkpoint();
-        let head = checkpoint.verify(&self.key)?;
-        let of_receipt = Remembered { key: self.key.clone(), signed: checkpoint.clone(), head };
+        self.agree(receipt.proof().checkpoint().clone(), agent).await
+    }
+
+    /// Verifies that a signed head and the newest known one are of one history.
+    pub(super) async fn agree(
+        self: &Arc<Self>,
+        signed: SignedCheckpoint,
+        agent: &impl AskHead,
+    ) -> Result<(), LogError> {
+        let one = Remembered { key: self.key.clone(), head: signed.verify(&self.key)?, signed };
         for _ in 0..COMPARISONS {
-            let known = self.newest();
-            let answer = agent.ask_head(self.known_size()).await?;
-            let newest = self.advance(known, &answer.checkpoint, &answer.consistency).await?;
-            if newest.head.size() == of_receipt.head.size() {
-                return self.same(&of_receipt, newest).await;
+            let newest = self.follow(agent).await?;
+            if newest.head.size() == one.head.size() {
+                return self.same(&one, newest).await;
             }
-            let answer = agent.ask_head(of_receipt.head.size()).await?;
-            let continued = self.advance(Some(of_receipt.clone()), &answer.checkpoint, &answer.consistency).await?;
+            let answer = agent.ask_head(one.head.size()).await?;
+            // Not remembered: nothing has compared it with the newest head yet.
+            let continued = self.continues(Some(&one), &answer.checkpoint, &answer.consistency).await?;
             if continued.head.size() == newest.head.size() {
                 return self.same(&continued, newest).await;
             }
@@ -93,31 +99,82 @@ impl Witness {
         Err(LogError::Restless)
     }
 
-    /// Verifies a head by all the entries below it, compares them with what was seen before, and remembers the head.
-    pub(super) async fn prove(self: &Arc<Self>, tree: &Tree, signed: SignedCheckpoint) -> Result<(), LogError> {
+    /// Verifies a head by all the entries below it, which have to reach `known` and agree with it, and remembers it.
+    pub(super) async fn prove(
+        self: &Arc<Self>,
+        tree: &Tree,
+        signed: SignedCheckpoint,
+        known: Option<&Remembered>,
+    ) -> Result<(), LogError> {
         let head = signed.verify(&self.key)?;
         if tree.root_at(head.size()).as_ref() != Some(head.root()) {
             return Err(LogError::Malformed { expected: "entries that lead to the signed head" });
         }
-        let contradicted = |seen: &Remembered| {
-            let root = tree.root_at(seen.head.size());
-            root.is_some_and(|root| root != *seen.head.root())
-        };
-        if let Some(seen) = self.newest().filter(contradicted) {
-            return Err(self.forked(seen, signed, TreeError::Forked).await);
+        let seen = Remembered { key: self.key.clone(), signed, head };
+        if let Some(known) = known.filter(|known| known.head.size() > tree.size()) {
+            let source = TreeError::Truncated { old: known.head.size(), new: tree.size() };
+            return Err(self.forked(known.clone(), seen.signed, source).await);
         }
-        self.remember(Remembered { key: self.key.clone(), signed, head }).await
+        for _ in 0..COMPARISONS {
+            let newest = self.newest();
+            self.agrees(tree, &seen, newest.as_ref()).await?;
+            if self.remember(newest.as_ref(), &seen).await? {
+                return Ok(());
+            }
+        }
+        Err(LogError::Restless)
     }
 
-    async fn remember(self: &Arc<Self>, seen: Remembered) -> Result<(), LogError> {
+    /// Whether a tree, proven up to `seen`, has the root that was signed before, as far as the tree reaches.
+    async fn agrees(&self, tree: &Tree, seen: &Remembered, known: Option<&Remembered>) -> Result<(), LogError> {
+        let Some(known) = known else { return Ok(()) };
+        match tree.root_at(known.head.size()) {
+            Some(root) if root == *known.head.root() => Ok(()),
+            // What lies beyond the signed head is nobody's word: not proof of a fork.
+            Some(_) if known.head.size() > seen.head.size() => {
+                Err(LogError::Malformed { expected: "entries that lead to the newest signed head" })
+            }
+            Some(_) => Err(self.forked(known.clone(), seen.signed.clone(), TreeError::Forked).await),
+            None => Ok(()),
+        }
+    }
+
+    /// Verifies a head as the continuation of exactly the head that it was asked for with.
+    async fn continues(&self, known: Option<&Remembered>, text: &str, path: &[Bytes]) -> Result<Remembered, LogError> {
+        let signed = SignedCheckpoint::read(text.as_bytes())?;
+        let head = signed.verify(&self.key)?;
+        let seen = Remembered { key: self.key.clone(), signed, head };
+        let Some(known) = known else { return Ok(seen) };
+        if seen.head.size() == known.head.size() {
+            // Two heads of one size speak for themselves, whatever path comes with them.
+            self.same(known, seen.clone()).await?;
+        }
+        let path = hashes(path).map_err(|_| LogError::Unproven { source: None })?;
+        match seen.head.verify_continues(&known.head, &path) {
+            Ok(()) => Ok(seen),
+            Err(source @ (TreeError::Forked | TreeError::Truncated { .. })) => {
+                Err(self.forked(known.clone(), seen.signed, source).await)
+            }
+            Err(source) => Err(LogError::Unproven { source: Some(source) }),
+        }
+    }
+
+    /// Remembers a head that was compared with `known`; false if something else has become the newest since.
+    async fn remember(self: &Arc<Self>, known: Option<&Remembered>, seen: &Remembered) -> Result<bool, LogError> {
         {
             let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-            if newest.as_ref().is_none_or(|old| old.head.size() <= seen.head.size()) {
+            let newest_head = newest.as_ref().map(|newest| &newest.head);
+            if newest_head != known.map(|known| &known.head) {
+                // Somebody else has compared the same head.
+                return Ok(newest_head == Some(&seen.head));
+            }
+            if known.is_none_or(|known| known.head.size() <= seen.head.size()) {
                 *newest = Some(seen.clone());
             }
         }
-        let (store, manifest) = (self.store.clone(), self.manifest);
-        blocking(move || store.keep(manifest, &seen)).await
+        let (store, manifest, seen) = (self.store.clone(), self.manifest, seen.clone());
+        blocking(move || store.keep(manifest, &seen)).await?;
+        Ok(true)
     }
 
     /// Keeps both heads and says so.

@@ -39,8 +39,9 @@ impl Draft {
     ///
     /// # Errors
     /// As [`create`](Self::create).
-    pub(crate) fn create_only(target: &Path) -> Result<Self, FileError> {
-        Self::begin(target, beside(target, "only"))
+    // `writer` tells those apart that may have a draft of one target at the same time.
+    pub(crate) fn create_only(target: &Path, writer: &str) -> Result<Self, FileError> {
+        Self::begin(target, beside(target, writer))
     }
 
     fn begin(target: &Path, draft: PathBuf) -> Result<Self, FileError> {

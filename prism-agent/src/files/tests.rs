@@ -116,9 +116,9 @@ fn publishing_over_an_existing_file_is_refused_and_replacing_it_is_not() {
 fn the_only_draft_of_a_target_overwrites_what_a_crash_left_behind() {
     let dir = place();
     let path = dir.path().join("out");
-    std::mem::forget(Draft::create_only(&path).unwrap());
+    std::mem::forget(Draft::create_only(&path, "only").unwrap());
     assert_eq!(names_in(dir.path()), [".out.only.draft"]);
-    Draft::create_only(&path).unwrap().publish().unwrap();
+    Draft::create_only(&path, "only").unwrap().publish().unwrap();
     assert_eq!(names_in(dir.path()), ["out"]);
 }
 

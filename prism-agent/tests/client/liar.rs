@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use prism_attest::binding::{Batch, ReportData, SessionBinding};
 use prism_core::audit::entry::{Actor, AssetBody, AuthBody, Event, ResultAckedBody, ResultReleasedBody, StopBody};
 use prism_core::envelope::Envelope;
-use prism_core::release::Answer;
+use prism_core::release::{Answer, Release};
 use prism_core::seal;
 use prism_core::statement::{self, ResultRequestBody};
 use serde::de::DeserializeOwned;
@@ -75,7 +75,9 @@ impl Service {
 
     /// Hands an answer out, or breaks the call after its effect.
     fn answer<T>(&self, call: &'static str, answer: T) -> Answered<T> {
-        if self.world().lies.lost_answers.remove(call) {
+        let confirmed = matches!(self.world().release, Release::Acked { .. });
+        let is_gone = confirmed && self.world().lies.leaves_when_done && call != "ack_result";
+        if is_gone || self.world().lies.lost_answers.remove(call) {
             return Err(Status::unavailable("the line broke"));
         }
         Ok(Response::new(answer))
@@ -237,7 +239,10 @@ impl agent_server::Agent for Service {
     }
 
     async fn checkpoint(&self, request: Request<wire::CheckpointRequest>) -> Answered<wire::CheckpointResponse> {
-        let answer = self.world().head(request.into_inner().known_size);
+        let mut answer = self.world().head(request.into_inner().known_size);
+        if let Some(lie) = &self.world().lies.head {
+            lie(&mut answer);
+        }
         self.answer("checkpoint", answer)
     }
 

@@ -265,3 +265,75 @@ async fn a_transcript_of_another_log_or_computation_is_refused_and_leaves_no_fil
     let names = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     assert_eq!(names.filter(|name| name.contains("transcript")).count(), 0);
 }
+
+/// The log of `session`'s agent, grown to a size that the session knows, without its last entries.
+async fn cut_short(liar: &Liar, session: &prism_agent::client::Session) {
+    let lab = || Actor::Participant("lab".parse().unwrap());
+    for i in 0..3 {
+        liar.world().act(lab(), Event::AuthOk(AuthBody { session: i.to_string() }));
+    }
+    session.checkpoint().await.unwrap();
+    let mut world = liar.world();
+    world.entries.truncate(4);
+    let mut tree = prism_core::audit::tree::Tree::new();
+    for entry in &world.entries {
+        tree.append(prism_core::audit::tree::leaf_hash(entry));
+    }
+    world.tree = tree;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transcript_that_is_shorter_than_the_log_that_was_seen_is_refused() {
+    let computation = Computation::new();
+    let liar = Liar::start(&computation).await;
+    let session = join(liar.address, &computation, "hospital-1").await;
+    cut_short(&liar, &session).await;
+    let out = computation.dir.path().join("run.transcript");
+    assert_eq!(code(session.transcript(&out).await), Code::LogForked);
+    assert!(!out.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_shows_nothing_of_a_log_that_is_shorter_than_the_one_that_was_seen() {
+    let computation = Computation::new();
+    let liar = Liar::start(&computation).await;
+    let session = join(liar.address, &computation, "hospital-1").await;
+    cut_short(&liar, &session).await;
+    let mut watch = session.watch(0);
+    let shown = tokio::time::timeout(Duration::from_secs(2), watch.next()).await;
+    assert!(shown.is_err(), "{shown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_of_the_wrong_shape_accuses_nobody_of_a_fork() {
+    let computation = Computation::new();
+    let liar = Liar::start(&computation).await;
+    let session = join(liar.address, &computation, "hospital-1").await;
+    liar.lie(|lies| lies.head = Some(Box::new(|head| head.consistency.push(vec![1; 32].into()))));
+    assert_eq!(code(session.checkpoint().await), Code::AgentMisbehaved);
+    liar.lie(|lies| lies.head = Some(Box::new(|head| head.consistency.push(vec![1; 31].into()))));
+    assert_eq!(code(session.checkpoint().await), Code::AgentMisbehaved);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clones_that_ask_while_the_log_grows_accuse_nobody_of_a_fork() {
+    let computation = Computation::new();
+    let liar = std::sync::Arc::new(Liar::start(&computation).await);
+    let session = join(liar.address, &computation, "hospital-1").await;
+    let asking = (0..8).map(|task| {
+        let (session, liar) = (session.clone(), std::sync::Arc::clone(&liar));
+        tokio::spawn(async move {
+            for i in 0..40 {
+                let said = AuthBody { session: format!("{task} {i}") };
+                liar.world().note(Actor::Participant("lab".parse().unwrap()), Event::AuthOk(said));
+                match session.checkpoint().await {
+                    Ok(_) | Err(SessionError::Log(LogError::Restless)) => {}
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+        })
+    });
+    for task in asking.collect::<Vec<_>>() {
+        task.await.unwrap();
+    }
+}

@@ -156,8 +156,72 @@ async fn what_an_earlier_boot_left_behind_does_not_mix_with_a_later_result() {
     let anew = Liar::start(&scene.computation).await;
     assert_ne!(anew.world().payload, scene.agent.world().payload);
     let institute = join(anew.address, &scene.computation, "institute").await;
+    let before = scene.beside();
     institute.result(&scene.out, ResultOptions::default(), |_| {}).await.unwrap();
-    assert_eq!(scene.beside(), ["results.zip"]);
+    // The key was released to what lies there: it is not for a later result to remove.
+    let mut after = before;
+    after.insert(0, "results.zip".to_owned());
+    assert_eq!(scene.beside(), after);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_was_kept_survives_a_later_one_at_the_same_output() {
+    let scene = Scene::set().await;
+    let mut options = ResultOptions::default();
+    options.keep_sealed = true;
+    scene.institute().await.result(&scene.out, options, |_| {}).await.unwrap();
+    let read = |file: &str| fs::read(scene.out.with_file_name(file)).unwrap();
+    let kept = (read("results.zip.age"), read("results.zip.identity"));
+    fs::remove_file(&scene.out).unwrap();
+    let anew = Liar::start(&scene.computation).await;
+    let institute = join(anew.address, &scene.computation, "institute").await;
+    for options in [options, ResultOptions::default()] {
+        assert_eq!(code(institute.result(&scene.out, options, |_| {}).await), Code::FileExists);
+    }
+    fs::rename(scene.out.with_file_name("results.zip.age"), scene.out.with_file_name("moved.age")).unwrap();
+    assert_eq!(code(institute.result(&scene.out, options, |_| {}).await), Code::FileExists);
+    assert!(matches!(anew.world().release, Release::Sealed { .. }));
+    assert_eq!((read("moved.age"), read("results.zip.identity")), kept);
+    assert_eq!(scene.beside(), ["results.zip.identity"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_takes_the_place_of_what_is_to_be_kept_is_never_overwritten() {
+    for file in ["results.zip.age", "results.zip.identity"] {
+        let scene = Scene::set().await;
+        let (path, mut options) = (scene.out.with_file_name(file), ResultOptions::default());
+        options.keep_sealed = true;
+        let squat = |step| {
+            if step == ResultStep::Released {
+                somebody_elses(&path);
+            }
+        };
+        let refused = scene.institute().await.result(&scene.out, options, |p| squat(p.step)).await;
+        assert_eq!(code(refused), Code::FileExists);
+        fs::remove_file(&path).unwrap();
+        is_whole(&scene, &scene.institute().await.result(&scene.out, options, |_| {}).await.unwrap());
+        assert_eq!(scene.beside(), ["results.zip", "results.zip.age", "results.zip.identity"]);
+    }
+}
+
+/// Somebody else's private file.
+fn somebody_elses(path: &Path) {
+    prism_agent::files::write_new_private(path, b"somebody else's").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_dies_with_everything_kept_goes_on_as_well() {
+    let scene = Scene::set().await;
+    let mut options = ResultOptions::default();
+    options.keep_sealed = true;
+    let (session, out) = (scene.institute().await, scene.out.clone());
+    let dying = tokio::spawn(async move {
+        let die = |p: prism_agent::client::ResultProgress| assert_ne!(p.step, ResultStep::Acknowledged, "dies here");
+        AssertUnwindSafe(session.result(&out, options, die)).0.await.map(drop)
+    });
+    assert!(dying.await.unwrap_err().is_panic());
+    is_whole(&scene, &scene.institute().await.result(&scene.out, options, |_| {}).await.unwrap());
+    assert_eq!(scene.beside(), ["results.zip", "results.zip.age", "results.zip.identity"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -270,4 +334,26 @@ async fn the_sealed_file_that_was_kept_is_a_standard_age_file() {
     let mut opened = Vec::new();
     open(sealed.as_slice(), &identity, &mut opened).unwrap();
     assert_eq!(opened, RESULT.repeat(1000));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmed_result_has_arrived_even_if_the_agent_is_gone_at_once() {
+    let scene = Scene::set().await;
+    let institute = scene.institute().await;
+    scene.agent.lie(|lies| lies.leaves_when_done = true);
+    let delivered = institute.result(&scene.out, ResultOptions::default(), |_| {}).await.unwrap();
+    is_whole(&scene, &delivered);
+    assert!(!delivered.compared);
+    assert_eq!(scene.beside(), ["results.zip"]);
+    let honest = Scene::set().await;
+    assert!(honest.take(&honest.out).await.unwrap().compared);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmation_in_a_log_that_nobody_else_is_shown_is_still_caught() {
+    let scene = Scene::set().await;
+    let institute = scene.institute().await;
+    let hide = |step| scene.agent.lie(|lies| lies.hidden_log = step >= ResultStep::Opened);
+    let refused = institute.result(&scene.out, ResultOptions::default(), |p| hide(p.step)).await;
+    assert_eq!(code(refused), Code::LogForked);
 }

@@ -13,13 +13,17 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::ResultError;
-use crate::files::{Draft, FileError, Measure, Measured, measure_file, read_private, sync_directory, write_atomic};
+use crate::files::{
+    Draft, FileError, Measure, Measured, measure, measure_file, read_private, sync_directory, write_atomic,
+    write_new_private,
+};
 
 /// Longest header that is kept, in bytes.
 const HEADER_MAX: u64 = prism_core::seal::HEADER_MAX as u64;
 
 const PAYLOAD: &str = ".payload-";
 const HEADER: &str = ".header-";
+const IDENTITY: &str = ".identity-";
 /// How many digits of a digest tell two results apart.
 const SHORT: usize = 16;
 
@@ -31,6 +35,8 @@ pub(super) struct Place {
     pub(super) payload: PathBuf,
     pub(super) sealed: PathBuf,
     header: PathBuf,
+    kept_identity: PathBuf,
+    short: String,
 }
 
 /// The identity, and the word that nobody else is at this result as long as the file is open.
@@ -45,10 +51,12 @@ impl Place {
         let short: String = payload.to_hex().chars().take(SHORT).collect();
         Self {
             out: out.to_owned(),
-            identity: identity_of(out),
+            identity: with(out, &format!("{IDENTITY}{short}")),
             payload: with(out, &format!("{PAYLOAD}{short}")),
             sealed: with(out, ".age"),
             header: with(out, &format!("{HEADER}{short}")),
+            kept_identity: with(out, ".identity"),
+            short,
         }
     }
 
@@ -60,12 +68,38 @@ impl Place {
         let identity = Identity::generate(kind, &mut SystemEntropy::default())?;
         let text = format!("# public key: {}\n{}\n", identity.recipient(), *identity.to_text());
         let text = zeroize::Zeroizing::new(text);
-        match crate::files::write_new_private(&self.identity, text.as_bytes()) {
+        match write_new_private(&self.identity, text.as_bytes()) {
             // Another program has begun in this very moment.
             Err(FileError::Exists { .. }) => return Err(ResultError::Busy { out: self.out.clone() }),
             written => written?,
         }
-        Holder::resume(&self.out)?.ok_or_else(|| FileError::Missing { path: self.identity.clone() }.into())
+        self.resume()?.ok_or_else(|| FileError::Missing { path: self.identity.clone() }.into())
+    }
+
+    /// Refuses an output beside which another result is kept. Once our header is here, what is kept may be ours.
+    pub(super) fn refuse_what_is_kept(&self) -> Result<(), ResultError> {
+        let kept = [&self.sealed, &self.kept_identity].into_iter().find(|path| path.symlink_metadata().is_ok());
+        match kept {
+            Some(path) if !self.header.exists() => Err(FileError::Exists { path: path.clone() }.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The identity of an earlier attempt at this result, if there is one.
+    pub(super) fn resume(&self) -> Result<Option<Holder>, ResultError> {
+        let path = self.identity.clone();
+        let text = match read_private(&path) {
+            Err(FileError::Missing { .. }) => return Ok(None),
+            read => read?,
+        };
+        let lock = File::open(&path).map_err(FileError::io("open", &path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(ResultError::Busy { out: self.out.clone() }),
+            Err(error) => return Err(FileError::io("lock", &path)(error.into()).into()),
+        }
+        let identity = Identity::from_file(&text).map_err(|source| ResultError::Identity { path, source })?;
+        Ok(Some(Holder { identity, _lock: lock }))
     }
 
     /// The sealed bytes so far, opened for more, and their number.
@@ -109,7 +143,7 @@ impl Place {
             return self.recognise(header, identity);
         }
         let payload = self.read_payload()?;
-        let draft = BufWriter::with_capacity(256 * 1024, Draft::create_only(&self.out)?);
+        let draft = BufWriter::with_capacity(256 * 1024, Draft::create_only(&self.out, &self.short)?);
         let mut both = Both { draft, measure: Measure::new(Hasher::sha256()) };
         open_with_header(header, payload, identity, &mut both)?;
         let draft = both.draft.into_inner().map_err(|error| FileError::io("write", &self.out)(error.into_error()))?;
@@ -125,13 +159,29 @@ impl Place {
         if opened == found { Ok(found) } else { Err(FileError::Exists { path: self.out.clone() }.into()) }
     }
 
-    /// Puts header and payload together: a standard age file.
+    /// Puts header and payload together, a standard age file, and keeps the identity beside it.
     pub(super) fn keep_sealed(&self, header: &[u8]) -> Result<(), ResultError> {
-        let mut draft = Draft::create_only(&self.sealed)?;
-        let mut payload = self.read_payload()?;
-        let written = draft.write_all(header).and_then(|()| io::copy(&mut payload, &mut draft));
-        written.map_err(FileError::io("write", &self.sealed))?;
-        Ok(draft.replace()?)
+        self.keep_identity()?;
+        let mut sealed = header.chain(self.read_payload()?);
+        if self.sealed.symlink_metadata().is_ok() {
+            let ours =
+                measure(&mut sealed, Hasher::sha256(), &mut |_| {}).map_err(FileError::io("read", &self.payload))?;
+            let found = measure_file(&self.sealed, Hasher::sha256(), &mut |_| {})?;
+            return same_or_exists(ours == found, &self.sealed);
+        }
+        let mut draft = Draft::create_only(&self.sealed, &self.short)?;
+        io::copy(&mut sealed, &mut draft).map_err(FileError::io("write", &self.sealed))?;
+        Ok(draft.publish()?)
+    }
+
+    fn keep_identity(&self) -> Result<(), ResultError> {
+        let ours = read_private(&self.identity)?;
+        match write_new_private(&self.kept_identity, ours.as_bytes()) {
+            Err(FileError::Exists { .. }) => {
+                same_or_exists(*read_private(&self.kept_identity)? == *ours, &self.kept_identity)
+            }
+            written => Ok(written?),
+        }
     }
 
     /// Discards sealed bytes that are not what they should be.
@@ -139,26 +189,14 @@ impl Place {
         Ok(fs::remove_file(&self.payload).map_err(FileError::io("remove", &self.payload))?)
     }
 
-    /// Removes what is not needed any more, the identity last.
-    pub(super) fn clear(&self, keep_identity: bool) -> Result<(), ResultError> {
+    /// Removes what is not needed any more, the identity last. What another result left is not ours to remove.
+    pub(super) fn clear(&self) -> Result<(), ResultError> {
         let folder = parent(&self.out);
-        let base = self.out.file_name().unwrap_or_default().as_encoded_bytes();
-        let is_ours = |name: &OsStr| {
-            let rest = name.as_encoded_bytes().strip_prefix(base).unwrap_or_default();
-            rest.starts_with(PAYLOAD.as_bytes()) || rest.starts_with(HEADER.as_bytes())
-        };
-        for entry in fs::read_dir(folder).map_err(FileError::io("list", folder))? {
-            let entry = entry.map_err(FileError::io("list", folder))?;
-            if is_ours(&entry.file_name()) {
-                remove(&entry.path())?;
-            }
-        }
+        remove(&self.payload)?;
+        remove(&self.header)?;
         sync_directory(folder)?;
-        if !keep_identity {
-            remove(&self.identity)?;
-            sync_directory(folder)?;
-        }
-        Ok(())
+        remove(&self.identity)?;
+        Ok(sync_directory(folder)?)
     }
 
     fn read_payload(&self) -> Result<File, ResultError> {
@@ -169,29 +207,6 @@ impl Place {
     pub(super) fn is_complete(&self) -> bool {
         self.header.exists() && self.payload.exists()
     }
-}
-
-impl Holder {
-    /// The identity of an earlier attempt at this output, if there is one.
-    pub(super) fn resume(out: &Path) -> Result<Option<Self>, ResultError> {
-        let path = identity_of(out);
-        let text = match read_private(&path) {
-            Err(FileError::Missing { .. }) => return Ok(None),
-            read => read?,
-        };
-        let lock = File::open(&path).map_err(FileError::io("open", &path))?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(Errno::WOULDBLOCK) => return Err(ResultError::Busy { out: out.to_owned() }),
-            Err(error) => return Err(FileError::io("lock", &path)(error.into()).into()),
-        }
-        let identity = Identity::from_file(&text).map_err(|source| ResultError::Identity { path, source })?;
-        Ok(Some(Self { identity, _lock: lock }))
-    }
-}
-
-fn identity_of(out: &Path) -> PathBuf {
-    with(out, ".identity")
 }
 
 fn with(out: &Path, word: &str) -> PathBuf {
@@ -209,6 +224,10 @@ fn remove(path: &Path) -> Result<(), FileError> {
 
 fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn same_or_exists(is_same: bool, path: &Path) -> Result<(), ResultError> {
+    if is_same { Ok(()) } else { Err(FileError::Exists { path: path.to_owned() }.into()) }
 }
 
 /// Writes what it is given to the draft and measures it.

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use prism_core::audit::entry::Event;
+use prism_core::code::Coded;
 use prism_core::digest::Digest;
 use prism_core::envelope::PayloadType;
 use prism_core::seal::sealed_len;
@@ -12,9 +13,10 @@ use prism_core::statement::{ResultAckBody, ResultRequestBody};
 
 use super::place::{Holder, Place};
 use super::{Delivered, ResultError, ResultOptions, ResultProgress, ResultStep};
+use crate::client::error::is_broken;
 use crate::client::session::{Live, Session};
 use crate::client::witness::blocking;
-use crate::client::{CallError, Receipt, ResultStatus, bounded};
+use crate::client::{CallError, LogError, Receipt, ResultStatus, SessionError, bounded};
 use crate::files::{FileError, Measured};
 use crate::wire::{AckResultRequest, DownloadResultRequest, RequestResultRequest};
 
@@ -35,13 +37,15 @@ pub(super) struct Take<'a> {
 impl<'a> Take<'a> {
     /// Finds out where things stand, here and there, and makes sure that there is an identity on disk.
     pub(super) async fn begin(session: &'a Session, out: &Path, options: ResultOptions) -> Result<Self, ResultError> {
-        let at = out.to_owned();
-        let holder = blocking(move || Holder::resume(&at)).await?;
         let stated = stated(session).await?;
         let payload = stated.digest.parse().map_err(|_| ResultError::Malformed { expected: "the result's digest" })?;
         let place = Place::new(out, payload);
+        let at = place.clone();
+        let holder = blocking(move || at.resume()).await?;
         let ours = holder.as_ref().map(|holder| holder.identity.recipient().to_string());
         refuse_what_is_over(&stated, ours.as_deref(), &place)?;
+        let at = place.clone();
+        blocking(move || at.refuse_what_is_kept()).await?;
         let holder = if let Some(holder) = holder {
             holder
         } else {
@@ -80,12 +84,12 @@ impl<'a> Take<'a> {
         })
         .await?;
         tell(ResultStep::Opened, total);
-        let receipt = self.acknowledge(opened).await?;
+        let (receipt, compared) = self.acknowledge(opened).await?;
         tell(ResultStep::Acknowledged, total);
         let place = self.place.clone();
-        blocking(move || place.clear(keep)).await?;
+        blocking(move || place.clear()).await?;
         let sealed = keep.then(|| self.place.sealed.clone());
-        Ok(Delivered { path: self.place.out, digest: opened.digest, size: opened.size, sealed, receipt })
+        Ok(Delivered { path: self.place.out, digest: opened.digest, size: opened.size, sealed, receipt, compared })
     }
 
     /// Fetches the sealed bytes that are missing, over as many connections as it takes, and checks all of them.
@@ -170,18 +174,19 @@ impl<'a> Take<'a> {
         Ok(answer.header.into())
     }
 
-    async fn acknowledge(&self, opened: Measured) -> Result<Receipt, ResultError> {
+    /// The verified receipt, and whether its head was compared with the log's newest one.
+    async fn acknowledge(&self, opened: Measured) -> Result<(Receipt, bool), ResultError> {
         let mut retries = self.session.retries();
         let mut live = self.session.live();
         loop {
             match self.acknowledge_over(&live, opened).await {
-                Ok(receipt) => return Ok(receipt),
+                Ok(acknowledged) => return Ok(acknowledged),
                 Err(error) => live = self.session.recover(&live, &mut retries, error).await?,
             }
         }
     }
 
-    async fn acknowledge_over(&self, live: &Live, opened: Measured) -> Result<Receipt, ResultError> {
+    async fn acknowledge_over(&self, live: &Live, opened: Measured) -> Result<(Receipt, bool), ResultError> {
         let envelope = self
             .session
             .sign(live, PayloadType::ResultAck, |context| ResultAckBody::new(context, opened.digest).to_json())?;
@@ -190,8 +195,21 @@ impl<'a> Take<'a> {
             let ours = entry.actor.participant() == Some(self.session.participant());
             ours && matches!(&entry.event, Event::ResultAcked(body) if body.payload == self.payload)
         })?;
-        self.session.0.witness.settle(&receipt, self.session).await?;
-        Ok(receipt)
+        match self.session.0.witness.settle(&receipt, self.session).await {
+            Ok(()) => Ok((receipt, true)),
+            // Once everybody has confirmed, an agent may go: what it has signed holds.
+            Err(error) if is_gone(&error) => Ok((receipt, false)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Whether the agent could not be asked any more, as opposed to an answer that does not hold.
+fn is_gone(error: &LogError) -> bool {
+    match error {
+        LogError::Call(error) => is_broken(error.code()),
+        LogError::Session(error) => is_broken(error.code()) || matches!(**error, SessionError::OtherBoot { .. }),
+        _ => false,
     }
 }
 

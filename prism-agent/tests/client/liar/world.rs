@@ -34,6 +34,9 @@ type Lie<T> = Option<Box<dyn Fn(&mut T) + Send>>;
 pub(crate) struct Lies {
     pub(crate) mutations: Mutations,
     pub(crate) attest: Lie<wire::AttestResponse>,
+    /// Nobody answers any more once the result was confirmed.
+    pub(crate) leaves_when_done: bool,
+    pub(crate) head: Lie<wire::CheckpointResponse>,
     pub(crate) watch: Lie<Vec<wire::WatchResponse>>,
     pub(crate) status: Lie<wire::StatusResponse>,
     pub(crate) transcript: Lie<Transcript>,
