@@ -22,7 +22,7 @@ Example
 
 Each consumer receives the result once: the agent gives the key to one recipient, ever, and destroys it \
 when the result is safe here. Until then the same command with the same -o goes on where it ended; what \
-it needs lies beside the output (.identity, .payload, .header).";
+it needs lies beside the output (names that begin with the output's, then .identity, .payload, .header).";
 
 /// The arguments of `prism result`.
 #[derive(Args, Debug)]
@@ -57,6 +57,8 @@ struct Taken {
     sealed: Option<String>,
     log_index: u64,
     receipt: String,
+    /// Whether the receipt was compared with the log's newest head.
+    compared: bool,
 }
 
 impl TakeResult {
@@ -84,6 +86,7 @@ impl TakeResult {
             sealed: taken.sealed.map(|path| path.display().to_string()),
             log_index: taken.receipt.proof().index(),
             receipt: taken.receipt.proof().to_text(),
+            compared: taken.compared,
         })
     }
 }
@@ -103,6 +106,10 @@ impl fmt::Display for Taken {
         if let Some(sealed) = &self.sealed {
             writeln!(f, "kept {}", Safe::new(sealed))?;
         }
-        writeln!(f, "confirmed, log entry {}: nobody can fetch it again", self.log_index)
+        writeln!(f, "confirmed, log entry {}: nobody can fetch it again", self.log_index)?;
+        if self.compared {
+            return Ok(());
+        }
+        writeln!(f, "note: the agent went away before its newest log head could be compared; keep the receipt (--json)")
     }
 }
