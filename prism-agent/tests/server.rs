@@ -4,15 +4,21 @@
 
 mod common;
 
+#[path = "server/bounds.rs"]
+mod bounds;
+#[path = "server/disk.rs"]
+mod disk;
+#[path = "server/linger.rs"]
+mod linger;
+
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::computation::name;
-use common::peer::{code, frames, handshake, sign, tls};
+use common::peer::{code, frames, sign};
 use common::wire::{self, upload_request::Step};
 use common::{Computation, Peer};
-use prism_agent::server::{self, Agent};
+use prism_agent::server::Agent;
 use prism_core::audit::checkpoint::SignedCheckpoint;
 use prism_core::audit::entry::{Entry, Event, Outcome};
 use prism_core::audit::tree::{Tree, TreeHash, leaf_hash, verify_consistency};
@@ -21,8 +27,6 @@ use prism_core::envelope::PayloadType;
 use prism_core::manifest::Manifest;
 use prism_core::statement::StopBody;
 use prism_core::transcript::Transcript;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio_stream::StreamExt;
 use tonic::transport::Channel;
 
@@ -226,60 +230,6 @@ async fn messages_out_of_turn_end_an_upload() {
     agent.shutdown().await;
 }
 
-async fn durable(peer: &mut Peer, asset: &str) -> u64 {
-    let asking = wire::UploadStatusRequest { asset: asset.to_owned() };
-    peer.client.upload_status(asking).await.unwrap().into_inner().durable
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_asset_that_the_disk_refused_in_the_end_can_be_sent_again() {
-    let computation = waiting();
-    let agent = computation.start().await;
-    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    let assets = computation.dir.path().join("state/boot").join(hex::encode(agent.boot_id())).join("assets");
-    std::fs::remove_dir(&assets).unwrap();
-    assert_eq!(code(peer.upload(&computation, "hospital-1", "h1").await), "file.io");
-    assert_eq!(durable(&mut peer, "h1").await, 0);
-    std::fs::create_dir(&assets).unwrap();
-    peer.upload(&computation, "hospital-1", "h1").await.unwrap();
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_cannot_be_begun_again_holds_nothing() {
-    let computation = waiting();
-    let agent = computation.start().await;
-    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    let begun = [peer.begin(&computation, "hospital-1", "h1", 0), frames(&computation.assets["h1"])[0].clone()];
-    assert_eq!(code(peer.client.upload(tokio_stream::iter(begun)).await), "connection.lost");
-    assert_eq!(durable(&mut peer, "h1").await, 1000);
-    let partial = computation.dir.path().join("state/boot").join(hex::encode(agent.boot_id())).join("partial");
-    std::fs::remove_dir_all(&partial).unwrap();
-    assert_eq!(code(peer.upload(&computation, "hospital-1", "h1").await), "file.io");
-    assert_eq!(durable(&mut peer, "h1").await, 0);
-    agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_a_stop_overtakes_is_refused_for_that() {
-    let computation = waiting();
-    let agent = computation.start().await;
-    let mut sender = Peer::join(&agent, &computation, "hospital-1").await;
-    let mut peer = Peer::join(&agent, &computation, "lab").await;
-    // Everything is there; only the stream's end is not.
-    let mut requests = vec![sender.begin(&computation, "hospital-1", "h1", 0)];
-    requests.extend(frames(&computation.assets["h1"]));
-    let stream = tokio_stream::iter(requests).chain(tokio_stream::pending());
-    let sending = tokio::spawn(async move { sender.client.upload(stream).await });
-    let partial = computation.dir.path().join("state/boot").join(hex::encode(agent.boot_id())).join("partial/h1");
-    while std::fs::metadata(&partial).map_or(0, |file| file.len()) < 3000 {
-        tokio::task::yield_now().await;
-    }
-    stop(&mut peer, &computation, "lab").await.unwrap();
-    assert_eq!(code(sending.await.unwrap()), "state.refused");
-    agent.shutdown().await;
-}
-
 fn salted(manifest: &mut Manifest, assets: &mut BTreeMap<&'static str, Vec<u8>>) {
     let mut hasher = Hasher::salted(&Salt::from_bytes([5; 32]));
     hasher.update(&assets["h1"]);
@@ -304,72 +254,6 @@ async fn a_salted_asset_needs_its_salt() {
         assert_eq!(uploaded.map_or_else(|refused| code::<()>(Err(refused)), |_| String::new()), expected);
     }
     agent.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_salt_for_an_asset_without_one_changes_nothing() {
-    let computation = waiting();
-    let agent = computation.start().await;
-    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    let before = status(&mut peer).await.log_size;
-    let mut begin = peer.begin(&computation, "hospital-1", "h1", 0);
-    if let Some(Step::Begin(begin)) = &mut begin.step {
-        begin.salt = vec![5; 32].into();
-    }
-    assert_eq!(code(peer.client.upload(tokio_stream::once(begin)).await), "usage");
-    assert_eq!(status(&mut peer).await.log_size, before);
-    agent.shutdown().await;
-}
-
-async fn unlogged_in_the_end(agent: Agent, peer: &mut Peer) -> Option<u64> {
-    let mut watch = peer.client.watch(wire::WatchRequest { from: 0 }).await.unwrap().into_inner();
-    let ending = tokio::spawn(agent.shutdown());
-    let mut unlogged = None;
-    while let Some(response) = watch.message().await.unwrap() {
-        if let Event::LogClose(body) = Entry::read(&response.entry).unwrap().event {
-            unlogged = Some(body.refusals_unlogged);
-        }
-    }
-    ending.await.unwrap();
-    unlogged
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn uploads_of_a_participant_beyond_their_number_are_refused_and_counted_only() {
-    let computation = waiting();
-    let mut config = computation.config();
-    config.limits.logged_uploads = 2;
-    let agent = Agent::start(config, computation.signed.clone()).await.unwrap();
-    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    let mut other = Peer::join(&agent, &computation, "hospital-2").await;
-    let before = status(&mut peer).await.log_size;
-    for expected in ["asset.mismatch", "asset.mismatch", "limit.reached", "limit.reached"] {
-        let mut requests = vec![peer.begin(&computation, "hospital-1", "h1", 0)];
-        requests.extend(frames(&[0; 3000]));
-        assert_eq!(code(peer.client.upload(tokio_stream::iter(requests)).await), expected);
-    }
-    assert_eq!(status(&mut peer).await.log_size, before + 4);
-    let begun = [other.begin(&computation, "hospital-2", "h2", 0), frames(&computation.assets["h2"])[0].clone()];
-    assert_eq!(code(other.client.upload(tokio_stream::iter(begun)).await), "connection.lost");
-    assert_eq!(unlogged_in_the_end(agent, &mut peer).await, Some(2));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn authentications_of_a_participant_beyond_their_number_are_refused_and_counted_only() {
-    let computation = waiting();
-    let mut config = computation.config();
-    config.limits.logged_authentications = 2;
-    let agent = Agent::start(config, computation.signed.clone()).await.unwrap();
-    let mut peer = Peer::join(&agent, &computation, "lab").await;
-    let _second = Peer::join(&agent, &computation, "lab").await;
-    let before = status(&mut peer).await.log_size;
-    let mut third = Peer::attest(&agent, &computation).await;
-    let envelope = third.auth("lab", &computation.keys["lab"]);
-    assert_eq!(code(third.client.authenticate(wire::AuthenticateRequest { envelope }).await), "limit.reached");
-    assert!(third.client.status(wire::StatusRequest {}).await.is_err());
-    assert_eq!(status(&mut peer).await.log_size, before);
-    let _other = Peer::join(&agent, &computation, "institute").await;
-    assert_eq!(unlogged_in_the_end(agent, &mut peer).await, Some(1));
 }
 
 async fn stop(
@@ -538,52 +422,4 @@ async fn there_is_no_result_before_its_time_and_none_for_others() {
     let download = other.client.download_result(wire::DownloadResultRequest::default()).await.unwrap_err();
     assert_eq!(download.metadata().get("prism-code").unwrap(), "role.refused");
     agent.shutdown().await;
-}
-
-/// Serves until the sender speaks. The port was free a moment ago.
-async fn serving(
-    computation: &Computation,
-    linger: Duration,
-) -> (JoinHandle<Option<Outcome>>, oneshot::Sender<()>, (SocketAddr, [u8; 16])) {
-    let mut config = computation.config();
-    config.listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    config.limits.linger = linger;
-    let (address, boots) = (config.listen, config.state_dir.join("boot"));
-    let (enough, until) = oneshot::channel::<()>();
-    let manifest = computation.signed.clone();
-    let until = async move { until.await.unwrap_or_default() };
-    let serving = tokio::spawn(async move { server::serve(config, manifest, until).await.unwrap() });
-    while handshake(address, tls(&[&rustls::version::TLS13])).await.is_err() {
-        tokio::task::yield_now().await;
-    }
-    let boot = std::fs::read_dir(boots).unwrap().next().unwrap().unwrap().file_name();
-    let boot = hex::decode(boot.to_str().unwrap()).unwrap().try_into().unwrap();
-    (serving, enough, (address, boot))
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_closed_log_can_be_read_until_the_server_is_told_to_go() {
-    let computation = waiting();
-    let (serving, enough, agent) = serving(&computation, Duration::from_secs(3600)).await;
-    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    stop(&mut peer, &computation, "hospital-1").await.unwrap();
-    // A watch ends with the log.
-    let mut watch = peer.client.watch(wire::WatchRequest { from: 0 }).await.unwrap().into_inner();
-    while watch.message().await.unwrap().is_some() {}
-    let mut late = Peer::join(&agent, &computation, "institute").await;
-    let head = late.client.checkpoint(wire::CheckpointRequest::default()).await.unwrap().into_inner();
-    SignedCheckpoint::read(head.checkpoint.as_bytes()).unwrap().verify(&late.log_key()).unwrap();
-    assert!(!serving.is_finished());
-    enough.send(()).unwrap();
-    assert_eq!(serving.await.unwrap(), Some(Outcome::Stopped));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_does_not_wait_for_ever_after_its_log_is_closed() {
-    let computation = waiting();
-    let (serving, enough, agent) = serving(&computation, Duration::ZERO).await;
-    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    stop(&mut peer, &computation, "hospital-1").await.unwrap();
-    assert_eq!(serving.await.unwrap(), Some(Outcome::Stopped));
-    drop(enough);
 }
