@@ -50,8 +50,8 @@ pub(crate) fn refusal(code: Code, message: &str) -> Status {
 pub(crate) fn code_of(status: &Status) -> Code {
     let said = status.metadata().get(CODE_METADATA).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
     said.unwrap_or(match status.code() {
-        Grpc::Cancelled => Code::Cancelled,
-        Grpc::Unavailable | Grpc::Unknown | Grpc::Internal | Grpc::Aborted => Code::ConnectionLost,
+        // Who cancels here drops a future and hears nothing: this is a connection that ended under an open call.
+        Grpc::Cancelled | Grpc::Unavailable | Grpc::Unknown | Grpc::Internal | Grpc::Aborted => Code::ConnectionLost,
         Grpc::DeadlineExceeded | Grpc::ResourceExhausted => Code::LimitReached,
         _ => Code::AgentMisbehaved,
     })
@@ -89,5 +89,11 @@ mod tests {
         let begin = UploadBegin { salt: vec![7; 32].into(), offset: 3, ..UploadBegin::default() };
         let request = UploadRequest { step: Some(upload_request::Step::Begin(begin)) };
         assert!(!format!("{request:?}").contains('7'));
+    }
+
+    #[test]
+    fn a_call_that_the_transport_cancels_is_a_lost_connection() {
+        assert_eq!(code_of(&Status::cancelled("operation was canceled")), Code::ConnectionLost);
+        assert_eq!(code_of(&refusal(Code::Cancelled, "words")), Code::Cancelled);
     }
 }
