@@ -30,10 +30,9 @@ impl Processes {
         let page = rustix::param::page_size() as u64;
         let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        Self(
-            pids.filter_map(|pid| Some((pid, parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?, page)?)))
-                .collect(),
-        )
+        // A process chooses its own name, and any bytes will do: a name that is no text must not hide it.
+        let stat = |pid: i32| Some(String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/stat")).ok()?).into_owned());
+        Self(pids.filter_map(|pid| Some((pid, parse(&stat(pid)?, page)?))).collect())
     }
 
     /// Every living process below `root`, without `root`.

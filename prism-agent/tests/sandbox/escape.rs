@@ -319,6 +319,11 @@ fn the_hosts_core_handler_gets_nothing() -> Verdict {
          none = ctypes.byref(Limit(0, 0))\n\
          attempt('setrlimit', lambda: raw(160, 4, none))\n\
          attempt('prlimit', lambda: raw(302, 0, 4, none, None))\n\
+         attempt('prlimit of others', lambda: raw(302, os.getppid() or 1, 0, none, None))\n\
+         attempt('shmget', lambda: raw(29, 0, 4096, 0o1666))\n\
+         attempt('msgget', lambda: raw(68, 0, 0o1666))\n\
+         attempt('semget', lambda: raw(64, 0, 1, 0o1666))\n\
+         attempt('mq_open', lambda: raw(240, b'prism', os.O_CREAT | os.O_RDWR, 0o666, None))\n\
          resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))\n",
         &[],
     )

@@ -113,12 +113,13 @@ fn await_output(work: &Path, bytes: u64) {
 fn a_daemon_does_not_outlive_the_program() -> Verdict {
     let mark = mark();
     World::python(
-        "import os, signal\n\
+        "import ctypes, os, signal\n\
          for _ in range(5):\n\
          \x20   if os.fork() == 0:\n\
          \x20       os.setsid()\n\
          \x20       if os.fork() == 0:\n\
          \x20           os.close(1); os.close(2)\n\
+         \x20           ctypes.CDLL(None).prctl(15, b'\\xff) Z 1')\n\
          \x20           while True: signal.pause()\n\
          \x20       os._exit(0)\n\
          for _ in range(5): os.wait()\n",

@@ -76,8 +76,9 @@ pub(super) fn agreement(manifest: &Manifest) -> Checked {
     require(valid, "not_after", "a time not before not_before", manifest.not_after)?;
     assets(manifest)?;
     results(manifest)?;
-    parts(manifest)?;
     participants(manifest)?;
+    parts(manifest)?;
+    everyone_has_a_part(manifest)?;
     algorithm(&manifest.algorithm)?;
     require(manifest.max_runs >= 1, "max_runs", "at least 1", manifest.max_runs)?;
     require(
@@ -112,10 +113,15 @@ fn participants(manifest: &Manifest) -> Checked {
         line(&format!("participants[{i}].organisation"), &participant.organisation)?;
         let fresh = keys.insert(&participant.key);
         require(fresh, &format!("participants[{i}].key"), "a key of its own for every participant", &participant.name)?;
-        let needed = !manifest.roles(participant.name.as_str()).is_empty();
-        require(needed, &format!("participants[{i}]"), "a participant with a role", &participant.name)?;
     }
     Ok(())
+}
+
+fn everyone_has_a_part(manifest: &Manifest) -> Checked {
+    manifest.participants.iter().enumerate().try_for_each(|(i, participant)| {
+        let needed = !manifest.roles(participant.name.as_str()).is_empty();
+        require(needed, &format!("participants[{i}]"), "a participant with a role", &participant.name)
+    })
 }
 
 /// Names that differ in case only would be one file on some machines.

@@ -23,6 +23,14 @@ pub enum LockError {
         /// Line number, from 1.
         line: usize,
     },
+    /// Characters that another reader could take for the end of a line, or an encoding that changes what they are.
+    #[error(
+        "expected plain ASCII lines that end with a line feed and no encoding comment, found others in line {line}; save the lock as plain text"
+    )]
+    NotPlain {
+        /// Line number, from 1.
+        line: usize,
+    },
     /// A package is listed twice.
     #[error("expected every package once, found it again in line {line}; remove one")]
     Duplicate {
@@ -36,6 +44,7 @@ pub enum LockError {
 /// # Errors
 /// [`LockError`] with the number of the first line that is not.
 pub fn check_lock(text: &str) -> Result<usize, LockError> {
+    check_plain(text)?;
     let mut names = std::collections::BTreeSet::new();
     for (line, requirement) in logical_lines(text) {
         let name = check_requirement(&requirement, line)?;
@@ -44,6 +53,19 @@ pub fn check_lock(text: &str) -> Result<usize, LockError> {
         }
     }
     Ok(names.len())
+}
+
+/// pip ends lines at more characters than this reader and obeys `coding` comments: neither may be there, so that both
+/// read the same lines.
+fn check_plain(text: &str) -> Result<(), LockError> {
+    for (index, line) in text.split('\n').enumerate() {
+        let plain = line.bytes().all(|b| b == b'\t' || b == b' ' || b.is_ascii_graphic());
+        let encoding = line.contains("coding:") || line.contains("coding=");
+        if !plain || encoding {
+            return Err(LockError::NotPlain { line: index + 1 });
+        }
+    }
+    Ok(())
 }
 
 /// Lines with continuations joined and comments removed, each with the number of its first line.
@@ -157,6 +179,19 @@ mod tests {
             format!("numpy==2.4.6 ; `id` {h}"),
         ] {
             assert_eq!(check_lock(&line), Err(LockError::NotPinned { line: 1 }), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_that_pip_would_read_otherwise_are_refused() {
+        let package = format!("numpy==2.4.6 {}\n", hash());
+        for hidden in ["\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\u{85}", "\u{2028}", "\u{2029}"] {
+            let text = format!("{package}# note{hidden}--no-binary :all:\n");
+            assert_eq!(check_lock(&text), Err(LockError::NotPlain { line: 2 }), "{hidden:?}");
+        }
+        for encoding in ["# -*- coding: utf-7 -*-", "# coding=utf-7"] {
+            let text = format!("{encoding}\n# +AAo---no-binary :all:\n{package}");
+            assert_eq!(check_lock(&text), Err(LockError::NotPlain { line: 1 }), "{encoding}");
         }
     }
 

@@ -55,6 +55,11 @@ const DENIED: &[libc::c_long] = &[
     libc::SYS_vmsplice,
     libc::SYS_lookup_dcookie,
     libc::SYS_vhangup,
+    // What is left in these outlives the run where there is no namespace for them.
+    libc::SYS_shmget,
+    libc::SYS_msgget,
+    libc::SYS_semget,
+    libc::SYS_mq_open,
 ];
 
 #[cfg(target_arch = "x86_64")]
@@ -123,7 +128,9 @@ fn denied(network: bool, pinned: bool) -> Result<Rules, Error> {
     rules.insert(libc::SYS_setrlimit, vec![rule(0, [(SeccompCmpOp::Eq, core)])?]);
     let given = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
     let of_core = SeccompCondition::new(1, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, core)?;
-    rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(vec![given, of_core])?]);
+    let of_others = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, 0)?;
+    let limits = [vec![given.clone(), of_core], vec![given, of_others]];
+    rules.insert(libc::SYS_prlimit64, limits.into_iter().map(SeccompRule::new).collect::<Result<_, _>>()?);
     let terminal = TERMINAL.iter().map(|request| rule(1, [(SeccompCmpOp::Eq, *request)]));
     rules.insert(libc::SYS_ioctl, terminal.collect::<Result<_, _>>()?);
     Ok(rules)

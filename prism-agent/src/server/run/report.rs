@@ -9,6 +9,8 @@ use crate::runner::{self, Captured, End, Layer, Layers, RunError, RunOutcome};
 /// The entry for a run that was executed.
 pub(super) fn executed(outcome: &RunOutcome) -> RunExitBody {
     let (end, status) = match outcome.end {
+        // Whatever is still alive could write into the result while it is packed: there is none.
+        _ if outcome.survivors > 0 => (RunEnd::RunnerFailed, 0),
         End::Exited(status) => (RunEnd::Exited, status),
         End::Signalled(signal) => (RunEnd::Signalled, signal),
         End::MemoryLimit => (RunEnd::MemoryLimit, 0),
