@@ -8,18 +8,7 @@ use crate::runner::{self, Captured, End, Layer, Layers, RunError, RunOutcome};
 
 /// The entry for a run that was executed.
 pub(super) fn executed(outcome: &RunOutcome) -> RunExitBody {
-    let (end, status) = match outcome.end {
-        // Whatever is still alive could write into the result while it is packed: there is none.
-        _ if outcome.survivors > 0 => (RunEnd::RunnerFailed, 0),
-        End::Exited(status) => (RunEnd::Exited, status),
-        End::Signalled(signal) => (RunEnd::Signalled, signal),
-        End::MemoryLimit => (RunEnd::MemoryLimit, 0),
-        End::DiskLimit => (RunEnd::DiskLimit, 0),
-        End::ProcessLimit => (RunEnd::ProcessLimit, 0),
-        End::WallLimit => (RunEnd::WallLimit, 0),
-        End::OutputLimit => (RunEnd::OutputLimit, 0),
-        End::Stopped => (RunEnd::Stopped, 0),
-    };
+    let (end, status) = ending(outcome.end, outcome.survivors);
     RunExitBody {
         run: 1,
         end,
@@ -28,6 +17,21 @@ pub(super) fn executed(outcome: &RunOutcome) -> RunExitBody {
         stdout: output(&outcome.stdout),
         stderr: output(&outcome.stderr),
         wall_ms: u64::try_from(outcome.wall.as_millis()).unwrap_or(u64::MAX),
+    }
+}
+
+/// How the log calls the end. Whatever is still alive could write into the result while it is packed: there is none.
+fn ending(end: End, survivors: u32) -> (RunEnd, i32) {
+    match end {
+        _ if survivors > 0 => (RunEnd::RunnerFailed, 0),
+        End::Exited(status) => (RunEnd::Exited, status),
+        End::Signalled(signal) => (RunEnd::Signalled, signal),
+        End::MemoryLimit => (RunEnd::MemoryLimit, 0),
+        End::DiskLimit => (RunEnd::DiskLimit, 0),
+        End::ProcessLimit => (RunEnd::ProcessLimit, 0),
+        End::WallLimit => (RunEnd::WallLimit, 0),
+        End::OutputLimit => (RunEnd::OutputLimit, 0),
+        End::Stopped => (RunEnd::Stopped, 0),
     }
 }
 
@@ -63,4 +67,15 @@ fn layers(report: &Layers) -> Vec<LayerReport> {
         runner::LayerState::Unavailable(_) => Some(LayerState::Unavailable),
     };
     SandboxLayer::ALL.iter().filter_map(|layer| Some(LayerReport { layer: *layer, state: state(layer)? })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_left_something_alive_did_not_succeed() {
+        assert_eq!(ending(End::Exited(0), 0), (RunEnd::Exited, 0));
+        assert_eq!(ending(End::Exited(0), 1), (RunEnd::RunnerFailed, 0));
+    }
 }
