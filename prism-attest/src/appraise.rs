@@ -6,7 +6,7 @@ use crate::evidence::Platform;
 use crate::finding::{Check, Finding, Notes, Stop};
 use crate::platform::snp;
 use crate::roots::Assurance;
-use crate::verify::Claims;
+use crate::verify::{Claims, Facts};
 
 /// What the policy says about a genuine machine.
 #[derive(Clone, Debug)]
@@ -39,13 +39,13 @@ pub fn appraise(claims: &Claims, policy: &PlatformPolicy) -> Appraisal {
     let mut unmet = Vec::new();
     for (at, profile) in policy.accept.iter().enumerate() {
         let mut notes = Notes::of_profile(at);
-        match (profile, claims.assurance) {
-            (Profile::Snp(snp), Assurance::Hardware | Assurance::Custom(_)) => {
-                snp::appraise(&claims.snp, snp, &mut notes);
+        match (profile, claims.assurance, &claims.facts) {
+            (Profile::Snp(snp), Assurance::Hardware | Assurance::Custom(_), Facts::Snp(found)) => {
+                snp::appraise(found, snp, &mut notes);
             }
-            (Profile::Simulated(simulated), Assurance::Simulated(root)) => {
+            (Profile::Simulated(simulated), Assurance::Simulated(root), Facts::Snp(found)) => {
                 notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
-                snp::appraise(&claims.snp, &simulated.snp, &mut notes);
+                snp::appraise(found, &simulated.snp, &mut notes);
             }
             _ => continue,
         }

@@ -3,19 +3,21 @@
 //! Nothing in here is believed because it is here: every entry is signed by the vendor, and verification begins at a
 //! pinned root.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+mod file;
+
 use prism_core::code::{Code, Coded};
-use prism_core::strict::{self, JsonError};
-use serde::{Deserialize, Serialize};
+use prism_core::strict::JsonError;
 
 use crate::roots;
 
-/// Largest certificate or revocation list in bytes.
+/// Largest certificate or revocation list of AMD's in bytes.
 pub const ENDORSEMENT_MAX: usize = 16 * 1024;
 
+/// Largest part of a TDX machine's endorsements in bytes; Intel's revocation lists grow with the machines revoked.
+pub const COLLATERAL_MAX: usize = 128 * 1024;
+
 /// Largest file of endorsements in bytes.
-pub const ENDORSEMENTS_FILE_MAX: usize = 256 * 1024;
+pub const ENDORSEMENTS_FILE_MAX: usize = 1024 * 1024;
 
 /// The vendor's vouching for one machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,7 @@ pub struct Endorsements(Kind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Snp(SnpEndorsements),
+    Tdx(TdxEndorsements),
 }
 
 /// Certificates (DER) and the revocation list of an SEV-SNP machine, as AMD's key distribution service gives them.
@@ -39,6 +42,36 @@ pub struct SnpEndorsements {
     pub crl: Option<Vec<u8>>,
 }
 
+/// JSON that the vendor signed, as its exact bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedJson {
+    /// The signed bytes: one JSON object.
+    pub json: Vec<u8>,
+    /// ECDSA P-256 with SHA-256: `r ‖ s`, big-endian.
+    pub signature: [u8; 64],
+}
+
+/// What Intel's provisioning certification service (API version 4) gives for a TDX machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TdxEndorsements {
+    /// The judgement of security versions, `tcbInfo`.
+    pub tcb_info: SignedJson,
+    /// Certificates of the key that signed it, and the root (PEM).
+    pub tcb_info_chain: Vec<u8>,
+    /// The quoting enclave's identity, `enclaveIdentity`.
+    pub qe_identity: SignedJson,
+    /// Certificates of the key that signed it, and the root (PEM).
+    pub qe_identity_chain: Vec<u8>,
+    /// The revocation list of the authority for machines' certificates (DER).
+    pub pck_crl: Vec<u8>,
+    /// Certificates of that authority, and the root (PEM).
+    pub pck_crl_chain: Vec<u8>,
+    /// The root's revocation list (DER).
+    pub root_crl: Vec<u8>,
+    /// The machine's certificate, its authority and the root (PEM), when the quote does not bring them.
+    pub pck_chain: Option<Vec<u8>>,
+}
+
 impl Endorsements {
     /// Takes the parts of an SEV-SNP machine's endorsements as they came.
     ///
@@ -47,11 +80,29 @@ impl Endorsements {
     pub fn snp(parts: SnpEndorsements) -> Result<Self, EndorsementsError> {
         let named = [("vek", &parts.vek), ("ask", &parts.ask), ("ark", &parts.ark)];
         for (part, bytes) in named.into_iter().chain(parts.crl.as_ref().map(|crl| ("crl", crl))) {
-            if bytes.is_empty() || bytes.len() > ENDORSEMENT_MAX {
-                return Err(EndorsementsError::Size { part, found: bytes.len() });
-            }
+            check_size(part, bytes, ENDORSEMENT_MAX)?;
         }
         Ok(Self(Kind::Snp(parts)))
+    }
+
+    /// Takes the parts of a TDX machine's endorsements as they came.
+    ///
+    /// # Errors
+    /// [`EndorsementsError::Size`] for a part that is empty or too large.
+    pub fn tdx(parts: TdxEndorsements) -> Result<Self, EndorsementsError> {
+        let named = [
+            ("tcb_info", &parts.tcb_info.json),
+            ("tcb_info_chain", &parts.tcb_info_chain),
+            ("qe_identity", &parts.qe_identity.json),
+            ("qe_identity_chain", &parts.qe_identity_chain),
+            ("pck_crl", &parts.pck_crl),
+            ("pck_crl_chain", &parts.pck_crl_chain),
+            ("root_crl", &parts.root_crl),
+        ];
+        for (part, bytes) in named.into_iter().chain(parts.pck_chain.as_ref().map(|chain| ("pck_chain", chain))) {
+            check_size(part, bytes, COLLATERAL_MAX)?;
+        }
+        Ok(Self(Kind::Tdx(parts)))
     }
 
     /// Completes a VCEK or VLEK with AMD's certificates that are built in, found by the issuer's name. For agents whose
@@ -69,62 +120,39 @@ impl Endorsements {
     /// # Errors
     /// [`EndorsementsError`] for anything that is not exactly that form.
     pub fn read(bytes: &[u8]) -> Result<Self, EndorsementsError> {
-        let file: File = strict::read(bytes, ENDORSEMENTS_FILE_MAX)?;
-        if file.v != 1 {
-            return Err(EndorsementsError::Version { found: file.v });
-        }
-        let Entries::Snp(entries) = file.endorsements;
-        let [vek, ask, ark] = [("vek", &entries.vek), ("ask", &entries.ask), ("ark", &entries.ark)].map(decode);
-        let crl = match entries.crls.as_slice() {
-            [] => None,
-            [crl] => Some(decode(("crl", crl))?),
-            more => return Err(EndorsementsError::RevocationLists { found: more.len() }),
-        };
-        Self::snp(SnpEndorsements { vek: vek?, ask: ask?, ark: ark?, crl })
+        file::read(bytes)
     }
 
     /// The self-contained file form: strict JSON with base64.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let Kind::Snp(parts) = &self.0;
-        let [vek, ask, ark] = [&parts.vek, &parts.ask, &parts.ark].map(|der| STANDARD.encode(der));
-        let crls = parts.crl.iter().map(|der| STANDARD.encode(der)).collect();
-        let file = File { v: 1, endorsements: Entries::Snp(SnpEntries { vek, ask, ark, crls }) };
-        serde_json::to_vec(&file).unwrap_or_default()
+        file::write(self)
     }
 
     /// The parts of an SEV-SNP machine's endorsements.
     #[must_use]
-    pub fn as_snp(&self) -> Option<&SnpEndorsements> {
-        let Kind::Snp(parts) = &self.0;
-        Some(parts)
+    pub const fn as_snp(&self) -> Option<&SnpEndorsements> {
+        match &self.0 {
+            Kind::Snp(parts) => Some(parts),
+            Kind::Tdx(_) => None,
+        }
+    }
+
+    /// The parts of a TDX machine's endorsements.
+    #[must_use]
+    pub const fn as_tdx(&self) -> Option<&TdxEndorsements> {
+        match &self.0 {
+            Kind::Snp(_) => None,
+            Kind::Tdx(parts) => Some(parts),
+        }
     }
 }
 
-fn decode((part, text): (&'static str, &String)) -> Result<Vec<u8>, EndorsementsError> {
-    STANDARD.decode(text).map_err(|_| EndorsementsError::Base64 { part })
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    v: u32,
-    endorsements: Entries,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Entries {
-    Snp(SnpEntries),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SnpEntries {
-    vek: String,
-    ask: String,
-    ark: String,
-    crls: Vec<String>,
+fn check_size(part: &'static str, bytes: &[u8], limit: usize) -> Result<(), EndorsementsError> {
+    if bytes.is_empty() || bytes.len() > limit {
+        return Err(EndorsementsError::Size { part, limit, found: bytes.len() });
+    }
+    Ok(())
 }
 
 /// Why some bytes are not endorsements.
@@ -147,16 +175,30 @@ pub enum EndorsementsError {
         part: &'static str,
     },
     /// A part is empty or too large.
-    #[error("expected 1 to {ENDORSEMENT_MAX} bytes for the {part}, found {found}; fetch it again")]
+    #[error("expected 1 to {limit} bytes for the {part}, found {found}; fetch it again")]
     Size {
         /// Which part.
         part: &'static str,
+        /// The largest size in bytes.
+        limit: usize,
         /// The number of bytes found.
         found: usize,
+    },
+    /// A signature is not 64 bytes.
+    #[error("expected a signature of 64 bytes for the {part}, found another length; fetch the file again")]
+    Signature {
+        /// Which part.
+        part: &'static str,
     },
     /// More than one revocation list.
     #[error("expected at most one revocation list, found {found}; keep the newest of the product's root")]
     RevocationLists {
+        /// The number found.
+        found: usize,
+    },
+    /// More than one chain of the machine's certificate.
+    #[error("expected at most one chain of the machine's certificate, found {found}; keep the machine's own")]
+    Chains {
         /// The number found.
         found: usize,
     },
@@ -175,50 +217,4 @@ impl Coded for EndorsementsError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parts() -> SnpEndorsements {
-        SnpEndorsements { vek: vec![1], ask: vec![2], ark: vec![3], crl: Some(vec![4]) }
-    }
-
-    #[test]
-    fn endorsements_read_back_as_they_were_written() {
-        for crl in [None, Some(vec![4])] {
-            let endorsements = Endorsements::snp(SnpEndorsements { crl, ..parts() }).unwrap();
-            assert_eq!(Endorsements::read(&endorsements.to_json()).unwrap(), endorsements);
-        }
-    }
-
-    #[test]
-    fn a_part_that_is_empty_or_too_large_is_refused() {
-        for length in [0, ENDORSEMENT_MAX + 1] {
-            let bad = vec![0; length];
-            for parts in [
-                SnpEndorsements { vek: bad.clone(), ..parts() },
-                SnpEndorsements { ask: bad.clone(), ..parts() },
-                SnpEndorsements { ark: bad.clone(), ..parts() },
-                SnpEndorsements { crl: Some(bad.clone()), ..parts() },
-            ] {
-                assert!(
-                    matches!(Endorsements::snp(parts), Err(EndorsementsError::Size { found, .. }) if found == length)
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn a_file_of_another_form_is_refused() {
-        for text in [
-            r#"{"v":2,"endorsements":{"snp":{"vek":"AQ==","ask":"AQ==","ark":"AQ==","crls":[]}}}"#,
-            r#"{"v":1,"endorsements":{"snp":{"vek":"AQ==","ask":"AQ==","ark":"AQ=="}}}"#,
-            r#"{"v":1,"endorsements":{"snp":{"vek":"AQ==","ask":"AQ==","ark":"AQ==","crls":["AQ==","AQ=="]}}}"#,
-            r#"{"v":1,"endorsements":{"snp":{"vek":"AQ==","ask":"AQ==","ark":"AQ","crls":[]}}}"#,
-            r#"{"v":1,"endorsements":{"snp":{"vek":"AQ==","ask":"AQ==","ark":"AQ==","crls":[],"x":1}}}"#,
-            r#"{"v":1,"endorsements":{"tdx":{}}}"#,
-            r#"{"v":1,"v":1,"endorsements":{"snp":{"vek":"AQ==","ask":"AQ==","ark":"AQ==","crls":[]}}}"#,
-        ] {
-            assert!(Endorsements::read(text.as_bytes()).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

@@ -16,15 +16,22 @@ pub const EVIDENCE_MAX: usize = 64 * 1024;
 pub enum Platform {
     /// AMD SEV-SNP.
     Snp,
-    /// Intel TDX. Known by name; this version verifies none of it.
+    /// Intel TDX.
     Tdx,
-    /// A pretend machine under a pretend vendor: protects nothing.
+    /// AMD SEV-SNP in Azure, whose virtual TPM stands between the processor and the guest.
+    AzureSnp,
+    /// Intel TDX in Azure, whose virtual TPM stands between the processor and the guest.
+    AzureTdx,
+    /// A pretend SEV-SNP machine under a pretend AMD: protects nothing.
     Simulated,
+    /// A pretend TDX machine under a pretend Intel: protects nothing.
+    SimulatedTdx,
 }
 
 impl Platform {
     /// Every platform that has a name.
-    pub const ALL: [Self; 3] = [Self::Snp, Self::Tdx, Self::Simulated];
+    pub const ALL: [Self; 6] =
+        [Self::Snp, Self::Tdx, Self::AzureSnp, Self::AzureTdx, Self::Simulated, Self::SimulatedTdx];
 
     /// The word for it in manifests, on the wire and on the command line.
     #[must_use]
@@ -32,8 +39,17 @@ impl Platform {
         match self {
             Self::Snp => "snp",
             Self::Tdx => "tdx",
+            Self::AzureSnp => "azure-snp",
+            Self::AzureTdx => "azure-tdx",
             Self::Simulated => "simulated",
+            Self::SimulatedTdx => "simulated-tdx",
         }
+    }
+
+    /// Whether such machines are pretended and protect nothing.
+    #[must_use]
+    pub const fn is_simulated(self) -> bool {
+        matches!(self, Self::Simulated | Self::SimulatedTdx)
     }
 }
 
@@ -62,7 +78,7 @@ impl Serialize for Platform {
 #[non_exhaustive]
 pub enum EvidenceError {
     /// The platform's name is none of [`Platform`].
-    #[error("expected a platform snp, tdx or simulated, found another word; the other side may be newer")]
+    #[error("expected a platform such as snp or tdx, found another word; the other side may be newer")]
     UnknownPlatform,
     /// No bytes, or more than [`EVIDENCE_MAX`].
     #[error("expected 1 to {EVIDENCE_MAX} bytes of evidence, found {found}; this cannot be a report or quote")]

@@ -40,13 +40,13 @@ use prism_core::manifest::platform::PlatformPolicy;
 
 pub use self::appraise::{Appraisal, appraise};
 pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
-pub use self::endorsements::{Endorsements, SnpEndorsements};
+pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
 pub use self::finding::{Check, Finding, Stage};
 pub use self::platform::snp::{ChipId, SnpClaims};
-pub use self::roots::{Assurance, Roots};
+pub use self::roots::{Assurance, Roots, Vendor};
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
-pub use self::verify::{Claims, VerifyError, verify};
+pub use self::verify::{Claims, Facts, VerifyError, verify};
 
 use self::binding::Bound;
 use self::finding::Notes;
@@ -60,7 +60,7 @@ pub fn judge(
     expected: &ExpectedBinding,
     now: u64,
 ) -> Verdict {
-    Case { evidence, endorsements, policy, expected, now }.judge_under(&Roots::amd())
+    Case { evidence, endorsements, policy, expected, now }.judge_under(&Roots::built_in())
 }
 
 /// Everything that a verdict depends on, but the roots.
@@ -103,7 +103,7 @@ impl Case<'_> {
             let appraisal = appraise(&claims, self.policy);
             verdict.wanted = appraisal.is_wanted();
             let mut own = Notes::default();
-            verdict.bound = self.expected.check(claims.snp.report_data(), &mut own);
+            verdict.bound = self.expected.check(claims.facts.report_data(), &mut own);
             verdict.findings = [notes.into_findings(), appraisal.into_findings(), own.into_findings()].concat();
             verdict.claims = Some(claims);
         } else {

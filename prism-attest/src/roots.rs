@@ -95,10 +95,29 @@ struct Anchor {
     kind: Kind,
 }
 
+/// Which vendor's keys a root stands above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Vendor {
+    /// AMD, which has one root for each product.
+    Amd(Product),
+    /// Intel, which has one root for everything.
+    Intel,
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Amd(product) => write!(f, "AMD {product}"),
+            Self::Intel => f.write_str("Intel"),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    Amd(Product),
-    Custom(Product),
+    BuiltIn(Vendor),
+    Custom(Vendor),
     Simulated,
 }
 
@@ -112,16 +131,20 @@ pub struct Roots(Vec<Anchor>);
 impl Roots {
     /// AMD's roots for Milan, Genoa and Turin, and nothing else.
     #[must_use]
-    pub fn amd() -> Self {
+    pub fn built_in() -> Self {
         let pinned = AMD.iter().filter(|amd| Digest::sha256(amd.ark).to_string() == amd.pin);
-        Self(pinned.map(|amd| Anchor { digest: Digest::sha256(amd.ark), kind: Kind::Amd(amd.product) }).collect())
+        Self(
+            pinned
+                .map(|amd| Anchor { digest: Digest::sha256(amd.ark), kind: Kind::BuiltIn(Vendor::Amd(amd.product)) })
+                .collect(),
+        )
     }
 
-    /// Also accepts a root that is not AMD's, for one product: a private laboratory's or a test's. Every verdict under
-    /// it says `custom-root`.
+    /// Also accepts a root that is not the vendor's own: a private laboratory's or a test's. Every verdict under it says
+    /// `custom-root`.
     #[must_use]
-    pub fn with_custom(mut self, product: Product, ark_der: &[u8]) -> Self {
-        self.0.push(Anchor { digest: Digest::sha256(ark_der), kind: Kind::Custom(product) });
+    pub fn with_custom(mut self, vendor: Vendor, root_der: &[u8]) -> Self {
+        self.0.push(Anchor { digest: Digest::sha256(root_der), kind: Kind::Custom(vendor) });
         self
     }
 
@@ -142,20 +165,21 @@ impl Roots {
     }
 
     /// What stands behind this root for such evidence, if it is one of these.
-    pub(crate) fn find(&self, ark: &Digest, platform: Platform, product: Product) -> Option<Assurance> {
-        self.0.iter().filter(|anchor| anchor.digest == *ark).find_map(|anchor| match (anchor.kind, platform) {
-            (Kind::Amd(of), Platform::Snp) if of == product => Some(Assurance::Hardware),
-            (Kind::Custom(of), Platform::Snp) if of == product => Some(Assurance::Custom(anchor.digest)),
-            (Kind::Simulated, Platform::Simulated) => Some(Assurance::Simulated(anchor.digest)),
+    pub(crate) fn find(&self, root: &Digest, platform: Platform, vendor: Vendor) -> Option<Assurance> {
+        let simulated = platform.is_simulated();
+        self.0.iter().filter(|anchor| anchor.digest == *root).find_map(|anchor| match anchor.kind {
+            Kind::BuiltIn(of) if of == vendor && !simulated => Some(Assurance::Hardware),
+            Kind::Custom(of) if of == vendor && !simulated => Some(Assurance::Custom(anchor.digest)),
+            Kind::Simulated if simulated => Some(Assurance::Simulated(anchor.digest)),
             _ => None,
         })
     }
 
     /// The digests that would have been accepted, for people.
-    pub(crate) fn expected(&self, platform: Platform, product: Product) -> String {
-        let fits = |anchor: &&Anchor| self.find(&anchor.digest, platform, product).is_some();
+    pub(crate) fn expected(&self, platform: Platform, vendor: Vendor) -> String {
+        let fits = |anchor: &&Anchor| self.find(&anchor.digest, platform, vendor).is_some();
         let digests: Vec<_> = self.0.iter().filter(fits).map(|anchor| anchor.digest.to_string()).collect();
-        if digests.is_empty() { format!("a root for {platform} {product}") } else { digests.join(" or ") }
+        if digests.is_empty() { format!("a root of {vendor} for {platform}") } else { digests.join(" or ") }
     }
 }
 
@@ -175,24 +199,28 @@ mod tests {
         for amd in &AMD {
             assert_eq!(Digest::sha256(amd.ark).to_string(), amd.pin, "{}", amd.product);
             assert_eq!(
-                Roots::amd().find(&Digest::sha256(amd.ark), Platform::Snp, amd.product),
+                Roots::built_in().find(&Digest::sha256(amd.ark), Platform::Snp, Vendor::Amd(amd.product)),
                 Some(Assurance::Hardware)
             );
         }
-        assert_eq!(Roots::amd().0.len(), AMD.len());
+        assert_eq!(Roots::built_in().0.len(), AMD.len());
     }
 
     #[test]
     fn a_root_vouches_for_its_own_product_and_kind_only() {
         let [milan, genoa, _] = AMD.map(|amd| Digest::sha256(amd.ark));
-        let roots = Roots::amd().with_simulated(genoa).with_custom(Product::Turin, b"private");
+        let roots = Roots::built_in().with_simulated(genoa).with_custom(Vendor::Amd(Product::Turin), b"private");
         let private = Digest::sha256(b"private");
-        assert_eq!(roots.find(&milan, Platform::Snp, Product::Genoa), None);
-        assert_eq!(roots.find(&milan, Platform::Simulated, Product::Milan), None);
-        assert_eq!(roots.find(&genoa, Platform::Simulated, Product::Milan), Some(Assurance::Simulated(genoa)));
-        assert_eq!(roots.find(&private, Platform::Snp, Product::Turin), Some(Assurance::Custom(private)));
-        assert_eq!(roots.find(&private, Platform::Snp, Product::Milan), None);
-        assert_eq!(roots.find(&private, Platform::Simulated, Product::Turin), None);
-        assert_eq!(roots.find(&milan, Platform::Tdx, Product::Milan), None);
+        assert_eq!(roots.find(&milan, Platform::Snp, Vendor::Amd(Product::Genoa)), None);
+        assert_eq!(roots.find(&milan, Platform::Simulated, Vendor::Amd(Product::Milan)), None);
+        assert_eq!(
+            roots.find(&genoa, Platform::Simulated, Vendor::Amd(Product::Milan)),
+            Some(Assurance::Simulated(genoa))
+        );
+        assert_eq!(roots.find(&private, Platform::Snp, Vendor::Amd(Product::Turin)), Some(Assurance::Custom(private)));
+        assert_eq!(roots.find(&private, Platform::Snp, Vendor::Amd(Product::Milan)), None);
+        assert_eq!(roots.find(&private, Platform::Simulated, Vendor::Amd(Product::Turin)), None);
+        assert_eq!(roots.find(&milan, Platform::Tdx, Vendor::Intel), None);
+        assert_eq!(roots.find(&milan, Platform::AzureSnp, Vendor::Amd(Product::Milan)), Some(Assurance::Hardware));
     }
 }

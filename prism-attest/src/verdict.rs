@@ -9,9 +9,8 @@ use serde::{Serialize, Serializer};
 use crate::binding::{AgentBinding, Bound};
 use crate::evidence::Platform;
 use crate::finding::{Check, Finding, Stage};
-use crate::platform::snp::SnpClaims;
 use crate::roots::Assurance;
-use crate::verify::Claims;
+use crate::verify::{Claims, Facts};
 use crate::x509::time_text;
 
 /// What verification, appraisal and binding found, all of it.
@@ -65,7 +64,7 @@ impl Verdict {
     /// Whether the evidence says of itself, or is known, to be simulated.
     #[must_use]
     pub fn is_simulated(&self) -> bool {
-        self.platform == Platform::Simulated || self.claims().is_some_and(|claims| claims.assurance.is_simulated())
+        self.platform.is_simulated() || self.claims().is_some_and(|claims| claims.assurance.is_simulated())
     }
 
     /// Trust in the machine at the other end of this connection. The only way to get it.
@@ -114,7 +113,7 @@ impl Serialize for Verdict {
             #[serde(skip_serializing_if = "Option::is_none")]
             assurance: Option<Assurance>,
             #[serde(skip_serializing_if = "Option::is_none")]
-            claims: Option<&'a SnpClaims>,
+            claims: Option<&'a Facts>,
             findings: &'a [Finding],
         }
         let refusal = self.refusal().map(|finding| finding.check);
@@ -128,7 +127,7 @@ impl Serialize for Verdict {
             stage: refusal.map(Check::stage),
             code: refusal,
             assurance: self.claims().map(Claims::assurance),
-            claims: self.claims().and_then(Claims::as_snp),
+            claims: self.claims().map(Claims::facts),
             findings: &self.findings,
         };
         document.serialize(serializer)
@@ -142,8 +141,7 @@ impl fmt::Display for Verdict {
         writeln!(f, "  platform  {}", self.platform)?;
         if let Some(claims) = &self.claims {
             writeln!(f, "  root      {}", claims.assurance)?;
-            writeln!(f, "  product   {}", claims.snp.product())?;
-            writeln!(f, "  measured  {}", claims.snp.measurement())?;
+            claims.facts.write_lines(f)?;
         }
         writeln!(f, "  evidence  {}", self.evidence)?;
         writeln!(f, "  at        {}", time_text(self.now))?;
@@ -212,10 +210,9 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Claims { assurance, evidence, snp, .. } = &self.claims;
+        let Claims { assurance, evidence, facts, .. } = &self.claims;
         let aloud = if self.is_simulated() { "SIMULATED, NOT A TEE: " } else { "" };
-        let (product, chip) = (snp.product(), snp.chip_id());
-        write!(f, "{aloud}SEV-SNP {product}, chip {chip}, measurement {}, {assurance}, {evidence}", snp.measurement())
+        write!(f, "{aloud}{facts}, {assurance}, {evidence}")
     }
 }
 

@@ -1,5 +1,7 @@
 //! Is the machine genuine? Certificates, signature, revocation; the first failure ends it.
 
+use std::fmt;
+
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::Serialize;
@@ -21,7 +23,48 @@ pub struct Claims {
     pub(crate) assurance: Assurance,
     pub(crate) evidence: Digest,
     pub(crate) now: u64,
-    pub(crate) snp: SnpClaims,
+    pub(crate) facts: Facts,
+}
+
+/// What the machine itself said, by its kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Facts {
+    /// An SEV-SNP machine's; a simulated one says the same.
+    Snp(Box<SnpClaims>),
+}
+
+impl Facts {
+    /// The 64 bytes that the machine signed for the program inside.
+    pub(crate) fn report_data(&self) -> &[u8; 64] {
+        match self {
+            Self::Snp(claims) => claims.report_data(),
+        }
+    }
+}
+
+impl Facts {
+    /// What people look at first, a line each.
+    pub(crate) fn write_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snp(claims) => {
+                writeln!(f, "  product   {}", claims.product())?;
+                writeln!(f, "  measured  {}", claims.measurement())
+            }
+        }
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Snp(claims) => {
+                let (product, chip) = (claims.product(), claims.chip_id());
+                write!(f, "SEV-SNP {product}, chip {chip}, measurement {}", claims.measurement())
+            }
+        }
+    }
 }
 
 impl Claims {
@@ -49,10 +92,18 @@ impl Claims {
         self.now
     }
 
-    /// What the SEV-SNP machine said; a simulated machine says the same.
+    /// What the machine said.
     #[must_use]
-    pub const fn as_snp(&self) -> Option<&SnpClaims> {
-        Some(&self.snp)
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What an SEV-SNP machine said; a simulated machine says the same.
+    #[must_use]
+    pub fn as_snp(&self) -> Option<&SnpClaims> {
+        match &self.facts {
+            Facts::Snp(claims) => Some(claims),
+        }
     }
 }
 
@@ -103,7 +154,7 @@ pub fn verify(
 /// Notes whether this version verifies such evidence at all.
 pub(crate) fn check_supported(platform: Platform, notes: &mut Notes) -> Result<(), Stop> {
     let supported = matches!(platform, Platform::Snp | Platform::Simulated);
-    let found = if supported { "" } else { ": tdx is not supported in this version of Prism" };
+    let found = if supported { "" } else { ": not supported in this version of Prism" };
     notes.need(Check::PlatformSupported, supported, "snp or simulated", format_args!("{platform}{found}"))
 }
 
@@ -125,6 +176,7 @@ impl Question<'_> {
         let report = self.evidence.bytes();
         let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
         let (snp, assurance) = snp::verify(&question, notes)?;
-        Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, snp })
+        let facts = Facts::Snp(Box::new(snp));
+        Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, facts })
     }
 }

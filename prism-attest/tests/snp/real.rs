@@ -148,7 +148,7 @@ fn another_chip_s_certificate_or_issuer_is_refused() {
     let now = MILAN_V2.window.0 + DAY;
     let verdict = |leaf: Vec<u8>| {
         let endorsements = Endorsements::snp_from_leaf(leaf, None).ok()?;
-        Some(verify(&MILAN_V2.evidence(&folder), &endorsements, &Roots::amd(), now).is_ok())
+        Some(verify(&MILAN_V2.evidence(&folder), &endorsements, &Roots::built_in(), now).is_ok())
     };
     assert_eq!(verdict(bytes(&folder.join(MILAN_V2.leaf))), Some(true));
     assert_eq!(verdict(bytes(&folder.join(MILAN_DEBUG.leaf))), Some(false));
@@ -162,8 +162,8 @@ fn another_chip_s_certificate_or_issuer_is_refused() {
     let ask = MILAN_V2.endorsements(&folder).as_snp().unwrap().ask.clone();
     let mixed = Endorsements::snp(SnpEndorsements { ask, ..by_provider.as_snp().unwrap().clone() }).unwrap();
     let now = MILAN_VLEK.window.0;
-    assert!(verify(&MILAN_VLEK.evidence(&folder), &by_provider, &Roots::amd(), now).is_ok());
-    assert!(verify(&MILAN_VLEK.evidence(&folder), &mixed, &Roots::amd(), now).is_err());
+    assert!(verify(&MILAN_VLEK.evidence(&folder), &by_provider, &Roots::built_in(), now).is_ok());
+    assert!(verify(&MILAN_VLEK.evidence(&folder), &mixed, &Roots::built_in(), now).is_err());
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn real_evidence_is_refused_where_it_calls_itself_something_else() {
     let now = MILAN_V2.window.0;
     for (platform, check) in [(Platform::Simulated, Check::Root), (Platform::Tdx, Check::PlatformSupported)] {
         let evidence = Evidence::new(platform, bytes(&folder.join(MILAN_V2.report))).unwrap();
-        let error = verify(&evidence, &endorsements, &Roots::amd(), now).unwrap_err();
+        let error = verify(&evidence, &endorsements, &Roots::built_in(), now).unwrap_err();
         assert_eq!(error.findings().last().unwrap().check, check);
         let policy = support::accept(support::open_policy());
         let verdict = judge(&evidence, &endorsements, &policy, &ExpectedBinding::unbound(), now);

@@ -8,7 +8,7 @@ use prism_attest::platform::simulated::{
 };
 use prism_attest::{
     AgentBinding, Case, Check, Endorsements, Evidence, ExpectedBinding, Platform, ReportData, Roots, SessionBinding,
-    SnpEndorsements, Stage, Verdict, judge, verify,
+    SnpEndorsements, Stage, Vendor, Verdict, judge, verify,
 };
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
@@ -239,7 +239,7 @@ fn simulated_evidence_is_refused_where_the_policy_does_not_name_its_simulator() 
     let other = PlatformPolicy::only(Profile::Simulated(other));
     assert_eq!(refused(&judge(&evidence, &endorsements, &other, &expected, NOW)), Some(Check::Root));
 
-    let (policy, all) = (policy(), Roots::amd());
+    let (policy, all) = (policy(), Roots::built_in());
     let case =
         Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now: NOW };
     assert!(case.judge_under(&all).is_good());
@@ -249,11 +249,11 @@ fn simulated_evidence_is_refused_where_the_policy_does_not_name_its_simulator() 
 fn simulated_evidence_never_passes_for_hardware_not_even_under_its_own_root() {
     let (evidence, endorsements) = attest(&[]);
     let disguised = Evidence::new(Platform::Snp, evidence.bytes().to_vec()).unwrap();
-    let error = verify(&disguised, &endorsements, &Roots::amd().with_simulated(vendor().root_digest()), NOW);
+    let error = verify(&disguised, &endorsements, &Roots::built_in().with_simulated(vendor().root_digest()), NOW);
     assert_eq!(error.unwrap_err().findings().last().unwrap().check, Check::Root);
 
     let ark = &endorsements.as_snp().unwrap().ark;
-    let private = Roots::amd().with_custom(Product::Genoa, ark);
+    let private = Roots::built_in().with_custom(Vendor::Amd(Product::Genoa), ark);
     for mutations in [&[][..], &[Mutation::UnmarkedReport], &[Mutation::UnmarkedReport, Mutation::UnmarkedCertificate]]
     {
         let (evidence, endorsements) = attest(mutations);
@@ -326,7 +326,7 @@ fn a_vendor_that_was_kept_goes_on_and_a_broken_one_is_refused() {
 fn certificates_in_the_wrong_places_or_with_trailing_bytes_are_refused() {
     let (evidence, endorsements) = attest(&[]);
     let parts = endorsements.as_snp().unwrap();
-    let roots = Roots::amd().with_simulated(vendor().root_digest());
+    let roots = Roots::built_in().with_simulated(vendor().root_digest());
     let check = |parts: SnpEndorsements| {
         let endorsements = Endorsements::snp(parts).unwrap();
         verify(&evidence, &endorsements, &roots, NOW).map_err(|error| error.findings().last().unwrap().check)
@@ -350,7 +350,7 @@ fn certificates_in_the_wrong_places_or_with_trailing_bytes_are_refused() {
 fn no_certificate_with_one_bit_flipped_is_believed() {
     let (evidence, endorsements) = attest(&[]);
     let parts = endorsements.as_snp().unwrap();
-    let roots = Roots::amd().with_simulated(vendor().root_digest());
+    let roots = Roots::built_in().with_simulated(vendor().root_digest());
     let flip = |der: &Vec<u8>, bit: usize| {
         let mut der = der.clone();
         der[bit / 8] ^= 1 << (bit % 8);

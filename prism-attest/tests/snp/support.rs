@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use prism_attest::{Endorsements, ExpectedBinding, Roots, SnpEndorsements};
+use prism_attest::{Endorsements, ExpectedBinding, Roots, SnpEndorsements, Vendor};
 use prism_core::manifest::platform::{
     Accept, List, Minimum, PlatformPolicy, Product, Profile, Revocation, SigningKeyRule, SnpPolicy, Tcb, VlekRule, Vmpl,
 };
@@ -73,9 +73,9 @@ fn tcb(value: &Value) -> Tcb {
 
 /// The test roots of the synthetic vectors, each for its product.
 pub(crate) fn synthetic_roots(folder: &std::path::Path) -> Roots {
-    Product::ALL.into_iter().fold(Roots::amd(), |roots, product| {
+    Product::ALL.into_iter().fold(Roots::built_in(), |roots, product| {
         let ark = std::fs::read(folder.join(format!("test-ark-{product}.der"))).unwrap();
-        roots.with_custom(product, &ark)
+        roots.with_custom(Vendor::Amd(product), &ark)
     })
 }
 

@@ -7,7 +7,7 @@ use super::report::{Report, Signer};
 use super::{Question, SIMULATOR_FAMILY, sha256, verdict};
 use crate::crypto;
 use crate::finding::{Check, Notes, Stop};
-use crate::roots::Assurance;
+use crate::roots::{Assurance, Vendor};
 use crate::x509::{Certificate, SIMULATOR_ORGANISATION, time_text};
 
 const AMD_ORGANISATION: &str = "Advanced Micro Devices";
@@ -83,8 +83,8 @@ fn check_product(report: &Report, vek: &Certificate, notes: &mut Notes) -> Resul
 
 fn check_root(question: &Question, product: Product, notes: &mut Notes) -> Result<Assurance, Stop> {
     let digest = sha256(&question.endorsements.ark);
-    let assurance = question.roots.find(&digest, question.platform, product);
-    let expected = question.roots.expected(question.platform, product);
+    let assurance = question.roots.find(&digest, question.platform, Vendor::Amd(product));
+    let expected = question.roots.expected(question.platform, Vendor::Amd(product));
     notes.need(Check::Root, assurance.is_some(), expected, digest)?;
     assurance.ok_or(Stop)
 }

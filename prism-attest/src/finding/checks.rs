@@ -1,0 +1,243 @@
+//! The closed lists of stages and conditions, with their stable words.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! words {
+    ($(#[$meta:meta])* $type:ident { $($(#[$doc:meta])* $name:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum $type { $($(#[$doc])* $name,)* }
+
+        impl $type {
+            /// Every value, in the order of the list.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The stable word for it, in JSON and on every print.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// The step of verification or appraisal that a condition belongs to.
+    Stage {
+        /// Which kinds of machine are verified here and accepted by the policy.
+        Platform = "platform",
+        /// Sizes, before anything is read. Evidence and endorsements beyond theirs cannot be made.
+        Limits = "limits",
+        /// Layout, versions, reserved fields.
+        Format = "format",
+        /// The vendor's certificates.
+        Endorsement = "endorsement",
+        /// The machine's signature.
+        Signature = "signature",
+        /// The vendor's revocation lists.
+        Revocation = "revocation",
+        /// Other data signed by the vendor (TDX).
+        Collateral = "collateral",
+        /// The vendor's judgement of security versions (TDX).
+        Tcb = "tcb",
+        /// The quoting enclave (TDX).
+        QeIdentity = "qe-identity",
+        /// What the participants demand.
+        Policy = "policy",
+        /// This agent, this channel, this moment.
+        Binding = "binding",
+    }
+}
+
+macro_rules! checks {
+    ($($(#[$doc:meta])* $name:ident = $stage:ident, $text:literal;)*) => {
+        words! {
+            /// One condition. Its word is stable: it is the code that programs compare.
+            Check { $($(#[$doc])* $name = $text,)* }
+        }
+
+        impl Check {
+            /// The step it belongs to.
+            #[must_use]
+            pub const fn stage(self) -> Stage {
+                match self { $(Self::$name => Stage::$stage,)* }
+            }
+        }
+    };
+}
+
+checks! {
+    /// The platform is one that this version verifies.
+    PlatformSupported = Platform, "platform.supported";
+    /// The policy names the platform.
+    PlatformAccepted = Platform, "platform.accepted";
+    /// The endorsements are of the evidence's platform.
+    EndorsementsKind = Platform, "platform.endorsements";
+
+    /// The report has exactly its length.
+    ReportLength = Format, "report.length";
+    /// The report's version is known.
+    ReportVersion = Format, "report.version";
+    /// The report is signed with ECDSA P-384 and SHA-384.
+    ReportAlgorithm = Format, "report.algorithm";
+    /// The report is signed by a VCEK or a VLEK.
+    ReportSigningKey = Format, "report.signing-key";
+    /// The guest's policy has its fixed bits and no unknown ones.
+    ReportGuestPolicy = Format, "report.guest-policy";
+    /// The privilege level exists.
+    ReportVmpl = Format, "report.vmpl";
+    /// Reserved bytes are zero.
+    ReportReserved = Format, "report.reserved";
+    /// The signature's numbers are in their places and the rest is zero.
+    ReportSignatureForm = Format, "report.signature-form";
+    /// The processor is of a known product.
+    ReportProduct = Format, "report.product";
+    /// The security versions are in the product's layout.
+    ReportTcbLayout = Format, "report.tcb-layout";
+    /// Bits of the platform that are not known here are shown, and mean nothing.
+    ReportPlatformBits = Format, "report.platform-bits";
+
+    /// Certificates are strict DER of version 3 without unknown critical extensions.
+    CertificateForm = Endorsement, "endorsement.form";
+    /// Certificates carry the simulator's mark exactly when a simulator is meant.
+    SimulatorMark = Endorsement, "endorsement.simulator-mark";
+    /// The root is the pinned one.
+    Root = Endorsement, "endorsement.root";
+    /// Subjects and issuers have the vendor's names and form a chain.
+    CertificateNames = Endorsement, "endorsement.names";
+    /// Every certificate is within its dates.
+    CertificateDates = Endorsement, "endorsement.dates";
+    /// Issuers may sign certificates.
+    CertificateUsage = Endorsement, "endorsement.usage";
+    /// Certificates are signed with RSASSA-PSS, SHA-384, MGF1 with SHA-384, salt of 48 bytes.
+    CertificateAlgorithm = Endorsement, "endorsement.algorithm";
+    /// Issuers have RSA keys of 4,096 bits.
+    IssuerKey = Endorsement, "endorsement.issuer-key";
+    /// The root signed the intermediate certificate.
+    AskSignature = Endorsement, "endorsement.ask-signature";
+    /// The intermediate key signed the machine's certificate.
+    VekSignature = Endorsement, "endorsement.vek-signature";
+    /// The machine's key is on P-384.
+    VekKey = Endorsement, "endorsement.vek-key";
+    /// The certificate is of the kind that the report names.
+    VekKind = Endorsement, "endorsement.vek-kind";
+    /// The certificate is of the report's product.
+    VekProduct = Endorsement, "endorsement.vek-product";
+    /// The certificate is of the report's security versions.
+    VekTcb = Endorsement, "endorsement.vek-tcb";
+    /// The certificate is of the report's chip, or of a named provider.
+    VekIdentity = Endorsement, "endorsement.vek-identity";
+
+    /// The revocation list is strict DER of the vendor's form.
+    CrlForm = Revocation, "revocation.form";
+    /// The revocation list is by the product's root.
+    CrlIssuer = Revocation, "revocation.issuer";
+    /// The revocation list is within its dates.
+    CrlDates = Revocation, "revocation.dates";
+    /// The root signed the revocation list.
+    CrlSignature = Revocation, "revocation.signature";
+    /// The intermediate certificate is not revoked.
+    NotRevoked = Revocation, "revocation.revoked";
+    /// The revocation list is at hand if the policy demands it.
+    CrlPresent = Revocation, "revocation.present";
+
+    /// The machine's key signed the report.
+    ReportSignature = Signature, "signature.report";
+
+    /// The product is accepted.
+    Product = Policy, "policy.product";
+    /// The kind of signing key is accepted.
+    SigningKey = Policy, "policy.signing-key";
+    /// The launch measurement is accepted.
+    Measurement = Policy, "policy.measurement";
+    /// The host data are accepted.
+    HostData = Policy, "policy.host-data";
+    /// The family id is accepted.
+    FamilyId = Policy, "policy.family-id";
+    /// The image id is accepted.
+    ImageId = Policy, "policy.image-id";
+    /// The report id is accepted.
+    ReportId = Policy, "policy.report-id";
+    /// The chip is accepted.
+    ChipId = Policy, "policy.chip-id";
+    /// The identity block's key is accepted.
+    IdKey = Policy, "policy.id-key";
+    /// The author key is accepted.
+    AuthorKey = Policy, "policy.author-key";
+    /// The privilege level is accepted.
+    VmplLevel = Policy, "policy.vmpl";
+    /// The guest's security version is high enough.
+    GuestSvn = Policy, "policy.guest-svn";
+    /// The guest demands a firmware interface that is new enough.
+    Abi = Policy, "policy.abi";
+    /// The security versions are high enough.
+    MinTcb = Policy, "policy.min-tcb";
+    /// The security versions at launch were high enough.
+    MinLaunchTcb = Policy, "policy.min-launch-tcb";
+    /// Reported and committed security versions are not above the current ones.
+    TcbOrder = Policy, "policy.tcb-order";
+    /// Firmware that runs is committed.
+    CommittedFirmware = Policy, "policy.committed-firmware";
+    /// The demanded mitigations were active at launch.
+    LaunchMitigations = Policy, "policy.launch-mitigations";
+    /// The demanded mitigations are active.
+    CurrentMitigations = Policy, "policy.current-mitigations";
+    /// Debugging is off.
+    Debug = Policy, "policy.debug";
+    /// Migration is off.
+    Migration = Policy, "policy.migration";
+    /// Simultaneous multithreading is as accepted.
+    Smt = Policy, "policy.smt";
+    /// CXL is as accepted.
+    Cxl = Policy, "policy.cxl";
+    /// Trusted devices are as accepted.
+    TrustedIo = Policy, "policy.trusted-io";
+    /// The machine gives what the guest's own policy demands.
+    GuestPolicyKept = Policy, "policy.guest-policy-kept";
+    /// Memory was checked for aliases.
+    AliasCheck = Policy, "policy.alias-check";
+    /// Ciphertext is hidden from the host.
+    CiphertextHiding = Policy, "policy.ciphertext-hiding";
+    /// The guest runs on one socket.
+    SingleSocket = Policy, "policy.single-socket";
+    /// Running-average power limits are off.
+    RaplDisabled = Policy, "policy.rapl-disabled";
+    /// Memory corrects errors.
+    Ecc = Policy, "policy.ecc";
+    /// All memory is encrypted.
+    Tsme = Policy, "policy.tsme";
+    /// The guest demands AES-256-XTS.
+    Aes256Xts = Policy, "policy.aes-256-xts";
+    /// The guest forbids moving its pages.
+    PageSwapDisabled = Policy, "policy.page-swap-disabled";
+    /// The pretend vendor's root is the one that the policy pins.
+    SimulatedRoot = Policy, "policy.simulated-root";
+
+    /// The agent's claimed binding has its form.
+    BindingForm = Binding, "binding.form";
+    /// The signed bytes name the claimed agent.
+    BindingAgent = Binding, "binding.agent";
+    /// The agent's TLS key is that of this connection.
+    BindingChannelKey = Binding, "binding.channel-key";
+    /// The agent serves the expected manifest.
+    BindingManifest = Binding, "binding.manifest";
+    /// The signed bytes name this session.
+    BindingSession = Binding, "binding.session";
+    /// The signed bytes are the expected ones.
+    BindingReportData = Binding, "binding.report-data";
+}
