@@ -34,6 +34,7 @@ pub mod platform;
 pub mod roots;
 pub mod verdict;
 pub mod verify;
+pub mod window;
 mod x509;
 
 use prism_core::manifest::platform::PlatformPolicy;
@@ -47,6 +48,7 @@ pub use self::platform::snp::{ChipId, SnpClaims};
 pub use self::roots::{Assurance, Roots, Vendor};
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
 pub use self::verify::{Claims, Facts, VerifyError, verify};
+pub use self::window::Window;
 
 use self::binding::Bound;
 use self::finding::Notes;
