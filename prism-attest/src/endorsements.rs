@@ -26,7 +26,7 @@ pub struct Endorsements(Kind);
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
     Snp(SnpEndorsements),
-    Tdx(TdxEndorsements),
+    Tdx(Box<TdxEndorsements>),
 }
 
 /// Certificates (DER) and the revocation list of an SEV-SNP machine, as AMD's key distribution service gives them.
@@ -102,7 +102,7 @@ impl Endorsements {
         for (part, bytes) in named.into_iter().chain(parts.pck_chain.as_ref().map(|chain| ("pck_chain", chain))) {
             check_size(part, bytes, COLLATERAL_MAX)?;
         }
-        Ok(Self(Kind::Tdx(parts)))
+        Ok(Self(Kind::Tdx(Box::new(parts))))
     }
 
     /// Completes a VCEK or VLEK with AMD's certificates that are built in, found by the issuer's name. For agents whose

@@ -64,6 +64,11 @@ pub(crate) struct Notes {
 pub(crate) struct Stop;
 
 impl Notes {
+    /// Notes that go on after these.
+    pub(crate) fn after(findings: &[Finding]) -> Self {
+        Self { findings: findings.to_vec(), profile: None }
+    }
+
     /// Notes for the conditions of one profile.
     pub(crate) const fn of_profile(profile: usize) -> Self {
         Self { findings: Vec::new(), profile: Some(profile) }

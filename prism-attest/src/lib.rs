@@ -31,6 +31,7 @@ pub mod endorsements;
 pub mod evidence;
 pub mod finding;
 pub mod platform;
+mod prepared;
 pub mod roots;
 pub mod verdict;
 pub mod verify;
@@ -45,12 +46,12 @@ pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndor
 pub use self::evidence::{Evidence, Platform};
 pub use self::finding::{Check, Finding, Stage};
 pub use self::platform::snp::{ChipId, SnpClaims};
+pub use self::prepared::Prepared;
 pub use self::roots::{Assurance, Roots, Vendor};
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
 pub use self::verify::{Claims, Facts, VerifyError, verify};
 pub use self::window::Window;
 
-use self::binding::Bound;
 use self::finding::Notes;
 
 /// Judges evidence under the built-in roots and the simulators that the policy names, at `now` (Unix seconds).
@@ -86,31 +87,12 @@ impl Case<'_> {
     #[must_use]
     pub fn judge_under(&self, roots: &Roots) -> Verdict {
         let mut notes = Notes::default();
-        let mut verdict = Verdict {
-            platform: self.evidence.platform(),
-            evidence: self.evidence.digest(),
-            now: self.now,
-            findings: Vec::new(),
-            claims: None,
-            wanted: false,
-            bound: Bound::Nothing,
-        };
         let roots = roots.clone().with_simulators_of(self.policy);
-        let question =
-            verify::Question { evidence: self.evidence, endorsements: self.endorsements, roots: &roots, now: self.now };
-        let supported = verify::check_supported(self.evidence.platform(), &mut notes);
-        let accepted =
-            supported.and_then(|()| appraise::check_accepted(self.evidence.platform(), self.policy, &mut notes));
-        if let Ok(claims) = accepted.and_then(|()| question.answer(&mut notes)) {
-            let appraisal = appraise(&claims, self.policy);
-            verdict.wanted = appraisal.is_wanted();
-            let mut own = Notes::default();
-            verdict.bound = self.expected.check(claims.facts.report_data(), &mut own);
-            verdict.findings = [notes.into_findings(), appraisal.into_findings(), own.into_findings()].concat();
-            verdict.claims = Some(claims);
-        } else {
-            verdict.findings = notes.into_findings();
-        }
-        verdict
+        let (evidence, now) = (self.evidence, self.now);
+        let question = verify::Question { evidence, endorsements: self.endorsements, roots: &roots, now };
+        let claims = verify::check_supported(evidence.platform(), &mut notes)
+            .and_then(|()| appraise::check_accepted(evidence.platform(), self.policy, &mut notes))
+            .and_then(|()| question.answer(&mut notes));
+        Verdict::conclude((evidence, now), claims.ok(), notes, self.policy, self.expected)
     }
 }

@@ -4,11 +4,13 @@ use std::fmt;
 
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
+use prism_core::manifest::platform::PlatformPolicy;
 use serde::{Serialize, Serializer};
 
-use crate::binding::{AgentBinding, Bound};
-use crate::evidence::Platform;
-use crate::finding::{Check, Finding, Stage};
+use crate::appraise::appraise;
+use crate::binding::{AgentBinding, Bound, ExpectedBinding};
+use crate::evidence::{Evidence, Platform};
+use crate::finding::{Check, Finding, Notes, Stage};
 use crate::roots::Assurance;
 use crate::verify::{Claims, Facts};
 use crate::x509::time_text;
@@ -27,6 +29,34 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// What verification, with these claims or none, means under the policy and the expected binding.
+    pub(crate) fn conclude(
+        (evidence, now): (&Evidence, u64),
+        claims: Option<Claims>,
+        notes: Notes,
+        policy: &PlatformPolicy,
+        expected: &ExpectedBinding,
+    ) -> Self {
+        let mut verdict = Self {
+            platform: evidence.platform(),
+            evidence: evidence.digest(),
+            now,
+            findings: notes.into_findings(),
+            claims: None,
+            wanted: false,
+            bound: Bound::Nothing,
+        };
+        let Some(claims) = claims else { return verdict };
+        let appraisal = appraise(&claims, policy);
+        verdict.wanted = appraisal.is_wanted();
+        verdict.findings.extend(appraisal.into_findings());
+        let mut own = Notes::default();
+        verdict.bound = expected.check(claims.facts.report_data(), &mut own);
+        verdict.findings.extend(own.into_findings());
+        verdict.claims = Some(claims);
+        verdict
+    }
+
     /// Every condition that was looked at, in order.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {

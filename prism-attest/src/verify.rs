@@ -11,6 +11,7 @@ use crate::evidence::{Evidence, Platform};
 use crate::finding::{Check, Finding, Notes, Stop};
 use crate::platform::snp::{self, SnpClaims};
 use crate::roots::{Assurance, Roots};
+use crate::window::Window;
 
 /// Verified facts about a machine: genuine, not yet appraised. Only [`verify()`] makes them.
 ///
@@ -23,6 +24,7 @@ pub struct Claims {
     pub(crate) assurance: Assurance,
     pub(crate) evidence: Digest,
     pub(crate) now: u64,
+    pub(crate) window: Window,
     pub(crate) facts: Facts,
 }
 
@@ -92,6 +94,12 @@ impl Claims {
         self.now
     }
 
+    /// When everything that vouches for the machine is within its dates.
+    #[must_use]
+    pub const fn window(&self) -> Window {
+        self.window
+    }
+
     /// What the machine said.
     #[must_use]
     pub const fn facts(&self) -> &Facts {
@@ -115,6 +123,10 @@ pub struct VerifyError {
 }
 
 impl VerifyError {
+    pub(crate) fn new(notes: Notes) -> Self {
+        Self { findings: notes.into_findings() }
+    }
+
     /// Every condition that was looked at; the last one failed.
     #[must_use]
     pub fn findings(&self) -> &[Finding] {
@@ -148,7 +160,7 @@ pub fn verify(
     let mut notes = Notes::default();
     let question = Question { evidence, endorsements, roots, now };
     let claims = check_supported(evidence.platform(), &mut notes).and_then(|()| question.answer(&mut notes));
-    claims.map_err(|Stop| VerifyError { findings: notes.into_findings() })
+    claims.map_err(|Stop| VerifyError::new(notes))
 }
 
 /// Notes whether this version verifies such evidence at all.
@@ -169,14 +181,11 @@ pub(crate) struct Question<'a> {
 impl Question<'_> {
     pub(crate) fn answer(&self, notes: &mut Notes) -> Result<Claims, Stop> {
         let platform = self.evidence.platform();
-        let parts = self.endorsements.as_snp();
-        let found = if parts.is_some() { "certificates of SEV-SNP" } else { "those of another platform" };
-        notes.need(Check::EndorsementsKind, parts.is_some(), "certificates of SEV-SNP", found)?;
-        let endorsements = parts.ok_or(Stop)?;
+        let endorsements = snp::endorsements(self.endorsements, notes)?;
         let report = self.evidence.bytes();
         let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
-        let (snp, assurance) = snp::verify(&question, notes)?;
+        let (snp, assurance, window) = snp::verify(&question, notes)?;
         let facts = Facts::Snp(Box::new(snp));
-        Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, facts })
+        Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, window, facts })
     }
 }

@@ -1,5 +1,6 @@
 //! Certificates and revocation lists in the one shape that AMD gives them, parsed strictly.
 
+use crate::window::Window;
 use x509_parser::asn1_rs::{Any, BitString, FromDer, Oid, Tag, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ParsedExtension, X509Extension};
@@ -95,6 +96,12 @@ impl<'a> Certificate<'a> {
     pub(crate) fn is_current(&self, now: u64) -> bool {
         let validity = self.0.validity();
         within(now, validity.not_before, Some(validity.not_after))
+    }
+
+    /// The dates.
+    pub(crate) fn window(&self) -> Window {
+        let validity = self.0.validity();
+        Window::new(seconds(validity.not_before), seconds(validity.not_after))
     }
 
     /// The dates, for people.
@@ -219,6 +226,12 @@ impl<'a> RevocationList<'a> {
         self.0.next_update().is_some() && within(now, self.0.last_update(), self.0.next_update())
     }
 
+    /// The dates; a list without an end has none.
+    pub(crate) fn window(&self) -> Option<Window> {
+        let end = self.0.next_update()?;
+        Some(Window::new(seconds(self.0.last_update()), seconds(end)))
+    }
+
     /// The dates, for people.
     pub(crate) fn dates(&self) -> String {
         let end = self.0.next_update().map_or_else(|| "no end".to_owned(), |end| end.to_string());
@@ -235,6 +248,11 @@ impl<'a> RevocationList<'a> {
 pub(crate) fn time_text(now: u64) -> String {
     let date = i64::try_from(now).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());
     date.map_or_else(|| format!("{now} s after 1970"), |date| date.to_string())
+}
+
+/// Unix seconds; dates before 1970 count as its first second.
+fn seconds(time: ASN1Time) -> u64 {
+    u64::try_from(time.timestamp()).unwrap_or_default()
 }
 
 fn within(now: u64, from: ASN1Time, until: Option<ASN1Time>) -> bool {

@@ -1,11 +1,13 @@
 //! AMD SEV-SNP: reports (firmware ABI, publication 56860) under VCEK or VLEK certificates (publication 57230).
 //!
-//! The order: layout → certificates → signature → revocation. The first of these that fails ends verification, because
+//! The order: layout → certificates → revocation → what ties them to the report → signature. The first of these that fails ends verification, because
 //! nothing after it could be believed.
 
 mod appraise;
 mod chain;
 mod claims;
+mod extensions;
+mod prepared;
 pub(crate) mod product;
 pub(crate) mod report;
 mod revocation;
@@ -14,12 +16,13 @@ use prism_core::digest::Digest;
 
 pub(crate) use self::appraise::appraise;
 pub use self::claims::{ChipId, SnpClaims};
-use self::report::Report;
-use crate::crypto;
-use crate::endorsements::SnpEndorsements;
+pub(crate) use self::prepared::{Prepared, Source};
+pub(crate) use self::report::Report;
+use crate::endorsements::{Endorsements, SnpEndorsements};
 use crate::evidence::Platform;
 use crate::finding::{Check, Notes, Stop};
 use crate::roots::{Assurance, Roots};
+use crate::window::Window;
 
 /// Bytes in `FAMILY_ID` that mark every report of the simulator.
 pub(crate) const SIMULATOR_FAMILY: &[u8; 16] = b"PRISM-SIMULATED\0";
@@ -34,17 +37,20 @@ pub(crate) struct Question<'a> {
     pub(crate) now: u64,
 }
 
-/// Verifies that the machine is genuine.
-pub(crate) fn verify(question: &Question, notes: &mut Notes) -> Result<(SnpClaims, Assurance), Stop> {
+/// Verifies that the machine is genuine, and says until when what vouches for it is current.
+pub(crate) fn verify(question: &Question, notes: &mut Notes) -> Result<(SnpClaims, Assurance, Window), Stop> {
     let report = Report::read(question.report, notes)?;
-    let chain = chain::verify(question, &report, notes)?;
-    report.check_layout(chain.product, notes)?;
-    let signature = report.signature();
-    let signed = crypto::ecdsa_p384_sha384(chain.vek_key(), report.signed_bytes(), &signature);
-    notes.need(Check::ReportSignature, signed, "a signature by the machine's key", verdict(signed))?;
-    revocation::verify(question, &chain, notes)?;
-    let claims = SnpClaims::new(&report, chain.product, chain.key, question.endorsements.crl.is_some());
-    Ok((claims, chain.assurance))
+    let Question { platform, endorsements, roots, now, .. } = *question;
+    let prepared = Prepared::new(Source { platform, endorsements, roots, now }, notes)?;
+    Ok((prepared.verify(&report, now, notes)?, prepared.assurance(), prepared.window()))
+}
+
+/// The endorsements, if they are an SEV-SNP machine's.
+pub(crate) fn endorsements<'e>(from: &'e Endorsements, notes: &mut Notes) -> Result<&'e SnpEndorsements, Stop> {
+    let parts = from.as_snp();
+    let found = if parts.is_some() { "certificates of SEV-SNP" } else { "those of another platform" };
+    notes.need(Check::EndorsementsKind, parts.is_some(), "certificates of SEV-SNP", found)?;
+    parts.ok_or(Stop)
 }
 
 fn verdict(holds: bool) -> &'static str {

@@ -8,6 +8,7 @@
 
 mod bits;
 mod checks;
+mod prepared;
 mod real;
 mod simulated;
 mod support;

@@ -1,33 +1,18 @@
-//! ARK → ASK or ASVK → VCEK or VLEK: three certificates of a fixed shape, tied to the report.
+//! ARK → ASK or ASVK → VCEK or VLEK: three certificates of a fixed shape.
+
+use std::fmt;
 
 use prism_core::manifest::platform::Product;
+use serde::{Serialize, Serializer};
 
-use super::product;
-use super::report::{Report, Signer};
-use super::{Question, SIMULATOR_FAMILY, sha256, verdict};
+use super::report::Signer;
+use super::verdict;
 use crate::crypto;
 use crate::finding::{Check, Notes, Stop};
-use crate::roots::{Assurance, Vendor};
+use crate::roots::Assurance;
 use crate::x509::{Certificate, SIMULATOR_ORGANISATION, time_text};
 
 const AMD_ORGANISATION: &str = "Advanced Micro Devices";
-
-/// DER content of 1.3.6.1.4.1.3704.1, AMD's arc for these certificates.
-const AMD_ARC: [u8; 8] = [0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01];
-const PRODUCT_ARC: u8 = 2;
-const TCB_ARC: u8 = 3;
-const HWID_ARC: u8 = 4;
-const CSP_ARC: u8 = 5;
-
-/// A chain that leads from a pinned root to the report's key.
-pub(crate) struct Chain<'a> {
-    pub(crate) ark: Certificate<'a>,
-    pub(crate) ask: Certificate<'a>,
-    vek: Certificate<'a>,
-    pub(crate) product: Product,
-    pub(crate) assurance: Assurance,
-    pub(crate) key: Key,
-}
 
 /// Which key signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,81 +23,73 @@ pub(crate) enum Key {
     Vlek(String),
 }
 
-impl Chain<'_> {
-    /// The point of the key that signs reports.
-    pub(crate) fn vek_key(&self) -> &[u8] {
-        self.vek.p384_key().unwrap_or_default()
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Vcek => f.write_str("vcek"),
+            Self::Vlek(provider) => write!(f, "vlek {provider}"),
+        }
     }
 }
 
-/// Verifies the chain and that it belongs to this report.
-pub(crate) fn verify<'a>(question: &Question<'a>, report: &Report, notes: &mut Notes) -> Result<Chain<'a>, Stop> {
-    let parts = question.endorsements;
-    let ark = parse("ARK", &parts.ark, notes)?;
-    let ask = parse("ASK", &parts.ask, notes)?;
-    let vek = parse("VEK", &parts.vek, notes)?;
-    let product = check_product(report, &vek, notes)?;
-    let assurance = check_root(question, product, notes)?;
-    let links = Links { ark: &ark, ask: &ask, vek: &vek };
-    links.check_marks(assurance, report, notes)?;
-    links.check_names(assurance, product, report.signer, notes)?;
-    links.check_dates(question.now, notes)?;
-    links.check_usage(notes)?;
-    links.check_signatures(notes)?;
-    let key = check_identity(report, &vek, product, notes)?;
-    Ok(Chain { ark, ask, vek, product, assurance, key })
-}
-
-fn parse<'a>(name: &str, der: &'a [u8], notes: &mut Notes) -> Result<Certificate<'a>, Stop> {
-    let parsed = Certificate::parse(der);
-    let found = parsed.as_ref().map_or_else(|problem| *problem, |_| "a certificate");
-    let found = format!("{name}: {found}");
-    notes.need(Check::CertificateForm, parsed.is_ok(), "a certificate of version 3 in DER", found)?;
-    parsed.map_err(|_| Stop)
-}
-
-/// The product comes from the signed report; only reports of version 2 leave it to the certificate.
-fn check_product(report: &Report, vek: &Certificate, notes: &mut Notes) -> Result<Product, Stop> {
-    let name = vek.extension(&oid(&[PRODUCT_ARC])).and_then(ia5_string);
-    let certified = name.and_then(product::from_certificate);
-    let ok = certified.is_some_and(|certified| report.product.is_none_or(|reported| reported == certified));
-    let expected = report.product.map_or("a known product", Product::name);
-    notes.need(Check::VekProduct, ok, expected, name.unwrap_or("no product"))?;
-    certified.ok_or(Stop)
-}
-
-fn check_root(question: &Question, product: Product, notes: &mut Notes) -> Result<Assurance, Stop> {
-    let digest = sha256(&question.endorsements.ark);
-    let assurance = question.roots.find(&digest, question.platform, Vendor::Amd(product));
-    let expected = question.roots.expected(question.platform, Vendor::Amd(product));
-    notes.need(Check::Root, assurance.is_some(), expected, digest)?;
-    assurance.ok_or(Stop)
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// The three certificates while they are being tied together.
-struct Links<'l, 'a> {
-    ark: &'l Certificate<'a>,
-    ask: &'l Certificate<'a>,
-    vek: &'l Certificate<'a>,
+pub(super) struct Links<'l, 'a> {
+    pub(super) ark: &'l Certificate<'a>,
+    pub(super) ask: &'l Certificate<'a>,
+    pub(super) vek: &'l Certificate<'a>,
 }
 
 impl Links<'_, '_> {
+    /// Verifies names, dates, usage, algorithms and signatures, and says which kind of key the leaf is.
+    pub(super) fn verify(
+        &self,
+        assurance: Assurance,
+        product: Product,
+        now: u64,
+        notes: &mut Notes,
+    ) -> Result<Signer, Stop> {
+        self.check_marks(assurance, notes)?;
+        let signer = self.check_kind(notes)?;
+        self.check_names(assurance, product, signer, notes)?;
+        self.check_dates(now, notes)?;
+        self.check_usage(notes)?;
+        self.check_signatures(notes)?;
+        Ok(signer)
+    }
+
     fn all(&self) -> [(&'static str, &Certificate<'_>); 3] {
         [("ARK", self.ark), ("ASK", self.ask), ("VEK", self.vek)]
     }
 
-    /// A simulator's marks are in every certificate and in the report, or nowhere.
-    fn check_marks(&self, assurance: Assurance, report: &Report, notes: &mut Notes) -> Result<(), Stop> {
-        let in_report = report.fields.family_id == *SIMULATOR_FAMILY;
-        let everywhere = in_report && self.all().iter().all(|(_, certificate)| certificate.has_every_simulator_mark());
-        let somewhere = in_report || self.all().iter().any(|(_, certificate)| certificate.has_a_simulator_mark());
-        let found = if somewhere { "the simulator's marks" } else { "no mark of a simulator" };
+    /// A simulator's marks are in every certificate, or nowhere.
+    fn check_marks(&self, assurance: Assurance, notes: &mut Notes) -> Result<(), Stop> {
+        let everywhere = self.all().iter().all(|(_, certificate)| certificate.has_every_simulator_mark());
+        let somewhere = self.all().iter().any(|(_, certificate)| certificate.has_a_simulator_mark());
+        let found = match (everywhere, somewhere) {
+            (true, _) => "the simulator's marks",
+            (false, true) => "some of the simulator's marks",
+            (false, false) => "no mark of a simulator",
+        };
         if assurance.is_simulated() {
-            let found = if everywhere || !somewhere { found } else { "some of the simulator's marks" };
-            notes.need(Check::SimulatorMark, everywhere, "the simulator's marks in report and certificates", found)
+            notes.need(Check::SimulatorMark, everywhere, "the simulator's marks in every certificate", found)
         } else {
             notes.need(Check::SimulatorMark, !somewhere, "no mark of a simulator", found)
         }
+    }
+
+    fn check_kind(&self, notes: &mut Notes) -> Result<Signer, Stop> {
+        let kind = self.vek.subject().map_or("no name", |(_, name)| name);
+        let signer = Signer::ALL.into_iter().find(|signer| signer.subject() == kind);
+        if signer.is_none() {
+            notes.check(Check::VekKind, false, "SEV-VCEK or SEV-VLEK", kind);
+        }
+        signer.ok_or(Stop)
     }
 
     fn check_names(
@@ -125,13 +102,7 @@ impl Links<'_, '_> {
         let simulated = assurance.is_simulated();
         let organisation = if simulated { SIMULATOR_ORGANISATION } else { AMD_ORGANISATION };
         let line = if simulated { "Simulated" } else { product.name() };
-        let (issuer, leaf) = match signer {
-            Signer::Vcek => ("SEV", "SEV-VCEK"),
-            Signer::Vlek => ("SEV-VLEK", "SEV-VLEK"),
-        };
-        let kind = self.vek.subject().map_or("no name", |(_, name)| name);
-        notes.need(Check::VekKind, kind == leaf, leaf, kind)?;
-        let names = [format!("ARK-{line}"), format!("{issuer}-{line}"), leaf.to_owned()];
+        let names = [format!("ARK-{line}"), format!("{}-{line}", signer.issuer()), signer.subject().to_owned()];
         let as_expected = self
             .all()
             .into_iter()
@@ -188,76 +159,4 @@ impl Links<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Ties the certificate to the report's security versions and to its chip, or to a provider.
-fn check_identity(report: &Report, vek: &Certificate, product: Product, notes: &mut Notes) -> Result<Key, Stop> {
-    let certified = certified_tcb(vek, product);
-    let reported = report.fields.reported_tcb;
-    let found = certified.map_or_else(|| "security versions in another form".to_owned(), hex::encode);
-    notes.need(Check::VekTcb, certified == Some(reported), hex::encode(reported), found)?;
-    let csp_id = vek.extension(&oid(&[CSP_ARC]));
-    let hwid = vek.extension(&oid(&[HWID_ARC]));
-    match report.signer {
-        Signer::Vcek => {
-            let chip = hwid.filter(|_| csp_id.is_none()).and_then(|value| chip_id(value, product));
-            // A host may hide the chip; the policy decides about that. The certificate still names it.
-            let masked = report.fields.chip_id == [0; 64];
-            let ok = chip.is_some_and(|chip| masked || chip == report.fields.chip_id);
-            let found = chip.map_or_else(|| "no chip identity of its form".to_owned(), hex::encode);
-            notes.need(Check::VekIdentity, ok, hex::encode(report.fields.chip_id), found)?;
-            Ok(Key::Vcek)
-        }
-        Signer::Vlek => {
-            let provider = csp_id.filter(|_| hwid.is_none()).and_then(ia5_string);
-            let found = provider.unwrap_or("no provider's id of its form");
-            notes.need(Check::VekIdentity, provider.is_some(), "a provider's id", found)?;
-            provider.map(|provider| Key::Vlek(provider.to_owned())).ok_or(Stop)
-        }
-    }
-}
-
-/// The eight bytes that the certificate's security versions make in the product's layout.
-fn certified_tcb(vek: &Certificate, product: Product) -> Option<[u8; 8]> {
-    let mut bytes = [0; 8];
-    for (byte, arc) in bytes.iter_mut().zip(product::tcb_extensions(product)) {
-        *byte = vek.extension(&oid(&[TCB_ARC, arc])).and_then(small_integer)?;
-    }
-    Some(bytes)
-}
-
-/// `CHIP_ID` as the certificate has it: raw, or wrapped in an OCTET STRING.
-fn chip_id(value: &[u8], product: Product) -> Option<[u8; 64]> {
-    let length = product::chip_id_len(product);
-    let raw = match value {
-        [0x04, short, raw @ ..] if usize::from(*short) == length && raw.len() == length => raw,
-        raw => raw,
-    };
-    if raw.len() != length {
-        return None;
-    }
-    let mut chip = [0; 64];
-    chip.get_mut(..length)?.copy_from_slice(raw);
-    Some(chip)
-}
-
-/// A DER INTEGER from 0 to 255.
-fn small_integer(value: &[u8]) -> Option<u8> {
-    match value {
-        [0x02, 0x01, low @ 0..=0x7f] => Some(*low),
-        [0x02, 0x02, 0x00, high @ 0x80..=0xff] => Some(*high),
-        _ => None,
-    }
-}
-
-/// A DER `IA5String` of printable characters.
-fn ia5_string(value: &[u8]) -> Option<&str> {
-    let [0x16, length, text @ ..] = value else { return None };
-    let plain = usize::from(*length) == text.len() && *length < 0x80 && text.iter().all(|b| matches!(b, 0x20..=0x7e));
-    std::str::from_utf8(text).ok().filter(|_| plain)
-}
-
-/// AMD's extension with these last arcs, each below 128.
-fn oid(arcs: &[u8]) -> Vec<u8> {
-    [&AMD_ARC, arcs].concat()
 }

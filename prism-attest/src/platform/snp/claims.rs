@@ -116,21 +116,6 @@ impl Serialize for Firmware {
     }
 }
 
-impl fmt::Display for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Vcek => f.write_str("vcek"),
-            Self::Vlek(provider) => write!(f, "vlek {provider}"),
-        }
-    }
-}
-
-impl Serialize for Key {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl SnpClaims {
     pub(super) fn new(report: &Report, product: Product, key: Key, revocation_list: bool) -> Self {
         let fields: &Fields = &report.fields;

@@ -29,6 +29,26 @@ pub(crate) enum Signer {
     Vlek,
 }
 
+impl Signer {
+    pub(crate) const ALL: [Self; 2] = [Self::Vcek, Self::Vlek];
+
+    /// The common name in the key's certificate.
+    pub(crate) const fn subject(self) -> &'static str {
+        match self {
+            Self::Vcek => "SEV-VCEK",
+            Self::Vlek => "SEV-VLEK",
+        }
+    }
+
+    /// How the name of the key's issuer begins.
+    pub(crate) const fn issuer(self) -> &'static str {
+        match self {
+            Self::Vcek => "SEV",
+            Self::Vlek => "SEV-VLEK",
+        }
+    }
+}
+
 /// Bits of the guest's `POLICY`.
 pub(crate) mod policy {
     pub(crate) const SMT: u64 = 1 << 16;

@@ -1,26 +1,35 @@
 //! AMD's revocation list of a product: signed by its ARK, about its ASK and ASVK. Leaves have no serial numbers.
 
-use super::chain::Chain;
-use super::{Question, verdict};
+use prism_core::manifest::platform::Product;
+
+use super::chain::Links;
+use super::prepared::Source;
+use super::verdict;
 use crate::crypto;
 use crate::finding::{Check, Notes, Stop};
+use crate::window::Window;
 use crate::x509::{RevocationList, time_text};
 
 /// Checks the list if there is one; whether one is needed is for the policy to say.
-pub(crate) fn verify(question: &Question, chain: &Chain, notes: &mut Notes) -> Result<(), Stop> {
-    let Some(der) = &question.endorsements.crl else { return Ok(()) };
+pub(super) fn verify(
+    source: Source,
+    links: &Links,
+    product: Product,
+    notes: &mut Notes,
+) -> Result<Option<Window>, Stop> {
+    let Some(der) = &source.endorsements.crl else { return Ok(None) };
     let list = parse(der, notes)?;
-    let issued = list.issuer_der() == chain.ark.subject_der() && chain.ark.may_sign_lists();
+    let Links { ark, ask, .. } = links;
+    let issued = list.issuer_der() == ark.subject_der() && ark.may_sign_lists();
     let found = if issued { "the product's root" } else { "another issuer" };
-    notes.need(Check::CrlIssuer, issued, format_args!("the root of {}", chain.product), found)?;
-    let key = chain.ark.rsa_key().unwrap_or_default();
-    let holds = crypto::rsa_pss_sha384(key, list.tbs(), list.signature());
+    notes.need(Check::CrlIssuer, issued, format_args!("the root of {product}"), found)?;
+    let holds = crypto::rsa_pss_sha384(ark.rsa_key().unwrap_or_default(), list.tbs(), list.signature());
     notes.need(Check::CrlSignature, holds, "a signature by the root", verdict(holds))?;
-    notes.need(Check::CrlDates, list.is_current(question.now), time_text(question.now), list.dates())?;
-    let serials = [chain.ask.serial(), chain.ark.serial()];
-    let revoked = serials.iter().any(|serial| list.revokes(serial));
-    let found = format!("{} {}", hex::encode(chain.ask.serial()), if revoked { "revoked" } else { "not revoked" });
-    notes.need(Check::NotRevoked, !revoked, "an intermediate certificate that is not revoked", found)
+    notes.need(Check::CrlDates, list.is_current(source.now), time_text(source.now), list.dates())?;
+    let revoked = [ask.serial(), ark.serial()].iter().any(|serial| list.revokes(serial));
+    let found = format!("{} {}", hex::encode(ask.serial()), if revoked { "revoked" } else { "not revoked" });
+    notes.need(Check::NotRevoked, !revoked, "an intermediate certificate that is not revoked", found)?;
+    Ok(list.window())
 }
 
 fn parse<'a>(der: &'a [u8], notes: &mut Notes) -> Result<RevocationList<'a>, Stop> {
