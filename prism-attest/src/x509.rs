@@ -1,5 +1,7 @@
 //! Certificates and revocation lists in the one shape that AMD gives them, parsed strictly.
 
+use std::fmt;
+
 use crate::window::Window;
 use x509_parser::asn1_rs::{Any, BitString, FromDer, Oid, Tag, oid};
 use x509_parser::certificate::X509Certificate;
@@ -106,8 +108,7 @@ impl<'a> Certificate<'a> {
 
     /// The dates, for people.
     pub(crate) fn dates(&self) -> String {
-        let validity = self.0.validity();
-        format!("{} to {}", validity.not_before, validity.not_after)
+        self.window().to_string()
     }
 
     /// Whether the key may sign certificates: basic constraints and key usage both say so, critically.
@@ -234,8 +235,8 @@ impl<'a> RevocationList<'a> {
 
     /// The dates, for people.
     pub(crate) fn dates(&self) -> String {
-        let end = self.0.next_update().map_or_else(|| "no end".to_owned(), |end| end.to_string());
-        format!("{} to {end}", self.0.last_update())
+        let from = time_text(seconds(self.0.last_update()));
+        self.window().map_or_else(|| format!("{from} without an end"), |window| window.to_string())
     }
 
     /// Whether the list names this serial number.
@@ -244,10 +245,16 @@ impl<'a> RevocationList<'a> {
     }
 }
 
-/// Unix seconds as a date, for people.
-pub(crate) fn time_text(now: u64) -> String {
-    let date = i64::try_from(now).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());
-    date.map_or_else(|| format!("{now} s after 1970"), |date| date.to_string())
+/// Unix seconds as a date (RFC 3339).
+pub(crate) fn time_text(now: u64) -> impl fmt::Display {
+    fmt::from_fn(move |f| match i64::try_from(now).ok().and_then(|now| ASN1Time::from_timestamp(now).ok()) {
+        Some(date) => {
+            let date = date.to_datetime();
+            write!(f, "{:04}-{:02}-{:02}T", date.year(), u8::from(date.month()), date.day())?;
+            write!(f, "{:02}:{:02}:{:02}Z", date.hour(), date.minute(), date.second())
+        }
+        None => write!(f, "{now} s after 1970"),
+    })
 }
 
 /// Unix seconds; dates before 1970 count as its first second.
