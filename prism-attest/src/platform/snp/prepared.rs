@@ -58,7 +58,7 @@ impl Prepared {
         Ok(Self {
             product,
             assurance,
-            point: vek.p384_key().and_then(|point| point.try_into().ok()).ok_or(Stop)?,
+            point: *vek.p384_key().ok_or(Stop)?,
             tcb: check_tcb(&vek, product, notes)?,
             identity: check_identity(&vek, product, signer, notes)?,
             certificates: ark.window().intersect(ask.window()).intersect(vek.window()),
