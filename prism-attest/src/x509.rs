@@ -6,6 +6,8 @@ mod list;
 pub(crate) mod pem;
 mod pss;
 
+use std::fmt;
+
 use x509_parser::asn1_rs::{BitString, FromDer, Oid, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ParsedExtension, X509Extension};
@@ -124,8 +126,7 @@ impl<'a> Certificate<'a> {
 
     /// The dates, for people.
     pub(crate) fn dates(&self) -> String {
-        let validity = self.0.validity();
-        format!("{} to {}", validity.not_before, validity.not_after)
+        self.window().to_string()
     }
 
     /// Whether the key may sign certificates: basic constraints and key usage both say so, critically.
@@ -198,10 +199,16 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// Unix seconds as a date, for people.
-pub(crate) fn time_text(now: u64) -> String {
-    let date = i64::try_from(now).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());
-    date.map_or_else(|| format!("{now} s after 1970"), |date| date.to_string())
+/// Unix seconds as a date (RFC 3339).
+pub(crate) fn time_text(now: u64) -> impl fmt::Display {
+    fmt::from_fn(move |f| match i64::try_from(now).ok().and_then(|now| ASN1Time::from_timestamp(now).ok()) {
+        Some(date) => {
+            let date = date.to_datetime();
+            write!(f, "{:04}-{:02}-{:02}T", date.year(), u8::from(date.month()), date.day())?;
+            write!(f, "{:02}:{:02}:{:02}Z", date.hour(), date.minute(), date.second())
+        }
+        None => write!(f, "{now} s after 1970"),
+    })
 }
 
 /// Unix seconds; dates before 1970 count as its first second.

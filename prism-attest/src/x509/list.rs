@@ -4,7 +4,7 @@ use x509_parser::asn1_rs::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::x509::X509Version;
 
-use super::{Scheme, check_extensions, seconds, within};
+use super::{Scheme, check_extensions, seconds, time_text, within};
 use crate::window::Window;
 
 /// A revocation list of version 2, whole and without surprises. Its signature is not checked yet.
@@ -61,8 +61,8 @@ impl<'a> RevocationList<'a> {
 
     /// The dates, for people.
     pub(crate) fn dates(&self) -> String {
-        let end = self.0.next_update().map_or_else(|| "no end".to_owned(), |end| end.to_string());
-        format!("{} to {end}", self.0.last_update())
+        let from = time_text(seconds(self.0.last_update()));
+        self.window().map_or_else(|| format!("{from} without an end"), |window| window.to_string())
     }
 
     /// Whether the list names this serial number.
