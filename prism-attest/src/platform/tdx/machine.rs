@@ -1,12 +1,13 @@
 //! One machine's certificate under Intel's authorities.
 
+use prism_core::hexadecimal::Hex;
+
 use super::certificates::{self, Issuer, Role, Vetting};
 use super::pck::Pck;
 use super::prepared::Prepared;
 use super::tcb_info::TcbInfo;
 use crate::finding::{Check, Notes, Stop};
 use crate::window::Window;
-use crate::x509::time_text;
 
 /// A machine whose certificate was verified.
 #[derive(Clone, Debug)]
@@ -39,17 +40,11 @@ impl Machine {
         Ok(Self { chain: chain.into(), key, pck: pck.ok_or(Stop)?, window })
     }
 
-    /// Notes whether `now` is within the certificate's dates.
-    pub(super) fn check_dates(&self, now: u64, notes: &mut Notes) -> Result<(), Stop> {
-        let found = format_args!("machine: {}", self.window);
-        notes.need(Check::CertificateDates, self.window.contains(now), time_text(now), found)
-    }
-
     /// Notes whether the judgement is about this kind of platform.
     pub(super) fn check_platform(&self, info: &TcbInfo, notes: &mut Notes) -> Result<(), Stop> {
         let Pck { fmspc, pce_id, .. } = &self.pck;
-        let expected = format_args!("FMSPC {} PCEID {}", hex::encode(fmspc), hex::encode(pce_id));
-        let found = format_args!("FMSPC {} PCEID {}", hex::encode(info.fmspc), hex::encode(info.pce_id));
+        let expected = format_args!("FMSPC {} PCEID {}", Hex(fmspc), Hex(pce_id));
+        let found = format_args!("FMSPC {} PCEID {}", Hex(&info.fmspc), Hex(&info.pce_id));
         notes.need(Check::TcbInfoPlatform, info.fmspc == *fmspc && info.pce_id == *pce_id, expected, found)
     }
 }

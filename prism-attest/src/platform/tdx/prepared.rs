@@ -102,17 +102,16 @@ impl Prepared {
 
     /// Verifies a quote at `now`, and says until when what vouches for it is current.
     pub(crate) fn verify(&self, quote: &Quote, now: u64, notes: &mut Notes) -> Result<(TdxClaims, Window), Stop> {
-        self.check_dates(now, notes)?;
+        let admitted = self.admitted(quote);
+        self.check_dates(admitted, now, notes)?;
         self.check_mark(quote, notes)?;
         let fresh;
-        let machine = match (self.admitted(quote), quote.certification.chain) {
-            (Some(machine), _) => machine,
-            (None, chain) => {
-                fresh = Machine::admit(self, chain.unwrap_or_default(), now, notes)?;
-                &fresh
-            }
+        let machine = if let Some(admitted) = admitted {
+            admitted
+        } else {
+            fresh = Machine::admit(self, quote.certification.chain.unwrap_or_default(), now, notes)?;
+            &fresh
         };
-        machine.check_dates(now, notes)?;
         machine.check_platform(&self.tcb_info, notes)?;
         check_signatures(quote, machine, notes)?;
         let report = &quote.certification.qe_report;
@@ -130,13 +129,16 @@ impl Prepared {
         self.machine.as_ref().filter(|machine| chain.is_none_or(|chain| *chain == *machine.chain))
     }
 
-    fn check_dates(&self, now: u64, notes: &mut Notes) -> Result<(), Stop> {
-        let current = self.certificates.contains(now);
-        notes.need(Check::CertificateDates, current, time_text(now), self.certificates)?;
-        self.root_list.check_dates(now, notes)?;
-        self.pck_list.check_dates(now, notes)?;
-        self.tcb_info.check_dates(now, notes)?;
-        self.qe_identity.check_dates(now, notes)
+    /// Compares all dates at once; only if `now` is outside, one after the other, to name what has ended.
+    fn check_dates(&self, admitted: Option<&Machine>, now: u64, notes: &mut Notes) -> Result<(), Stop> {
+        let window = self.collateral().intersect(admitted.map_or(Window::ALWAYS, |machine| machine.window));
+        if !window.contains(now) {
+            self.root_list.check_dates(now, notes)?;
+            self.pck_list.check_dates(now, notes)?;
+            self.tcb_info.check_dates(now, notes)?;
+            self.qe_identity.check_dates(now, notes)?;
+        }
+        notes.need(Check::CertificateDates, window.contains(now), time_text(now), window)
     }
 
     fn check_mark(&self, quote: &Quote, notes: &mut Notes) -> Result<(), Stop> {
