@@ -25,9 +25,11 @@
 //! ```
 
 mod certificate;
+mod der;
 mod keys;
 mod machine;
 mod mutation;
+mod tdx;
 mod vendor_file;
 
 use std::fmt;
@@ -43,7 +45,8 @@ use self::certificate::{AuthorityDraft, ListDraft, VekDraft};
 use self::keys::{EcKey, RsaKey};
 pub use self::machine::{ReportVersion, SimulatedKey, SimulatedMachine};
 use self::mutation::{Draft, IssuerDraft};
-pub use self::mutation::{Mutation, Mutations, UnknownMutation};
+pub use self::mutation::{Expectation, Mutation, Mutations, TdxMutation, TdxMutations, UnknownMutation};
+pub use self::tdx::{PckAuthority, QuoteVersion, SimulatedTd, SimulatedTdxVendor};
 use crate::binding::ReportData;
 use crate::endorsements::{Endorsements, SnpEndorsements};
 use crate::evidence::{Evidence, Platform};
@@ -190,9 +193,10 @@ impl SimulatedVendor {
             change(&mut report);
         }
         let (ask, issuer_key) = self.issuer(draft.issuer, by_provider)?;
+        let issuer_key = issuer_key.as_ref().unwrap_or(&self.authority(by_provider).key);
         let root_key = if draft.other_root { &self.asvk.key } else { &self.ark.key };
         let parts = SnpEndorsements {
-            vek: draft.vek.build(leaf, issuer_key.as_ref().unwrap_or(&self.authority(by_provider).key))?,
+            vek: draft.vek.build(leaf, if draft.vek_by_root { &self.ark.key } else { issuer_key })?,
             ask,
             ark: if draft.other_root {
                 certificate::ark(self.created, root_key, root_key)?
@@ -217,6 +221,7 @@ impl SimulatedVendor {
         let mut certificate = AuthorityDraft::new(self.created, name);
         match draft {
             IssuerDraft::AsKept => return Ok((kept.der.clone(), None)),
+            IssuerDraft::UnderOtherRoot => return Ok((certificate.build(&kept.key, &self.asvk.key)?, None)),
             IssuerDraft::NotAuthority => certificate.is_authority = false,
             IssuerDraft::Expired => certificate.not_after = certificate.not_before,
             IssuerDraft::Weak => {

@@ -5,7 +5,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA384,
-    RSA_PSS_SHA384, RsaEncoding,
+    RSA_PSS_SHA256, RSA_PSS_SHA384, RsaEncoding,
 };
 use zeroize::Zeroizing;
 
@@ -13,8 +13,20 @@ use super::SimulatorError;
 use crate::platform::snp::report::SIGNED_LEN;
 
 /// Length of one number of a report's signature.
-const NUMBER_LEN: usize = 72;
-const P384_LEN: usize = 48;
+pub(super) const NUMBER_LEN: usize = 72;
+pub(super) const P384_LEN: usize = 48;
+
+/// How an authority signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Padding {
+    /// RSASSA-PSS with SHA-384 and a salt of 48 bytes, as AMD does.
+    Pss,
+    /// The same with SHA-256 and a salt of 32 bytes.
+    PssSha256,
+    /// As AMD does, but the certificate says that the salt has 32 bytes.
+    PssShortSalt,
+    Pkcs1,
+}
 
 pub(super) struct RsaKey(RsaKeyPair);
 
@@ -46,8 +58,12 @@ impl RsaKey {
         Ok(der.as_ref().to_vec())
     }
 
-    pub(super) fn sign(&self, message: &[u8], pkcs1: bool) -> Result<Vec<u8>, SimulatorError> {
-        let encoding: &'static dyn RsaEncoding = if pkcs1 { &RSA_PKCS1_SHA384 } else { &RSA_PSS_SHA384 };
+    pub(super) fn sign(&self, message: &[u8], padding: Padding) -> Result<Vec<u8>, SimulatorError> {
+        let encoding: &'static dyn RsaEncoding = match padding {
+            Padding::Pss | Padding::PssShortSalt => &RSA_PSS_SHA384,
+            Padding::PssSha256 => &RSA_PSS_SHA256,
+            Padding::Pkcs1 => &RSA_PKCS1_SHA384,
+        };
         let mut signature = vec![0; self.0.public_modulus_len()];
         let signed = self.0.sign(encoding, &SystemRandom::new(), message, &mut signature);
         signed.map(|()| signature).map_err(|_| SimulatorError::Crypto)
