@@ -21,12 +21,12 @@
 //! # Ok(()) }
 //! ```
 
-pub(super) mod certificate;
-pub(super) mod collateral;
-pub(super) mod draft;
+pub(crate) mod certificate;
+pub(crate) mod collateral;
+pub(crate) mod draft;
 mod keys;
-pub(super) mod quote;
-pub(super) mod td;
+pub(crate) mod quote;
+pub(crate) mod td;
 mod vendor_file;
 
 use std::fmt;

@@ -5,7 +5,7 @@ mod effects;
 
 use prism_core::manifest::platform::Product;
 
-pub(in crate::platform::simulated) use self::draft::{Draft, IssuerDraft};
+pub(crate) use self::draft::{Draft, IssuerDraft};
 use super::{Expectation, UnknownMutation, mutations};
 use crate::platform::simulated::machine::{ReportVersion, SimulatedKey, SimulatedMachine};
 
@@ -237,13 +237,13 @@ impl Mutations {
     }
 
     /// The machine in the shape that the mutations ask for.
-    pub(in crate::platform::simulated) fn reshape(&self, machine: &SimulatedMachine) -> SimulatedMachine {
+    pub(crate) fn reshape(&self, machine: &SimulatedMachine) -> SimulatedMachine {
         let mut machine = self.machine(machine);
         self.0.iter().for_each(|mutation| mutation.reshape(&mut machine));
         machine
     }
 
-    pub(in crate::platform::simulated) fn apply(&self, draft: &mut Draft) {
+    pub(crate) fn apply(&self, draft: &mut Draft) {
         self.0.iter().for_each(|mutation| mutation.apply(draft));
     }
 }

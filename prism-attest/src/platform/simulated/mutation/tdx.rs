@@ -238,13 +238,13 @@ impl TdxMutations {
     }
 
     /// The machine in the shape that the mutations ask for.
-    pub(in crate::platform::simulated) fn reshape(&self, td: &SimulatedTd) -> SimulatedTd {
+    pub(crate) fn reshape(&self, td: &SimulatedTd) -> SimulatedTd {
         let mut td = self.machine(td);
         self.0.iter().for_each(|mutation| mutation.reshape(&mut td));
         td
     }
 
-    pub(in crate::platform::simulated) fn apply(&self, draft: &mut Draft) {
+    pub(crate) fn apply(&self, draft: &mut Draft) {
         self.0.iter().for_each(|mutation| mutation.apply(draft));
     }
 }

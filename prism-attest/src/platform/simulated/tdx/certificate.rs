@@ -12,11 +12,11 @@ use crate::platform::simulated::der::{
 };
 use crate::x509::SIMULATOR_ORGANISATION;
 
-pub(super) const ROOT: &str = "Intel SGX Root CA";
-pub(super) const PLATFORM_CA: &str = "Intel SGX PCK Platform CA";
-pub(super) const PROCESSOR_CA: &str = "Intel SGX PCK Processor CA";
-pub(super) const TCB_SIGNING: &str = "Intel SGX TCB Signing";
-pub(super) const PCK: &str = "Intel SGX PCK Certificate";
+pub(crate) const ROOT: &str = "Intel SGX Root CA";
+pub(crate) const PLATFORM_CA: &str = "Intel SGX PCK Platform CA";
+pub(crate) const PROCESSOR_CA: &str = "Intel SGX PCK Processor CA";
+pub(crate) const TCB_SIGNING: &str = "Intel SGX TCB Signing";
+pub(crate) const PCK: &str = "Intel SGX PCK Certificate";
 
 const INTEL: &str = "Intel Corporation";
 const ECDSA_SHA256: &[u64] = &[1, 2, 840, 10_045, 4, 3, 2];
@@ -29,24 +29,24 @@ const NO_AUTHORITY: &[u8] = &[0x30, 0x00];
 
 /// A certificate in the making.
 #[derive(Clone, Debug)]
-pub(super) struct CertificateDraft {
-    pub(super) serial: u64,
-    pub(super) issuer: &'static str,
-    pub(super) subject: &'static str,
-    pub(super) not_before: u64,
-    pub(super) not_after: u64,
+pub(crate) struct CertificateDraft {
+    pub(crate) serial: u64,
+    pub(crate) issuer: &'static str,
+    pub(crate) subject: &'static str,
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
     /// How many authorities may follow, if it is one.
-    pub(super) authority: Option<u8>,
+    pub(crate) authority: Option<u8>,
     /// The machine's extension, if it is a machine's.
-    pub(super) pck: Option<PckDraft>,
-    pub(super) marked: bool,
+    pub(crate) pck: Option<PckDraft>,
+    pub(crate) marked: bool,
     /// With Intel's organisation in place of the simulator's.
-    pub(super) disguised: bool,
+    pub(crate) disguised: bool,
 }
 
 impl CertificateDraft {
     /// Signs the certificate over `key`.
-    pub(super) fn build(&self, key: &P256Key, signer: &P256Key) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn build(&self, key: &P256Key, signer: &P256Key) -> Result<Vec<u8>, SimulatorError> {
         let organisation = if self.disguised { INTEL } else { SIMULATOR_ORGANISATION };
         let tbs = Tbs {
             serial: self.serial,
@@ -75,16 +75,16 @@ impl CertificateDraft {
 
 /// What a machine's certificate says about it (profile specification, section 1.3.5).
 #[derive(Clone, Debug)]
-pub(super) struct PckDraft {
-    pub(super) ppid: [u8; 16],
-    pub(super) components: [u8; 16],
-    pub(super) pce_svn: u8,
-    pub(super) pce_id: [u8; 2],
-    pub(super) fmspc: [u8; 6],
+pub(crate) struct PckDraft {
+    pub(crate) ppid: [u8; 16],
+    pub(crate) components: [u8; 16],
+    pub(crate) pce_svn: u8,
+    pub(crate) pce_id: [u8; 2],
+    pub(crate) fmspc: [u8; 6],
     /// Machines of several processors have an instance id, and say whether they are dynamic, keep keys with Intel and
     /// run several threads a core.
-    pub(super) platform: Option<([u8; 16], [bool; 3])>,
-    pub(super) repeats_fmspc: bool,
+    pub(crate) platform: Option<([u8; 16], [bool; 3])>,
+    pub(crate) repeats_fmspc: bool,
 }
 
 impl PckDraft {
@@ -137,18 +137,18 @@ fn field(writer: DERWriter, arcs: &[u64], value: impl FnOnce(DERWriter)) {
 
 /// A revocation list in the making.
 #[derive(Clone, Debug)]
-pub(super) struct ListDraft {
-    pub(super) issuer: &'static str,
-    pub(super) this_update: u64,
-    pub(super) next_update: u64,
+pub(crate) struct ListDraft {
+    pub(crate) issuer: &'static str,
+    pub(crate) this_update: u64,
+    pub(crate) next_update: u64,
     /// Serial numbers.
-    pub(super) revoked: Vec<u64>,
-    pub(super) disguised: bool,
+    pub(crate) revoked: Vec<u64>,
+    pub(crate) disguised: bool,
 }
 
 impl ListDraft {
     /// Signs the list.
-    pub(super) fn build(&self, signer: &P256Key) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn build(&self, signer: &P256Key) -> Result<Vec<u8>, SimulatorError> {
         let organisation = if self.disguised { INTEL } else { SIMULATOR_ORGANISATION };
         let number = Extension::new(CRL_NUMBER, false, construct_der(|writer| writer.write_u8(1)));
         let tbs = construct_der(|writer| {
@@ -178,7 +178,7 @@ impl ListDraft {
 }
 
 /// PEM of certificates in this order.
-pub(super) fn pem(chain: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn pem(chain: &[&[u8]]) -> Vec<u8> {
     let mut text = String::new();
     for der in chain {
         text.push_str("-----BEGIN CERTIFICATE-----\n");

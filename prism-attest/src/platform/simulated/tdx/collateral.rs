@@ -13,32 +13,32 @@ use crate::platform::simulated::der::moment;
 /// The judgement of security versions in the making.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct TcbInfo {
-    pub(super) id: &'static str,
-    pub(super) version: u32,
+pub(crate) struct TcbInfo {
+    pub(crate) id: &'static str,
+    pub(crate) version: u32,
     #[serde(serialize_with = "date")]
-    pub(super) issue_date: u64,
+    pub(crate) issue_date: u64,
     #[serde(serialize_with = "date")]
-    pub(super) next_update: u64,
-    pub(super) fmspc: Hex<6>,
-    pub(super) pce_id: Hex<2>,
+    pub(crate) next_update: u64,
+    pub(crate) fmspc: Hex<6>,
+    pub(crate) pce_id: Hex<2>,
     tcb_type: u32,
-    pub(super) tcb_evaluation_data_number: u32,
+    pub(crate) tcb_evaluation_data_number: u32,
     tdx_module: Module,
     tdx_module_identities: Vec<ModuleIdentity>,
-    pub(super) tcb_levels: Vec<Level<PlatformTcb>>,
+    pub(crate) tcb_levels: Vec<Level<PlatformTcb>>,
 }
 
 /// The quoting enclave's identity in the making.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct QeIdentity {
-    pub(super) id: &'static str,
+pub(crate) struct QeIdentity {
+    pub(crate) id: &'static str,
     version: u32,
     #[serde(serialize_with = "date")]
-    pub(super) issue_date: u64,
+    pub(crate) issue_date: u64,
     #[serde(serialize_with = "date")]
-    pub(super) next_update: u64,
+    pub(crate) next_update: u64,
     tcb_evaluation_data_number: u32,
     miscselect: Hex<4>,
     miscselect_mask: Hex<4>,
@@ -69,7 +69,7 @@ struct ModuleIdentity {
 /// What is thought of machines that reach these versions.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Level<T> {
+pub(crate) struct Level<T> {
     tcb: T,
     #[serde(serialize_with = "date")]
     tcb_date: u64,
@@ -84,7 +84,7 @@ struct IsvTcb {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct PlatformTcb {
+pub(crate) struct PlatformTcb {
     #[serde(rename = "sgxtcbcomponents")]
     sgx: [Component; 16],
     pcesvn: u16,
@@ -99,7 +99,7 @@ struct Component {
 
 /// Bytes in upper-case hexadecimal, as Intel writes them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Hex<const N: usize>(pub(super) [u8; N]);
+pub(crate) struct Hex<const N: usize>(pub(crate) [u8; N]);
 
 impl<const N: usize> Serialize for Hex<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -114,10 +114,10 @@ const DAY: u64 = 24 * 60 * 60;
 const YEAR: u64 = 365 * DAY;
 
 /// The evaluation that the pretend Intel has reached.
-pub(super) const EVALUATION: u32 = 20;
+pub(crate) const EVALUATION: u32 = 20;
 
 /// Security versions of the platform: up to date, out of date, and revoked.
-pub(super) const SGX_COMPONENTS: [[u8; 16]; 3] = [
+pub(crate) const SGX_COMPONENTS: [[u8; 16]; 3] = [
     [8, 8, 2, 2, 4, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0],
     [7, 7, 2, 2, 3, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0],
     [5, 5, 2, 2, 3, 1, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0],
@@ -127,10 +127,10 @@ const TDX_COMPONENTS: [[u8; 16]; 3] = [
     [5, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
     [3, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
 ];
-pub(super) const PCE_SVNS: [u8; 3] = [11, 11, 5];
+pub(crate) const PCE_SVNS: [u8; 3] = [11, 11, 5];
 
 impl TcbInfo {
-    pub(super) fn new(created: u64, fmspc: [u8; 6], pce_id: [u8; 2]) -> Self {
+    pub(crate) fn new(created: u64, fmspc: [u8; 6], pce_id: [u8; 2]) -> Self {
         let versions = SGX_COMPONENTS.into_iter().zip(TDX_COMPONENTS).zip(PCE_SVNS);
         let tcbs = versions.map(|((sgx, tdx), pce_svn)| PlatformTcb {
             sgx: sgx.map(|svn| Component { svn }),
@@ -162,7 +162,7 @@ impl TcbInfo {
 }
 
 impl QeIdentity {
-    pub(super) fn new(created: u64) -> Self {
+    pub(crate) fn new(created: u64) -> Self {
         let levels = [(4, UP_TO_DATE), (2, OUT_OF_DATE), (1, REVOKED)];
         let mut attributes_mask = [0; 16];
         attributes_mask.iter_mut().take(8).for_each(|byte| *byte = 0xff);
@@ -204,13 +204,13 @@ impl Judged {
 }
 
 /// Signs JSON as its exact bytes.
-pub(super) fn sign(json: Vec<u8>, signer: &P256Key) -> Result<SignedJson, SimulatorError> {
+pub(crate) fn sign(json: Vec<u8>, signer: &P256Key) -> Result<SignedJson, SimulatorError> {
     let signature = signer.sign_fixed(&json)?;
     Ok(SignedJson { json, signature })
 }
 
 /// The exact bytes.
-pub(super) fn write(value: &impl Serialize) -> Result<Vec<u8>, SimulatorError> {
+pub(crate) fn write(value: &impl Serialize) -> Result<Vec<u8>, SimulatorError> {
     serde_json::to_vec(value).map_err(|_| SimulatorError::Crypto)
 }
 

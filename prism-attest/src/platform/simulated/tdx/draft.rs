@@ -16,17 +16,17 @@ use crate::platform::simulated::mutation::{Change, DAY};
 const YEAR: u64 = 365 * DAY;
 
 /// Serial numbers of the certificates.
-pub(in crate::platform::simulated) mod serial {
-    pub(in crate::platform::simulated) const ROOT: u64 = 0x5150_0001;
-    pub(in crate::platform::simulated) const PLATFORM_CA: u64 = 0x5150_0002;
-    pub(in crate::platform::simulated) const PROCESSOR_CA: u64 = 0x5150_0003;
-    pub(in crate::platform::simulated) const TCB_SIGNING: u64 = 0x5150_0004;
-    pub(in crate::platform::simulated) const PCK: u64 = 0x5150_0005;
+pub(crate) mod serial {
+    pub(crate) const ROOT: u64 = 0x5150_0001;
+    pub(crate) const PLATFORM_CA: u64 = 0x5150_0002;
+    pub(crate) const PROCESSOR_CA: u64 = 0x5150_0003;
+    pub(crate) const TCB_SIGNING: u64 = 0x5150_0004;
+    pub(crate) const PCK: u64 = 0x5150_0005;
 }
 
 /// Whose key signs in place of the right one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::platform::simulated) enum By {
+pub(crate) enum By {
     /// The right one.
     Right,
     /// One that nobody certified.
@@ -38,51 +38,51 @@ pub(in crate::platform::simulated) enum By {
 }
 
 /// Everything that a fault can change.
-pub(in crate::platform::simulated) struct Draft {
-    pub(in crate::platform::simulated) created: u64,
-    pub(in crate::platform::simulated) authority: PckAuthority,
-    pub(in crate::platform::simulated) quote: QuoteDraft,
-    pub(in crate::platform::simulated) root: CertificateDraft,
-    pub(in crate::platform::simulated) ca: CertificateDraft,
-    pub(in crate::platform::simulated) pck: CertificateDraft,
-    pub(in crate::platform::simulated) tcb_signing: CertificateDraft,
-    pub(in crate::platform::simulated) tcb_info: TcbInfo,
-    pub(in crate::platform::simulated) qe_identity: QeIdentity,
-    pub(in crate::platform::simulated) root_crl: ListDraft,
-    pub(in crate::platform::simulated) pck_crl: ListDraft,
+pub(crate) struct Draft {
+    pub(crate) created: u64,
+    pub(crate) authority: PckAuthority,
+    pub(crate) quote: QuoteDraft,
+    pub(crate) root: CertificateDraft,
+    pub(crate) ca: CertificateDraft,
+    pub(crate) pck: CertificateDraft,
+    pub(crate) tcb_signing: CertificateDraft,
+    pub(crate) tcb_info: TcbInfo,
+    pub(crate) qe_identity: QeIdentity,
+    pub(crate) root_crl: ListDraft,
+    pub(crate) pck_crl: ListDraft,
     /// Who signs what.
-    pub(in crate::platform::simulated) signers: WhoSigns,
+    pub(crate) signers: WhoSigns,
     /// A root of a stranger stands above everything.
-    pub(in crate::platform::simulated) forged_root: bool,
+    pub(crate) forged_root: bool,
     /// The revocation list is of the other authority for machines.
-    pub(in crate::platform::simulated) other_authoritys_list: bool,
+    pub(crate) other_authoritys_list: bool,
     /// The quote has no chain of certificates.
-    pub(in crate::platform::simulated) no_chain: bool,
+    pub(crate) no_chain: bool,
     /// How often the authority stands in the quote's chain.
-    pub(in crate::platform::simulated) authorities: usize,
+    pub(crate) authorities: usize,
     /// The levels stand in the TCB information twice.
-    pub(in crate::platform::simulated) repeats_levels: bool,
+    pub(crate) repeats_levels: bool,
     /// The TCB information is edited after signing.
-    pub(in crate::platform::simulated) edits_tcb_info: bool,
-    pub(in crate::platform::simulated) after_signing: Vec<Change>,
+    pub(crate) edits_tcb_info: bool,
+    pub(crate) after_signing: Vec<Change>,
 }
 
 /// Who signs what.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::platform::simulated) struct WhoSigns {
+pub(crate) struct WhoSigns {
     /// Header and body; the quoting enclave vouches for the right one all the same.
-    pub(in crate::platform::simulated) quote: By,
+    pub(crate) quote: By,
     /// The quoting enclave's report.
-    pub(in crate::platform::simulated) qe: By,
-    pub(in crate::platform::simulated) ca: By,
-    pub(in crate::platform::simulated) pck: By,
-    pub(in crate::platform::simulated) tcb_info: By,
-    pub(in crate::platform::simulated) qe_identity: By,
-    pub(in crate::platform::simulated) pck_crl: By,
+    pub(crate) qe: By,
+    pub(crate) ca: By,
+    pub(crate) pck: By,
+    pub(crate) tcb_info: By,
+    pub(crate) qe_identity: By,
+    pub(crate) pck_crl: By,
 }
 
 impl Draft {
-    pub(super) fn new(created: u64, td: &SimulatedTd, report_data: [u8; 64]) -> Self {
+    pub(crate) fn new(created: u64, td: &SimulatedTd, report_data: [u8; 64]) -> Self {
         let (ca, ca_serial) = match td.authority {
             PckAuthority::Platform => (PLATFORM_CA, serial::PLATFORM_CA),
             PckAuthority::Processor => (PROCESSOR_CA, serial::PROCESSOR_CA),
@@ -139,7 +139,7 @@ impl Draft {
     }
 
     /// Every certificate and list without the simulator's marks and with Intel's organisation.
-    pub(in crate::platform::simulated) fn disguise(&mut self) {
+    pub(crate) fn disguise(&mut self) {
         for certificate in [&mut self.root, &mut self.ca, &mut self.pck, &mut self.tcb_signing] {
             certificate.disguised = true;
         }
@@ -147,7 +147,7 @@ impl Draft {
     }
 
     /// Signs all of it with the vendor's keys.
-    pub(super) fn sign(self, vendor: &SimulatedTdxVendor) -> Result<(Evidence, Endorsements), SimulatorError> {
+    pub(crate) fn sign(self, vendor: &SimulatedTdxVendor) -> Result<(Evidence, Endorsements), SimulatorError> {
         let stranger = P256Key::generate()?;
         let keys = Keys { vendor, stranger: &stranger, root: if self.forged_root { &stranger } else { &vendor.root } };
         let chains = self.chains(&keys)?;

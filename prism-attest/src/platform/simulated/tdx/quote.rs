@@ -6,63 +6,63 @@ use super::keys::P256Key;
 use crate::platform::simulated::SimulatorError;
 
 /// What every quote of the simulator carries as user data of its header.
-pub(super) const USER_DATA: &[u8; 20] = b"PRISM-SIMULATED-TDX\0";
+pub(crate) const USER_DATA: &[u8; 20] = b"PRISM-SIMULATED-TDX\0";
 
 const INTEL: [u8; 16] =
     [0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07];
 
 /// The signer of the pretend quoting enclave.
-pub(super) const QE_SIGNER: [u8; 32] = *b"PRISM SIMULATOR - NOT A REAL QE\0";
-pub(super) const QE_ATTRIBUTES: [u8; 16] = [0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-pub(super) const QE_PRODUCT: u16 = 2;
+pub(crate) const QE_SIGNER: [u8; 32] = *b"PRISM SIMULATOR - NOT A REAL QE\0";
+pub(crate) const QE_ATTRIBUTES: [u8; 16] = [0x11, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+pub(crate) const QE_PRODUCT: u16 = 2;
 
 /// Certification data: the quoting enclave's report and what certifies it.
 const QE_REPORT: u16 = 6;
 /// Certification data: a chain of certificates in PEM.
-pub(super) const PCK_CHAIN: u16 = 5;
+pub(crate) const PCK_CHAIN: u16 = 5;
 
 /// Body of TDX 1.0 in a quote of version 5.
-pub(super) const TD10: u16 = 2;
+pub(crate) const TD10: u16 = 2;
 /// Body of TDX 1.5 in a quote of version 5.
-pub(super) const TD15: u16 = 3;
+pub(crate) const TD15: u16 = 3;
 
 /// A quote in the making.
-pub(super) struct QuoteDraft {
-    pub(super) version: u16,
-    pub(super) key_type: u16,
-    pub(super) tee: u32,
-    pub(super) vendor: [u8; 16],
-    pub(super) user_data: [u8; 20],
+pub(crate) struct QuoteDraft {
+    pub(crate) version: u16,
+    pub(crate) key_type: u16,
+    pub(crate) tee: u32,
+    pub(crate) vendor: [u8; 16],
+    pub(crate) user_data: [u8; 20],
     /// In version 5, what the quote says of its body.
-    pub(super) body_type: u16,
-    pub(super) body: Body,
-    pub(super) qe: QeReport,
-    pub(super) authentication: Vec<u8>,
-    pub(super) chain_type: u16,
+    pub(crate) body_type: u16,
+    pub(crate) body: Body,
+    pub(crate) qe: QeReport,
+    pub(crate) authentication: Vec<u8>,
+    pub(crate) chain_type: u16,
     /// A key to name in place of the one that signs.
-    pub(super) named_key: Option<[u8; 64]>,
+    pub(crate) named_key: Option<[u8; 64]>,
     /// Whether the quoting enclave vouches for the key that signs, not for the one that the quote should have.
-    pub(super) lies_about_authentication: Option<u16>,
+    pub(crate) lies_about_authentication: Option<u16>,
 }
 
 /// What the TDX module reports. The last two fields came with TDX 1.5.
 #[derive(Clone)]
-pub(super) struct Body {
-    pub(super) has_15: bool,
-    pub(super) tee_tcb_svn: [u8; 16],
-    pub(super) mr_seam: [u8; 48],
-    pub(super) mr_signer_seam: [u8; 48],
-    pub(super) seam_attributes: [u8; 8],
-    pub(super) td_attributes: u64,
-    pub(super) xfam: u64,
-    pub(super) mr_td: [u8; 48],
-    pub(super) mr_config_id: [u8; 48],
-    pub(super) mr_owner: [u8; 48],
-    pub(super) mr_owner_config: [u8; 48],
-    pub(super) rtmrs: [[u8; 48]; 4],
-    pub(super) report_data: [u8; 64],
-    pub(super) tee_tcb_svn_2: [u8; 16],
-    pub(super) mr_service_td: [u8; 48],
+pub(crate) struct Body {
+    pub(crate) has_15: bool,
+    pub(crate) tee_tcb_svn: [u8; 16],
+    pub(crate) mr_seam: [u8; 48],
+    pub(crate) mr_signer_seam: [u8; 48],
+    pub(crate) seam_attributes: [u8; 8],
+    pub(crate) td_attributes: u64,
+    pub(crate) xfam: u64,
+    pub(crate) mr_td: [u8; 48],
+    pub(crate) mr_config_id: [u8; 48],
+    pub(crate) mr_owner: [u8; 48],
+    pub(crate) mr_owner_config: [u8; 48],
+    pub(crate) rtmrs: [[u8; 48]; 4],
+    pub(crate) report_data: [u8; 64],
+    pub(crate) tee_tcb_svn_2: [u8; 16],
+    pub(crate) mr_service_td: [u8; 48],
 }
 
 impl Body {
@@ -90,15 +90,15 @@ impl Body {
 }
 
 /// The quoting enclave's own report (SGX).
-pub(super) struct QeReport {
-    pub(super) cpu_svn: [u8; 16],
-    pub(super) misc_select: u32,
-    pub(super) attributes: [u8; 16],
-    pub(super) signer: [u8; 32],
-    pub(super) product: u16,
-    pub(super) svn: u16,
+pub(crate) struct QeReport {
+    pub(crate) cpu_svn: [u8; 16],
+    pub(crate) misc_select: u32,
+    pub(crate) attributes: [u8; 16],
+    pub(crate) signer: [u8; 32],
+    pub(crate) product: u16,
+    pub(crate) svn: u16,
     /// Added to the second half of the report data, which is zero.
-    pub(super) tail: u8,
+    pub(crate) tail: u8,
 }
 
 impl QeReport {
@@ -126,17 +126,17 @@ impl QeReport {
 }
 
 /// The keys of one quote.
-pub(super) struct Signers<'k> {
+pub(crate) struct Signers<'k> {
     /// Signs header and body.
-    pub(super) quote: &'k P256Key,
+    pub(crate) quote: &'k P256Key,
     /// The key that the quoting enclave vouches for.
-    pub(super) vouched: &'k P256Key,
+    pub(crate) vouched: &'k P256Key,
     /// Signs the quoting enclave's report.
-    pub(super) qe: &'k P256Key,
+    pub(crate) qe: &'k P256Key,
 }
 
 impl QuoteDraft {
-    pub(super) fn new(version: u16, body: Body, cpu_svn: [u8; 16]) -> Self {
+    pub(crate) fn new(version: u16, body: Body, cpu_svn: [u8; 16]) -> Self {
         Self {
             version,
             key_type: 2,
@@ -162,7 +162,7 @@ impl QuoteDraft {
     }
 
     /// The quote with its signatures and this chain of certificates.
-    pub(super) fn sign(&self, signers: &Signers, chain: &[u8]) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn sign(&self, signers: &Signers, chain: &[u8]) -> Result<Vec<u8>, SimulatorError> {
         let signed = [self.header(), self.sized_body()?].concat();
         let key = self.named_key.map_or_else(|| signers.quote.point(), Ok)?;
         let vouched = self.named_key.map_or_else(|| signers.vouched.point(), Ok)?;

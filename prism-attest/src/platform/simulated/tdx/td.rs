@@ -8,11 +8,11 @@ use super::collateral::{EVALUATION, PCE_SVNS, SGX_COMPONENTS};
 use super::quote::Body;
 
 /// Bit of `TDATTRIBUTES`: access to a page that the host took away stops the guest.
-pub(in crate::platform::simulated) const SEPT_VE_DISABLE: u64 = 1 << 28;
+pub(crate) const SEPT_VE_DISABLE: u64 = 1 << 28;
 
 /// `FMSPC` of the pretend platform.
-pub(super) const FMSPC: [u8; 6] = [0x00, 0x80, 0x6f, 0x05, 0, 0];
-pub(super) const PCE_ID: [u8; 2] = [0; 2];
+pub(crate) const FMSPC: [u8; 6] = [0x00, 0x80, 0x6f, 0x05, 0, 0];
+pub(crate) const PCE_ID: [u8; 2] = [0; 2];
 
 /// Layout of a simulated quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl SimulatedTd {
     }
 
     /// The version in the quote's header.
-    pub(super) const fn version(&self) -> u16 {
+    pub(crate) const fn version(&self) -> u16 {
         match self.quote {
             QuoteVersion::V4 => 4,
             QuoteVersion::V5Td10 | QuoteVersion::V5Td15 => 5,
@@ -128,7 +128,7 @@ impl SimulatedTd {
     }
 
     /// What this machine's TDX module reports.
-    pub(super) fn body(&self, report_data: [u8; 64]) -> Body {
+    pub(crate) fn body(&self, report_data: [u8; 64]) -> Body {
         Body {
             has_15: self.quote == QuoteVersion::V5Td15,
             tee_tcb_svn: *self.tee_tcb_svn.as_bytes(),
@@ -149,7 +149,7 @@ impl SimulatedTd {
     }
 
     /// What this machine's certificate says.
-    pub(super) fn pck(&self) -> PckDraft {
+    pub(crate) fn pck(&self) -> PckDraft {
         PckDraft {
             ppid: *self.ppid.as_bytes(),
             components: SGX_COMPONENTS[0],

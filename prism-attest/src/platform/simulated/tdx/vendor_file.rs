@@ -30,7 +30,7 @@ struct File {
 
 const PLATFORM: &str = "simulated-tdx";
 
-pub(super) fn write(vendor: &SimulatedTdxVendor) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+pub(crate) fn write(vendor: &SimulatedTdxVendor) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
     let secret = |key: &P256Key| Ok::<_, SimulatorError>(Secret::new(&key.write()?));
     let file = File {
         v: 1,
@@ -48,7 +48,7 @@ pub(super) fn write(vendor: &SimulatedTdxVendor) -> Result<Zeroizing<Vec<u8>>, S
     serde_json::to_vec_pretty(&file).map(Zeroizing::new).map_err(|_| SimulatorError::Malformed)
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<SimulatedTdxVendor, SimulatorError> {
+pub(crate) fn read(bytes: &[u8]) -> Result<SimulatedTdxVendor, SimulatorError> {
     let file: File = strict::read(bytes, FILE_MAX)?;
     if file.v != 1 || file.platform != PLATFORM {
         return Err(SimulatorError::Malformed);

@@ -11,22 +11,22 @@ use crate::platform::snp::product::chip_id_len;
 use crate::platform::snp::report::Fields;
 
 /// Evidence in the making.
-pub(in crate::platform::simulated) struct Draft {
-    pub(in crate::platform::simulated) report: Fields,
-    pub(in crate::platform::simulated) vek: VekDraft,
-    pub(in crate::platform::simulated) issuer: IssuerDraft,
-    pub(in crate::platform::simulated) list: Option<ListDraft>,
-    pub(in crate::platform::simulated) other_root: bool,
-    pub(in crate::platform::simulated) signed_by_stranger: bool,
-    pub(in crate::platform::simulated) after_signing: Vec<Change>,
-    pub(in crate::platform::simulated) vek_by_root: bool,
+pub(crate) struct Draft {
+    pub(crate) report: Fields,
+    pub(crate) vek: VekDraft,
+    pub(crate) issuer: IssuerDraft,
+    pub(crate) list: Option<ListDraft>,
+    pub(crate) other_root: bool,
+    pub(crate) signed_by_stranger: bool,
+    pub(crate) after_signing: Vec<Change>,
+    pub(crate) vek_by_root: bool,
     pub(super) created: u64,
     pub(super) product: Product,
 }
 
 /// The intermediate certificate that goes with the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::platform::simulated) enum IssuerDraft {
+pub(crate) enum IssuerDraft {
     AsKept,
     NotAuthority,
     Expired,
@@ -35,7 +35,7 @@ pub(in crate::platform::simulated) enum IssuerDraft {
 }
 
 impl Draft {
-    pub(in crate::platform::simulated) fn new(vendor: &SimulatedVendor, machine: &SimulatedMachine, report_data: &ReportData) -> Self {
+    pub(crate) fn new(vendor: &SimulatedVendor, machine: &SimulatedMachine, report_data: &ReportData) -> Self {
         let mut chip = [0; 64];
         for (byte, value) in chip.iter_mut().zip(vendor.chip).take(chip_id_len(machine.product)) {
             *byte = value;
