@@ -11,6 +11,7 @@ use crate::x509::SIMULATOR_ORGANISATION;
 
 const DAY: u64 = 24 * 60 * 60;
 const YEAR: u64 = 365 * DAY;
+const AMD_ORGANISATION: &str = "Advanced Micro Devices";
 const ARK_NAME: &str = "ARK-Simulated";
 const AMD: [u64; 8] = [1, 3, 6, 1, 4, 1, 3704, 1];
 const ASK_SERIAL: u64 = 0x00ff_0001;
@@ -38,6 +39,8 @@ struct Draft<'a> {
     spki: Vec<u8>,
     extensions: Vec<Extension>,
     marked: bool,
+    /// Without marks and with AMD's organisation.
+    disguised: bool,
     padding: Padding,
 }
 
@@ -45,28 +48,33 @@ fn amd(arcs: &[u64], value: impl Into<Vec<u8>>) -> Extension {
     Extension::new(&[&AMD, arcs].concat(), false, value)
 }
 
+const fn organisation(disguised: bool) -> &'static str {
+    if disguised { AMD_ORGANISATION } else { SIMULATOR_ORGANISATION }
+}
+
 /// The root's certificate over `key`.
-pub(super) fn ark(now: u64, key: &RsaKey, signer: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
-    AuthorityDraft { serial: ARK_SERIAL, ..AuthorityDraft::new(now, ARK_NAME) }.build(key, signer)
+pub(crate) fn ark(now: u64, key: &RsaKey, disguised: bool) -> Result<Vec<u8>, SimulatorError> {
+    AuthorityDraft { serial: ARK_SERIAL, disguised, ..AuthorityDraft::new(now, ARK_NAME) }.build(key, key)
 }
 
 /// An authority's certificate in the making.
-pub(super) struct AuthorityDraft<'a> {
+pub(crate) struct AuthorityDraft<'a> {
     serial: u64,
     name: &'a str,
-    pub(super) not_before: u64,
-    pub(super) not_after: u64,
-    pub(super) is_authority: bool,
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
+    pub(crate) is_authority: bool,
+    pub(crate) disguised: bool,
 }
 
 impl<'a> AuthorityDraft<'a> {
-    pub(super) const fn new(now: u64, name: &'a str) -> Self {
+    pub(crate) const fn new(now: u64, name: &'a str) -> Self {
         let (not_before, not_after) = (now.saturating_sub(DAY), now.saturating_add(25 * YEAR));
-        Self { serial: ASK_SERIAL, name, not_before, not_after, is_authority: true }
+        Self { serial: ASK_SERIAL, name, not_before, not_after, is_authority: true, disguised: false }
     }
 
     /// Signs the certificate over `key`.
-    pub(super) fn build(&self, key: &RsaKey, root: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn build(&self, key: &RsaKey, root: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
         let constraints = if self.is_authority { AUTHORITY } else { NO_AUTHORITY };
         let draft = Draft {
             serial: self.serial,
@@ -80,6 +88,7 @@ impl<'a> AuthorityDraft<'a> {
                 Extension::new(KEY_USAGE, true, SIGN_CERTIFICATES_AND_LISTS),
             ],
             marked: true,
+            disguised: self.disguised,
             padding: Padding::Pss,
         };
         draft.build(root)
@@ -88,7 +97,7 @@ impl<'a> AuthorityDraft<'a> {
 
 /// The certified security version of the microcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Microcode {
+pub(crate) enum Microcode {
     AsItIs,
     /// 256 more than it is, whose last byte is the same.
     TwoBytes,
@@ -99,26 +108,27 @@ pub(super) enum Microcode {
 
 /// A machine's certificate in the making.
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent fault that a mutation switches on")]
-pub(super) struct VekDraft {
-    pub(super) key: SimulatedKey,
-    pub(super) product: String,
-    pub(super) tcb: [u8; 8],
+pub(crate) struct VekDraft {
+    pub(crate) key: SimulatedKey,
+    pub(crate) product: String,
+    pub(crate) tcb: [u8; 8],
     tcb_arcs: [u8; 8],
     /// The chip's identity as it is in the certificate; empty leaves it out.
-    pub(super) chip: Vec<u8>,
-    pub(super) not_before: u64,
-    pub(super) not_after: u64,
-    pub(super) marked: bool,
-    pub(super) padding: Padding,
-    pub(super) p256: bool,
-    pub(super) other_issuer: bool,
-    pub(super) microcode: Microcode,
-    pub(super) repeats_extension: bool,
-    pub(super) unknown_extension: bool,
+    pub(crate) chip: Vec<u8>,
+    pub(crate) not_before: u64,
+    pub(crate) not_after: u64,
+    pub(crate) marked: bool,
+    pub(crate) disguised: bool,
+    pub(crate) padding: Padding,
+    pub(crate) p256: bool,
+    pub(crate) other_issuer: bool,
+    pub(crate) microcode: Microcode,
+    pub(crate) repeats_extension: bool,
+    pub(crate) unknown_extension: bool,
 }
 
 impl VekDraft {
-    pub(super) fn new(created: u64, machine: &SimulatedMachine, chip: [u8; 64]) -> Self {
+    pub(crate) fn new(created: u64, machine: &SimulatedMachine, chip: [u8; 64]) -> Self {
         let years = if machine.key == SimulatedKey::Vlek { 1 } else { 7 };
         Self {
             key: machine.key,
@@ -129,6 +139,7 @@ impl VekDraft {
             not_before: created.saturating_sub(DAY),
             not_after: created.saturating_add(years * YEAR),
             marked: true,
+            disguised: false,
             padding: Padding::Pss,
             p256: false,
             other_issuer: false,
@@ -139,7 +150,7 @@ impl VekDraft {
     }
 
     /// Signs the certificate over `leaf`.
-    pub(super) fn build(&self, leaf: &EcKey, issuer: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn build(&self, leaf: &EcKey, issuer: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
         let (issuer_name, subject) = match self.key {
             SimulatedKey::Vcek => ("SEV-Simulated", "SEV-VCEK"),
             SimulatedKey::Vlek => ("SEV-VLEK-Simulated", "SEV-VLEK"),
@@ -153,6 +164,7 @@ impl VekDraft {
             spki: if self.p256 { EcKey::p256_spki()? } else { leaf.spki()? },
             extensions: self.extensions(),
             marked: self.marked,
+            disguised: self.disguised,
             padding: self.padding,
         };
         draft.build(issuer)
@@ -190,31 +202,33 @@ impl VekDraft {
 
 impl Draft<'_> {
     fn build(&self, signer: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
+        let organisation = organisation(self.disguised);
         let tbs = Tbs {
             serial: self.serial,
-            issuer: (SIMULATOR_ORGANISATION, self.issuer),
-            subject: (SIMULATOR_ORGANISATION, self.subject),
+            issuer: (organisation, self.issuer),
+            subject: (organisation, self.subject),
             not_before: self.not_before,
             not_after: self.not_after,
             spki: &self.spki,
             extensions: &self.extensions,
-            marked: self.marked,
+            marked: self.marked && !self.disguised,
         };
         sign(signer, self.padding, |algorithm| tbs.write(algorithm))
     }
 }
 
 /// A revocation list in the making.
-pub(super) struct ListDraft {
-    pub(super) this_update: u64,
-    pub(super) next_update: u64,
-    pub(super) revokes_ask: bool,
-    pub(super) other_key: bool,
-    pub(super) other_issuer: bool,
+pub(crate) struct ListDraft {
+    pub(crate) this_update: u64,
+    pub(crate) next_update: u64,
+    pub(crate) revokes_ask: bool,
+    pub(crate) other_key: bool,
+    pub(crate) other_issuer: bool,
+    pub(crate) disguised: bool,
 }
 
 impl ListDraft {
-    pub(super) const fn new(created: u64) -> Self {
+    pub(crate) const fn new(created: u64) -> Self {
         let this_update = created.saturating_sub(DAY);
         Self {
             this_update,
@@ -222,18 +236,19 @@ impl ListDraft {
             revokes_ask: false,
             other_key: false,
             other_issuer: false,
+            disguised: false,
         }
     }
 
     /// Signs the list.
-    pub(super) fn build(&self, root: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn build(&self, root: &RsaKey) -> Result<Vec<u8>, SimulatorError> {
         let issuer = if self.other_issuer { "ARK-Other" } else { ARK_NAME };
         sign(root, Padding::Pss, |algorithm| {
             construct_der(|writer| {
                 writer.write_sequence(|writer| {
                     writer.next().write_u8(1);
                     algorithm(writer.next());
-                    write_name(writer.next(), (SIMULATOR_ORGANISATION, issuer));
+                    write_name(writer.next(), (organisation(self.disguised), issuer));
                     write_time(writer.next(), self.this_update);
                     write_time(writer.next(), self.next_update);
                     if self.revokes_ask {

@@ -13,12 +13,12 @@ use super::SimulatorError;
 use crate::platform::snp::report::SIGNED_LEN;
 
 /// Length of one number of a report's signature.
-pub(super) const NUMBER_LEN: usize = 72;
-pub(super) const P384_LEN: usize = 48;
+pub(crate) const NUMBER_LEN: usize = 72;
+pub(crate) const P384_LEN: usize = 48;
 
 /// How an authority signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Padding {
+pub(crate) enum Padding {
     /// RSASSA-PSS with SHA-384 and a salt of 48 bytes, as AMD does.
     Pss,
     /// The same with SHA-256 and a salt of 32 bytes.
@@ -28,15 +28,15 @@ pub(super) enum Padding {
     Pkcs1,
 }
 
-pub(super) struct RsaKey(RsaKeyPair);
+pub(crate) struct RsaKey(RsaKeyPair);
 
 impl RsaKey {
-    pub(super) fn generate() -> Result<Self, SimulatorError> {
+    pub(crate) fn generate() -> Result<Self, SimulatorError> {
         Self::of_size(KeySize::Rsa4096)
     }
 
     /// A key that is too short.
-    pub(super) fn weak() -> Result<Self, SimulatorError> {
+    pub(crate) fn weak() -> Result<Self, SimulatorError> {
         Self::of_size(KeySize::Rsa2048)
     }
 
@@ -44,21 +44,21 @@ impl RsaKey {
         RsaKeyPair::generate(size).map(Self).map_err(|_| SimulatorError::Crypto)
     }
 
-    pub(super) fn read(pkcs8: &[u8]) -> Result<Self, SimulatorError> {
+    pub(crate) fn read(pkcs8: &[u8]) -> Result<Self, SimulatorError> {
         RsaKeyPair::from_pkcs8(pkcs8).map(Self).map_err(|_| SimulatorError::Malformed)
     }
 
-    pub(super) fn write(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+    pub(crate) fn write(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
         let der: Pkcs8V1Der = self.0.as_der().map_err(|_| SimulatorError::Crypto)?;
         Ok(Zeroizing::new(der.as_ref().to_vec()))
     }
 
-    pub(super) fn spki(&self) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn spki(&self) -> Result<Vec<u8>, SimulatorError> {
         let der: PublicKeyX509Der = self.0.public_key().as_der().map_err(|_| SimulatorError::Crypto)?;
         Ok(der.as_ref().to_vec())
     }
 
-    pub(super) fn sign(&self, message: &[u8], padding: Padding) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn sign(&self, message: &[u8], padding: Padding) -> Result<Vec<u8>, SimulatorError> {
         let encoding: &'static dyn RsaEncoding = match padding {
             Padding::Pss | Padding::PssShortSalt => &RSA_PSS_SHA384,
             Padding::PssSha256 => &RSA_PSS_SHA256,
@@ -70,36 +70,36 @@ impl RsaKey {
     }
 }
 
-pub(super) struct EcKey(EcdsaKeyPair);
+pub(crate) struct EcKey(EcdsaKeyPair);
 
 impl EcKey {
-    pub(super) fn generate() -> Result<Self, SimulatorError> {
+    pub(crate) fn generate() -> Result<Self, SimulatorError> {
         EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).map(Self).map_err(|_| SimulatorError::Crypto)
     }
 
-    pub(super) fn read(pkcs8: &[u8]) -> Result<Self, SimulatorError> {
+    pub(crate) fn read(pkcs8: &[u8]) -> Result<Self, SimulatorError> {
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, pkcs8);
         key.map(Self).map_err(|_| SimulatorError::Malformed)
     }
 
-    pub(super) fn write(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+    pub(crate) fn write(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
         let document = self.0.to_pkcs8v1().map_err(|_| SimulatorError::Crypto)?;
         Ok(Zeroizing::new(document.as_ref().to_vec()))
     }
 
-    pub(super) fn spki(&self) -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn spki(&self) -> Result<Vec<u8>, SimulatorError> {
         let der: PublicKeyX509Der = self.0.public_key().as_der().map_err(|_| SimulatorError::Crypto)?;
         Ok(der.as_ref().to_vec())
     }
 
     /// A public key on another curve.
-    pub(super) fn p256_spki() -> Result<Vec<u8>, SimulatorError> {
+    pub(crate) fn p256_spki() -> Result<Vec<u8>, SimulatorError> {
         let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| SimulatorError::Crypto)?;
         Self(key).spki()
     }
 
     /// Signs the first bytes of a report into its signature: `r` and `s` little-endian in 72 bytes each.
-    pub(super) fn sign_report(&self, report: &mut [u8]) -> Result<(), SimulatorError> {
+    pub(crate) fn sign_report(&self, report: &mut [u8]) -> Result<(), SimulatorError> {
         let (signed, rest) = report.split_at_mut_checked(SIGNED_LEN).ok_or(SimulatorError::Crypto)?;
         let signature = self.0.sign(&SystemRandom::new(), signed).map_err(|_| SimulatorError::Crypto)?;
         let numbers = signature.as_ref().chunks_exact(P384_LEN);

@@ -5,9 +5,9 @@ mod tdx;
 
 use std::fmt;
 
+pub(super) use self::snp::{Draft, IssuerDraft};
 pub use self::snp::{Mutation, Mutations};
 pub use self::tdx::{TdxMutation, TdxMutations};
-pub(super) use self::snp::{Draft, IssuerDraft};
 use crate::finding::Stage;
 
 pub(super) const DAY: u64 = 24 * 60 * 60;
@@ -58,8 +58,12 @@ fn fill(at: usize, number: usize, value: u8) -> Change {
 }
 
 macro_rules! expectation {
-    (Accepted) => { Expectation::Accepted };
-    ($stage:ident) => { Expectation::Refused($crate::finding::Stage::$stage) };
+    (Accepted) => {
+        Expectation::Accepted
+    };
+    ($stage:ident) => {
+        Expectation::Refused($crate::finding::Stage::$stage)
+    };
 }
 
 macro_rules! mutations {

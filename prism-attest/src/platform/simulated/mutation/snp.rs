@@ -110,6 +110,8 @@ mutations! {
     UnmarkedReport = "unmarked-report", Endorsement;
     /// The certificate lacks the simulator's mark.
     UnmarkedCertificate = "unmarked-certificate", Endorsement;
+    /// Everything lacks the simulator's marks and names AMD as the organisation.
+    Disguised = "disguised", Endorsement;
     /// Another key signed the report.
     OtherSigner = "other-signer", Signature;
     /// The signature is all zeros.

@@ -1,9 +1,7 @@
 //! Evidence of the pretend Intel while it can still be changed.
 
 use super::SimulatedTdxVendor;
-use super::certificate::{
-    CertificateDraft, ListDraft, PCK, PLATFORM_CA, PROCESSOR_CA, ROOT, TCB_SIGNING, pem,
-};
+use super::certificate::{CertificateDraft, ListDraft, PCK, PLATFORM_CA, PROCESSOR_CA, ROOT, TCB_SIGNING, pem};
 use super::collateral::{QeIdentity, TcbInfo, sign, write};
 use super::keys::P256Key;
 use super::quote::{QuoteDraft, Signers};
@@ -152,11 +150,8 @@ impl Draft {
         let keys = Keys { vendor, stranger: &stranger, root: if self.forged_root { &stranger } else { &vendor.root } };
         let chains = self.chains(&keys)?;
         let quote_key = keys.by(self.signers.quote, &vendor.attestation);
-        let signers = Signers {
-            quote: quote_key,
-            vouched: &vendor.attestation,
-            qe: keys.by(self.signers.qe, &vendor.pck),
-        };
+        let signers =
+            Signers { quote: quote_key, vouched: &vendor.attestation, qe: keys.by(self.signers.qe, &vendor.pck) };
         let mut quote = self.quote.sign(&signers, &chains.quote)?;
         self.after_signing.iter().for_each(|change| change(&mut quote));
         let parts = self.collateral(&keys, &chains)?;
@@ -191,14 +186,12 @@ impl Draft {
             tcb_info.json = text.into_bytes();
         }
         let by_pck = self.signers.qe_identity == By::Pck;
-        let authority = if self.other_authoritys_list { &vendor.processor_ca } else { vendor.authority(self.authority) };
+        let authority =
+            if self.other_authoritys_list { &vendor.processor_ca } else { vendor.authority(self.authority) };
         Ok(TdxEndorsements {
             tcb_info,
             tcb_info_chain: chains.tcb_signing.clone(),
-            qe_identity: sign(
-                write(&self.qe_identity)?,
-                keys.by(self.signers.qe_identity, &vendor.tcb_signing),
-            )?,
+            qe_identity: sign(write(&self.qe_identity)?, keys.by(self.signers.qe_identity, &vendor.tcb_signing))?,
             qe_identity_chain: if by_pck { chains.pck.clone() } else { chains.tcb_signing.clone() },
             pck_crl: self.pck_crl.build(keys.by(self.signers.pck_crl, authority))?,
             pck_crl_chain: self.list_chain(keys, chains)?,
@@ -211,8 +204,7 @@ impl Draft {
         if !self.other_authoritys_list {
             return Ok(chains.ca.clone());
         }
-        let other =
-            CertificateDraft { serial: serial::PROCESSOR_CA, subject: PROCESSOR_CA, ..self.ca.clone() };
+        let other = CertificateDraft { serial: serial::PROCESSOR_CA, subject: PROCESSOR_CA, ..self.ca.clone() };
         let ca = other.build(&keys.vendor.processor_ca, keys.root)?;
         Ok(pem(&[&ca, &keys.vendor.root_der]))
     }

@@ -104,8 +104,7 @@ pub(crate) struct QeReport {
 impl QeReport {
     fn write(&self, key: &[u8; 64], authentication: &[u8]) -> Vec<u8> {
         let vouched = digest::digest(&digest::SHA256, &[&key[..], authentication].concat());
-        let (misc, product, svn) =
-            (self.misc_select.to_le_bytes(), self.product.to_le_bytes(), self.svn.to_le_bytes());
+        let (misc, product, svn) = (self.misc_select.to_le_bytes(), self.product.to_le_bytes(), self.svn.to_le_bytes());
         let parts: [&[u8]; 13] = [
             &self.cpu_svn,
             &misc,

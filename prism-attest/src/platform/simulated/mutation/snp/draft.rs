@@ -19,7 +19,10 @@ pub(crate) struct Draft {
     pub(crate) other_root: bool,
     pub(crate) signed_by_stranger: bool,
     pub(crate) after_signing: Vec<Change>,
+    /// The root's key signs the machine's certificate in the intermediate's name.
     pub(crate) vek_by_root: bool,
+    /// Nothing carries a mark, and AMD is named as the organisation.
+    pub(crate) disguised: bool,
     pub(super) created: u64,
     pub(super) product: Product,
 }
@@ -49,6 +52,7 @@ impl Draft {
             signed_by_stranger: false,
             after_signing: Vec::new(),
             vek_by_root: false,
+            disguised: false,
             created: vendor.created,
             product: machine.product,
         }

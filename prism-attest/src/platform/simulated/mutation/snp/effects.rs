@@ -2,8 +2,8 @@
 
 use prism_core::manifest::platform::{Product, Tcb};
 
-use super::draft::{Draft, IssuerDraft};
 use super::Mutation;
+use super::draft::{Draft, IssuerDraft};
 use crate::platform::simulated::certificate::Microcode;
 use crate::platform::simulated::keys::{NUMBER_LEN, P384_LEN, Padding};
 use crate::platform::simulated::machine::SimulatedKey;
@@ -99,6 +99,11 @@ impl Mutation {
             }
             Self::NotYetValid => draft.vek.not_before = draft.created.saturating_add(DAY),
             Self::UnmarkedCertificate => draft.vek.marked = false,
+            Self::Disguised => {
+                draft.report.family_id = [0; 16];
+                (draft.disguised, draft.vek.disguised) = (true, true);
+                draft.list.iter_mut().for_each(|list| list.disguised = true);
+            }
             _ => {}
         }
     }
