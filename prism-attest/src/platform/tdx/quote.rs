@@ -4,8 +4,9 @@ mod body;
 mod certification;
 mod reader;
 
-pub(crate) use self::body::Body;
+pub(crate) use self::body::{Body, attributes};
 use self::certification::Certification;
+pub(crate) use self::certification::QeReport;
 use self::reader::{Reader, whole};
 use crate::finding::{Check, Notes, Stop};
 

@@ -1,0 +1,1 @@
+//! Real quotes of real machines, each at its time.
