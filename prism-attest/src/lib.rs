@@ -30,6 +30,7 @@ mod crypto;
 pub mod endorsements;
 pub mod evidence;
 pub mod finding;
+pub mod measure;
 pub mod platform;
 mod prepared;
 pub mod roots;
