@@ -33,6 +33,7 @@ pub mod finding;
 pub mod measure;
 pub mod platform;
 mod prepared;
+pub mod replay;
 pub mod roots;
 pub mod verdict;
 pub mod verify;
