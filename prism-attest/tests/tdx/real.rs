@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use prism_attest::{Check, Claims, Endorsements, Evidence, ExpectedBinding, Platform, Prepared, Roots, Stage, Verdict};
 use prism_attest::{Assurance, Case, VerifyError, Window, verify};
+use prism_attest::{Check, Claims, Endorsements, Evidence, ExpectedBinding, Platform, Prepared, Roots, Stage, Verdict};
 use prism_core::manifest::platform::{List, TdxPolicy, TdxStatus};
 
 use crate::support;
