@@ -377,6 +377,15 @@ checks! {
     /// TDX: pages that the host takes away stop the trust domain.
     SeptVeDisable = Policy, "policy.sept-ve-disable";
 
+    /// The event log is well-formed.
+    EventLogForm = Format, "event-log.form";
+    /// The event log that the policy demands is there.
+    EventLogPresent = Policy, "event-log.present";
+    /// The event log leads to the registers that the machine signed.
+    EventLogRegisters = Policy, "event-log.registers";
+    /// Digests in the event log follow from the data beside them, where they have to.
+    EventLogDigests = Policy, "event-log.digests";
+
     /// The agent's claimed binding has its form.
     BindingForm = Binding, "binding.form";
     /// The signed bytes name the claimed agent.
