@@ -37,7 +37,7 @@ pub struct Prepared {
 
 #[derive(Debug)]
 enum Parts {
-    Snp(snp::Prepared),
+    Snp(Box<snp::Prepared>),
     Tdx(Box<tdx::Prepared>),
 }
 
@@ -157,5 +157,5 @@ fn prepare(
     }
     let parts = snp::endorsements(endorsements, notes)?;
     let source = snp::Source { platform, endorsements: parts, roots, now };
-    snp::Prepared::new(source, notes).map(Parts::Snp)
+    Ok(Parts::Snp(Box::new(snp::Prepared::new(source, notes)?)))
 }
