@@ -138,6 +138,19 @@ impl PolicyDocument {
         }
     }
 
+    /// Reads the policy of a manifest: a document that is confirmed, or the bare JSON form of the manifest, whose
+    /// participants confirm it when they approve.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the place and what was expected there.
+    pub fn read_for_manifest(bytes: &[u8]) -> Result<PlatformPolicy, PolicyError> {
+        let value = serde_json::from_slice::<serde_json::Value>(bytes);
+        if bytes.len() <= POLICY_MAX && value.is_ok_and(|value| value.get("version").is_none()) {
+            return strict::read(bytes, POLICY_MAX).map_err(PolicyError::Json);
+        }
+        Self::read(bytes)?.into_policy()
+    }
+
     /// Reads strict JSON.
     ///
     /// # Errors

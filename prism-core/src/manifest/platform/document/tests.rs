@@ -256,6 +256,22 @@ fn a_policy_that_nobody_confirmed_is_shown_but_not_used() {
 }
 
 #[test]
+fn a_manifest_takes_a_confirmed_document_or_its_own_form() {
+    let policy = PlatformPolicy::new(every_profile()).unwrap();
+    let read = |text: String| PolicyDocument::read_for_manifest(text.as_bytes());
+    let bare = serde_json::to_value(&policy).unwrap();
+    assert_eq!(read(bare.to_string()).unwrap(), policy);
+    assert_eq!(read(document().to_toml().unwrap()).unwrap(), policy);
+    assert_eq!(read(as_json(&document()).to_string()).unwrap(), policy);
+    let draft = PolicyDocument::unconfirmed(policy);
+    assert!(matches!(read(draft.to_toml().unwrap()), Err(PolicyError::Unconfirmed)));
+    assert!(matches!(read(as_json(&draft).to_string()), Err(PolicyError::Unconfirmed)));
+    let mut grown = bare;
+    grown["surprise"] = json!(0);
+    assert!(read(grown.to_string()).is_err());
+}
+
+#[test]
 fn every_field_of_the_written_form_is_explained() {
     let text = document().to_toml().unwrap();
     let lines: Vec<&str> = text.lines().collect();
