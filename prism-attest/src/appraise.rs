@@ -6,7 +6,7 @@ use prism_core::manifest::platform::{PlatformPolicy, Profile};
 
 use crate::evidence::Platform;
 use crate::finding::{Check, Findings, Notes, Stop};
-use crate::platform::snp;
+use crate::platform::{snp, tdx};
 use crate::roots::Assurance;
 use crate::verify::{Claims, Facts};
 
@@ -64,6 +64,13 @@ fn compare(claims: &Claims, profile: &Profile, notes: &mut Notes) {
         (Profile::Simulated(simulated), Assurance::Simulated(root), Facts::Snp(found)) => {
             notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
             snp::appraise(found, &simulated.snp, notes);
+        }
+        (Profile::Tdx(tdx), Assurance::Hardware | Assurance::Custom(_), Facts::Tdx(found)) => {
+            tdx::appraise(found, tdx, claims.now, notes);
+        }
+        (Profile::SimulatedTdx(simulated), Assurance::Simulated(root), Facts::Tdx(found)) => {
+            notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
+            tdx::appraise(found, &simulated.tdx, claims.now, notes);
         }
         _ => {}
     }

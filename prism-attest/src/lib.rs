@@ -31,8 +31,10 @@ pub mod draft;
 pub mod endorsements;
 pub mod evidence;
 pub mod finding;
+pub mod measure;
 pub mod platform;
 mod prepared;
+pub mod replay;
 pub mod roots;
 pub mod verdict;
 pub mod verify;
@@ -48,6 +50,7 @@ pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndor
 pub use self::evidence::{Evidence, Platform};
 pub use self::finding::{Check, Finding, Findings, Stage};
 pub use self::platform::snp::{ChipId, SnpClaims};
+pub use self::platform::tdx::{TdxClaims, TdxLevel, TdxTcb};
 pub use self::prepared::Prepared;
 pub use self::roots::{Assurance, Roots, Vendor};
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
