@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument, PolicyError, Profile, Remarks, SimulatedPolicy};
 
-use crate::platform::snp;
+use crate::platform::{snp, tdx};
 use crate::roots::Assurance;
 use crate::verify::{Claims, Facts};
 
@@ -52,6 +52,13 @@ pub fn policy_from(claims: &Claims) -> PolicyDraft {
         }
         (Facts::Snp(facts), Assurance::Hardware | Assurance::Custom(_)) => {
             Profile::Snp(snp::draft(facts, &mut Sketch::at("snp", &mut remarks)))
+        }
+        (Facts::Tdx(facts), Assurance::Simulated(root)) => {
+            let tdx = tdx::draft(facts, &mut Sketch::at("simulated-tdx.tdx", &mut remarks));
+            Profile::SimulatedTdx(SimulatedTdxPolicy::new(root, tdx))
+        }
+        (Facts::Tdx(facts), Assurance::Hardware | Assurance::Custom(_)) => {
+            Profile::Tdx(tdx::draft(facts, &mut Sketch::at("tdx", &mut remarks)))
         }
     };
     remarks.insert("confirmed".to_owned(), origin(claims));
