@@ -10,6 +10,7 @@ pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod open;
+pub(crate) mod policy;
 pub(crate) mod result;
 #[cfg(feature = "simulator")]
 pub(crate) mod simulator;
@@ -28,6 +29,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Keys(keys) => keys.run(printer),
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
+        Command::Policy(policy) => policy.run(printer),
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
         Command::Agent(agent) => agent.run(printer),

@@ -7,6 +7,7 @@
 mod appraise;
 mod certificates;
 mod claims;
+mod draft;
 mod json;
 mod machine;
 mod pck;
@@ -19,6 +20,7 @@ mod tcb_info;
 
 pub(crate) use self::appraise::appraise;
 pub use self::claims::{TdxClaims, TdxLevel, TdxTcb};
+pub(crate) use self::draft::draft;
 pub(crate) use self::prepared::{Prepared, Source};
 pub(crate) use self::quote::Quote;
 use crate::endorsements::{Endorsements, TdxEndorsements};
