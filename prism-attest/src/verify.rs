@@ -187,8 +187,7 @@ pub fn verify(
 
 /// Notes whether this version verifies such evidence at all.
 pub(crate) fn check_supported(platform: Platform, notes: &mut Notes) -> Result<(), Stop> {
-    let supported =
-        matches!(platform, Platform::Snp | Platform::Tdx | Platform::Simulated | Platform::SimulatedTdx);
+    let supported = matches!(platform, Platform::Snp | Platform::Tdx | Platform::Simulated | Platform::SimulatedTdx);
     let found = if supported { "" } else { ": not supported in this version of Prism" };
     let expected = "snp, tdx, simulated or simulated-tdx";
     notes.need(Check::PlatformSupported, supported, expected, format_args!("{platform}{found}"))

@@ -83,8 +83,9 @@ fn no_synthetic_case_is_accepted_under_the_root_of_intel() {
         let (policy, expected) = support::expectation(&Value::Null);
         let endorsements = support::endorsements(&case.join("collateral.json"));
         let (evidence, now) = (quote(&case), 1_780_272_000);
-        let verdict = Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now }
-            .judge_under(&Roots::built_in());
+        let verdict =
+            Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now }
+                .judge_under(&Roots::built_in());
         assert_eq!(verdict.refusal().map(|finding| finding.check), Some(Check::Root), "{name}");
     }
 }

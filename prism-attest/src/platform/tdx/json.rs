@@ -3,8 +3,8 @@
 use std::fmt;
 
 use prism_core::strict;
-use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Error, Visitor};
 
 use super::certificates::Issuer;
 use crate::crypto;
@@ -63,7 +63,8 @@ impl<const N: usize> Visitor<'_> for HexVisitor<N> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Hex<N>, E> {
         let mut bytes = [0; N];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))?;
+        hex::decode_to_slice(text, &mut bytes)
+            .map_err(|_| E::invalid_value(serde::de::Unexpected::Str(text), &self))?;
         Ok(Hex(bytes))
     }
 }

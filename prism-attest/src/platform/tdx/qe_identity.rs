@@ -109,9 +109,8 @@ struct Tcb {
 
 impl Document {
     fn read(self) -> QeIdentity {
-        let read = |entry: LevelEntry| {
-            (entry.tcb.isvsvn, Level::new(entry.tcb_status.0, entry.tcb_date, entry.advisories))
-        };
+        let read =
+            |entry: LevelEntry| (entry.tcb.isvsvn, Level::new(entry.tcb_status.0, entry.tcb_date, entry.advisories));
         let mut levels: Vec<_> = self.tcb_levels.into_iter().map(read).collect();
         levels.sort_by_key(|(svn, _)| Reverse(*svn));
         QeIdentity {

@@ -18,13 +18,7 @@ pub(super) struct Revoked {
 
 impl Revoked {
     /// Verifies issuer, signature and dates.
-    pub(super) fn open(
-        name: &'static str,
-        der: &[u8],
-        by: &Issuer,
-        now: u64,
-        notes: &mut Notes,
-    ) -> Result<Self, Stop> {
+    pub(super) fn open(name: &'static str, der: &[u8], by: &Issuer, now: u64, notes: &mut Notes) -> Result<Self, Stop> {
         let list = parse(name, der, notes)?;
         let issued = list.issuer_der() == by.subject;
         let found = format_args!("{name}: {}", if issued { "by its issuer" } else { "by another issuer" });

@@ -41,7 +41,9 @@ impl<'de> Deserialize<'de> for PlatformWord {
             return Ok(Self(None));
         }
         let status = word.parse().ok().filter(|status| !relaunch.contains(status));
-        status.map(|status| Self(Some(status))).ok_or_else(|| D::Error::custom("expected a known status, found another"))
+        status
+            .map(|status| Self(Some(status)))
+            .ok_or_else(|| D::Error::custom("expected a known status, found another"))
     }
 }
 
@@ -128,10 +130,9 @@ const fn needs_configuration(status: TdxStatus) -> bool {
 const fn converge(whole: TdxStatus, part: TdxStatus) -> TdxStatus {
     match (part, whole) {
         (TdxStatus::OutOfDate, TdxStatus::UpToDate | TdxStatus::SwHardeningNeeded) => TdxStatus::OutOfDate,
-        (
-            TdxStatus::OutOfDate,
-            TdxStatus::ConfigurationNeeded | TdxStatus::ConfigurationAndSwHardeningNeeded,
-        ) => TdxStatus::OutOfDateConfigurationNeeded,
+        (TdxStatus::OutOfDate, TdxStatus::ConfigurationNeeded | TdxStatus::ConfigurationAndSwHardeningNeeded) => {
+            TdxStatus::OutOfDateConfigurationNeeded
+        }
         _ => whole,
     }
 }
@@ -208,12 +209,7 @@ fn module_level<'t>(info: &'t TcbInfo, svns: &[u8; 16], notes: &mut Notes) -> Re
 }
 
 /// The module that runs now has to be known too (TDX 1.5): the one that it replaced cannot speak for it.
-fn current_module<'t>(
-    info: &'t TcbInfo,
-    pck: &Pck,
-    body: &Body,
-    notes: &mut Notes,
-) -> Result<Option<&'t Level>, Stop> {
+fn current_module<'t>(info: &'t TcbInfo, pck: &Pck, body: &Body, notes: &mut Notes) -> Result<Option<&'t Level>, Stop> {
     let Some(now) = body.td15.map(|td15| td15.tee_tcb_svn2) else { return Ok(None) };
     let level = module_level(info, &now, notes)?;
     let platform = platform_levels(info, pck, &now).1;

@@ -190,11 +190,8 @@ impl ModuleEntry {
         hex::decode_to_slice(self.id.strip_prefix("TDX_")?, &mut version).ok()?;
         let mut levels: Vec<_> = self.tcb_levels.into_iter().map(ModuleLevelEntry::read).collect();
         levels.sort_by_key(|(svn, _)| Reverse(*svn));
-        let identity = Identity {
-            signer: self.mrsigner.0,
-            attributes: self.attributes.0,
-            mask: self.attributes_mask.0,
-        };
+        let identity =
+            Identity { signer: self.mrsigner.0, attributes: self.attributes.0, mask: self.attributes_mask.0 };
         let [version] = version;
         (!levels.is_empty()).then_some(Module { version, identity, levels })
     }
