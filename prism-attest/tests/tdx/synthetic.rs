@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use crate::support;
 
+/// Everything in it is genuine but for the root.
+const FORGED_ROOT: &str = "n79-forged-root";
+
 fn quote(folder: &Path) -> Evidence {
     Evidence::new(Platform::Tdx, fs::read(folder.join("quote.bin")).unwrap()).unwrap()
 }
@@ -18,7 +21,8 @@ fn expect(folder: &Path) -> Value {
 
 fn cases(folder: &Path) -> Vec<PathBuf> {
     let mut cases: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.retain(|path| path.is_dir());
+    // One is about Intel's own root, which it lacks; it has a test of its own below.
+    cases.retain(|path| path.is_dir() && !path.ends_with(FORGED_ROOT));
     cases.sort();
     assert!(!cases.is_empty());
     cases
@@ -78,7 +82,7 @@ fn prepared_endorsements_give_the_same_verdicts() {
 #[test]
 fn no_synthetic_case_is_accepted_under_the_root_of_intel() {
     let Some(folder) = support::vectors("synthetic-tdx") else { return };
-    for name in ["ok-v4", "ok-v5", "ok-v4-zeropad", "ok-qeauth-empty", "n79-forged-root"] {
+    for name in ["ok-v4", "ok-v5", "ok-v4-zeropad", "ok-qeauth-empty", FORGED_ROOT] {
         let case = folder.join(name);
         let (policy, expected) = support::expectation(&Value::Null);
         let endorsements = support::endorsements(&case.join("collateral.json"));

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use prism_core::manifest::platform::HexBytes;
+use prism_core::hexadecimal::Hex as Shown;
 use serde::Deserialize;
 
 use super::certificates::Issuer;
@@ -51,12 +51,12 @@ impl QeIdentity {
     /// Notes whether the report is by this enclave.
     pub(super) fn check(&self, report: &QeReport, notes: &mut Notes) -> Result<(), Stop> {
         let signer = report.mr_signer();
-        notes.need(Check::QeSigner, signer == self.signer, hex(&self.signer), hex(&signer))?;
+        notes.need(Check::QeSigner, signer == self.signer, Shown(&self.signer), Shown(&signer))?;
         notes.need(Check::QeProduct, report.product() == self.product, self.product, report.product())?;
         let misc = masked(report.misc_select(), self.misc_select_mask);
-        notes.need(Check::QeMiscSelect, misc == self.misc_select, hex(&self.misc_select), hex(&misc))?;
+        notes.need(Check::QeMiscSelect, misc == self.misc_select, Shown(&self.misc_select), Shown(&misc))?;
         let attributes = masked(report.attributes(), self.attributes_mask);
-        notes.need(Check::QeAttributes, attributes == self.attributes, hex(&self.attributes), hex(&attributes))
+        notes.need(Check::QeAttributes, attributes == self.attributes, Shown(&self.attributes), Shown(&attributes))
     }
 
     /// The highest level that the enclave reaches.
@@ -68,10 +68,6 @@ impl QeIdentity {
 fn masked<const N: usize>(mut bytes: [u8; N], mask: [u8; N]) -> [u8; N] {
     bytes.iter_mut().zip(mask).for_each(|(byte, mask)| *byte &= mask);
     bytes
-}
-
-const fn hex<const N: usize>(bytes: &[u8; N]) -> HexBytes<N> {
-    HexBytes::new(*bytes)
 }
 
 #[derive(Deserialize)]

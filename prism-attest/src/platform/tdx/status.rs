@@ -1,6 +1,7 @@
 //! One status from what Intel says about platform, TDX module and quoting enclave, as Intel's quote verification
 //! library converges them (QVL, sections 4.1.2.4.15 to 4.1.2.4.17 of its design).
 
+use prism_core::hexadecimal::Hex;
 use prism_core::manifest::platform::TdxStatus;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -192,7 +193,7 @@ fn check_module(info: &TcbInfo, body: &Body, notes: &mut Notes) -> Result<(), St
     notes.need(Check::TcbModuleSigner, ok, "the signer of the TDX module that Intel lists", found)?;
     let masked = body.seam_attributes.iter().zip(mask).map(|(byte, mask)| byte & mask);
     let ok = masked.eq(attributes) && body.seam_attributes == [0; 8];
-    notes.need(Check::TcbModuleAttributes, ok, "no attributes", hex::encode(body.seam_attributes))
+    notes.need(Check::TcbModuleAttributes, ok, "no attributes", Hex(&body.seam_attributes))
 }
 
 /// The highest level that the module reaches; none for version 0.
