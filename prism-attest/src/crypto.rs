@@ -1,7 +1,8 @@
-//! The two signature algorithms of AMD's evidence, over bytes as received.
+//! The signature algorithms of evidence, over bytes as received.
 
 use aws_lc_rs::signature::{
-    ECDSA_P384_SHA384_FIXED, RSA_PSS_2048_8192_SHA384, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 
 /// RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes (RFC 8017). `key` is an `RSAPublicKey` (DER).
@@ -12,6 +13,12 @@ pub(crate) fn rsa_pss_sha384(key: &[u8], message: &[u8], signature: &[u8]) -> bo
 /// ECDSA on P-384 with SHA-384 (FIPS 186-5). `key` is an uncompressed point, the signature `r ‖ s` in big-endian.
 pub(crate) fn ecdsa_p384_sha384(key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     holds(&ECDSA_P384_SHA384_FIXED, key, message, signature)
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017). `modulus` is big-endian, the exponent 65537.
+pub(crate) fn rsa_pkcs1_sha256(modulus: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    let key = RsaPublicKeyComponents { n: modulus, e: &[1, 0, 1] };
+    key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
 }
 
 fn holds(algorithm: &'static dyn VerificationAlgorithm, key: &[u8], message: &[u8], signature: &[u8]) -> bool {

@@ -33,6 +33,7 @@ pub mod finding;
 pub mod platform;
 mod prepared;
 pub mod roots;
+mod tpm;
 pub mod verdict;
 pub mod verify;
 pub mod window;
@@ -45,9 +46,13 @@ pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBindin
 pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
 pub use self::finding::{Check, Finding, Stage};
+pub use self::platform::azure::{
+    AzureEvidence, AzureEvidenceError, AzureQuote, AzureSnpClaims, AzureVm, VtpmClaims,
+};
 pub use self::platform::snp::{ChipId, SnpClaims};
 pub use self::prepared::Prepared;
 pub use self::roots::{Assurance, Roots, Vendor};
+pub use self::tpm::ClockInfo;
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
 pub use self::verify::{Claims, Facts, VerifyError, verify};
 pub use self::window::Window;

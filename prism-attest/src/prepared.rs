@@ -23,7 +23,7 @@ use crate::finding::{Check, Finding, Notes, Stop};
 use crate::platform::snp;
 use crate::roots::{Assurance, Roots};
 use crate::verdict::Verdict;
-use crate::verify::{Claims, Facts, VerifyError, check_supported};
+use crate::verify::{Claims, VerifyError, check_supported, snp_facts};
 use crate::window::Window;
 
 /// Endorsements whose certificates, lists and dates were verified. Each later verification costs the evidence's own
@@ -105,8 +105,11 @@ impl Prepared {
         notes.need(Check::EndorsementsKind, same, self.platform, evidence.platform())?;
         let facts = match &*self.parts {
             Parts::Snp(prepared) => {
-                let report = snp::Report::read(evidence.bytes(), notes)?;
-                Facts::Snp(Box::new(prepared.verify(&report, now, notes)?))
+                let verify = |report: &[u8], notes: &mut Notes| {
+                    let report = snp::Report::read(report, notes)?;
+                    prepared.verify(&report, now, notes).map(|claims| (claims, ()))
+                };
+                snp_facts(evidence, verify, notes)?.0
             }
         };
         let (platform, assurance, window) = (self.platform, self.assurance(), self.window());

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
 use crate::finding::{Check, Finding, Notes, Stop};
+use crate::platform::azure::{self, AzureSnpClaims, VtpmClaims};
 use crate::platform::snp::{self, SnpClaims};
 use crate::roots::{Assurance, Roots};
 use crate::window::Window;
@@ -35,13 +36,16 @@ pub struct Claims {
 pub enum Facts {
     /// An SEV-SNP machine's; a simulated one says the same.
     Snp(Box<SnpClaims>),
+    /// An SEV-SNP machine's on Azure, and its virtual TPM's.
+    AzureSnp(Box<AzureSnpClaims>),
 }
 
 impl Facts {
-    /// The 64 bytes that the machine signed for the program inside.
-    pub(crate) fn report_data(&self) -> &[u8; 64] {
+    /// The bytes that the machine signed for the program inside: 64, or whatever a TPM was given.
+    pub(crate) fn report_data(&self) -> &[u8] {
         match self {
             Self::Snp(claims) => claims.report_data(),
+            Self::AzureSnp(claims) => claims.vtpm().nonce(),
         }
     }
 }
@@ -54,6 +58,11 @@ impl Facts {
                 writeln!(f, "  product   {}", claims.product())?;
                 writeln!(f, "  measured  {}", claims.measurement())
             }
+            Self::AzureSnp(claims) => {
+                writeln!(f, "  product   {}", claims.snp().product())?;
+                writeln!(f, "  paravisor {}", claims.snp().measurement())?;
+                writeln!(f, "  machine   {}", claims.vtpm().vm().id)
+            }
         }
     }
 }
@@ -64,6 +73,10 @@ impl fmt::Display for Facts {
             Self::Snp(claims) => {
                 let (product, chip) = (claims.product(), claims.chip_id());
                 write!(f, "SEV-SNP {product}, chip {chip}, measurement {}", claims.measurement())
+            }
+            Self::AzureSnp(claims) => {
+                let (product, vm) = (claims.snp().product(), claims.vtpm().vm());
+                write!(f, "SEV-SNP {product} on Azure, machine {}, paravisor {}", vm.id, claims.snp().measurement())
             }
         }
     }
@@ -106,11 +119,21 @@ impl Claims {
         &self.facts
     }
 
-    /// What an SEV-SNP machine said; a simulated machine says the same.
+    /// What an SEV-SNP machine said; a simulated machine says the same, and one on Azure says it of its paravisor.
     #[must_use]
     pub fn as_snp(&self) -> Option<&SnpClaims> {
         match &self.facts {
             Facts::Snp(claims) => Some(claims),
+            Facts::AzureSnp(claims) => Some(claims.snp()),
+        }
+    }
+
+    /// What the virtual TPM of a machine on Azure said.
+    #[must_use]
+    pub fn as_vtpm(&self) -> Option<&VtpmClaims> {
+        match &self.facts {
+            Facts::Snp(_) => None,
+            Facts::AzureSnp(claims) => Some(claims.vtpm()),
         }
     }
 }
@@ -165,9 +188,9 @@ pub fn verify(
 
 /// Notes whether this version verifies such evidence at all.
 pub(crate) fn check_supported(platform: Platform, notes: &mut Notes) -> Result<(), Stop> {
-    let supported = matches!(platform, Platform::Snp | Platform::Simulated);
+    let supported = matches!(platform, Platform::Snp | Platform::AzureSnp | Platform::Simulated);
     let found = if supported { "" } else { ": not supported in this version of Prism" };
-    notes.need(Check::PlatformSupported, supported, "snp or simulated", format_args!("{platform}{found}"))
+    notes.need(Check::PlatformSupported, supported, "snp, azure-snp or simulated", format_args!("{platform}{found}"))
 }
 
 /// The four things that verification looks at.
@@ -182,10 +205,25 @@ impl Question<'_> {
     pub(crate) fn answer(&self, notes: &mut Notes) -> Result<Claims, Stop> {
         let platform = self.evidence.platform();
         let endorsements = snp::endorsements(self.endorsements, notes)?;
-        let report = self.evidence.bytes();
-        let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
-        let (snp, assurance, window) = snp::verify(&question, notes)?;
-        let facts = Facts::Snp(Box::new(snp));
+        let verify = |report: &[u8], notes: &mut Notes| {
+            let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
+            snp::verify(&question, notes).map(|(snp, assurance, window)| (snp, (assurance, window)))
+        };
+        let (facts, (assurance, window)) = snp_facts(self.evidence, verify, notes)?;
         Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, window, facts })
     }
+}
+
+/// What an SEV-SNP machine said, on Azure or not. `verify` verifies the processor's report, and may say more than it.
+pub(crate) fn snp_facts<T>(
+    evidence: &Evidence,
+    verify: impl FnOnce(&[u8], &mut Notes) -> Result<(SnpClaims, T), Stop>,
+    notes: &mut Notes,
+) -> Result<(Facts, T), Stop> {
+    if evidence.platform() == Platform::AzureSnp {
+        let (claims, more) = azure::verify_snp(evidence.bytes(), verify, notes)?;
+        return Ok((Facts::AzureSnp(Box::new(claims)), more));
+    }
+    let (claims, more) = verify(evidence.bytes(), notes)?;
+    Ok((Facts::Snp(Box::new(claims)), more))
 }

@@ -1,0 +1,1 @@
+//! Are the guest's registers wanted?
