@@ -45,10 +45,8 @@ pub use self::appraise::{Appraisal, appraise};
 pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
 pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
-pub use self::finding::{Check, Finding, Stage};
-pub use self::platform::azure::{
-    AzureEvidence, AzureEvidenceError, AzureQuote, AzureSnpClaims, AzureVm, VtpmClaims,
-};
+pub use self::finding::{Check, Finding, Findings, Stage};
+pub use self::platform::azure::{AzureEvidence, AzureEvidenceError, AzureQuote, AzureSnpClaims, AzureVm, VtpmClaims};
 pub use self::platform::snp::{ChipId, SnpClaims};
 pub use self::prepared::Prepared;
 pub use self::roots::{Assurance, Roots, Vendor};
@@ -91,7 +89,7 @@ impl Case<'_> {
     /// under a root that is not built in say so.
     #[must_use]
     pub fn judge_under(&self, roots: &Roots) -> Verdict {
-        let mut notes = Notes::default();
+        let mut notes = Notes::after(&Findings::default());
         let roots = roots.clone().with_simulators_of(self.policy);
         let (evidence, now) = (self.evidence, self.now);
         let question = verify::Question { evidence, endorsements: self.endorsements, roots: &roots, now };

@@ -19,7 +19,7 @@ use crate::appraise;
 use crate::binding::ExpectedBinding;
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
-use crate::finding::{Check, Finding, Notes, Stop};
+use crate::finding::{Check, Findings, Notes, Stop};
 use crate::platform::snp;
 use crate::roots::{Assurance, Roots};
 use crate::verdict::Verdict;
@@ -32,7 +32,7 @@ use crate::window::Window;
 pub struct Prepared {
     platform: Platform,
     parts: Arc<Parts>,
-    findings: Arc<[Finding]>,
+    findings: Arc<Findings>,
 }
 
 #[derive(Debug)]

@@ -158,10 +158,7 @@ impl Roots {
     /// These roots and the simulators that the policy names.
     #[must_use]
     pub fn with_simulators_of(self, policy: &PlatformPolicy) -> Self {
-        policy.accept.iter().fold(self, |roots, profile| match profile {
-            Profile::Simulated(simulated) => roots.with_simulated(simulated.root),
-            _ => roots,
-        })
+        policy.accept.iter().filter_map(Profile::simulated_root).fold(self, Self::with_simulated)
     }
 
     /// What stands behind this root for such evidence, if it is one of these.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
-use crate::finding::{Check, Finding, Notes, Stop};
+use crate::finding::{Check, Findings, Notes, Stop};
 use crate::platform::azure::{self, AzureSnpClaims, VtpmClaims};
 use crate::platform::snp::{self, SnpClaims};
 use crate::roots::{Assurance, Roots};
@@ -142,7 +142,7 @@ impl Claims {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("expected genuine evidence, found a fault: {}", self.reason())]
 pub struct VerifyError {
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 impl VerifyError {
@@ -152,12 +152,12 @@ impl VerifyError {
 
     /// Every condition that was looked at; the last one failed.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
+    pub const fn findings(&self) -> &Findings {
         &self.findings
     }
 
     fn reason(&self) -> String {
-        self.findings.last().map_or_else(String::new, ToString::to_string)
+        self.findings.last().map_or_else(String::new, |finding| finding.to_string())
     }
 }
 

@@ -108,12 +108,7 @@ impl ExpectedBinding {
                 Bound::Nothing
             }
             (Kind::Unbound, _) => {
-                notes.check(
-                    Check::BindingReportData,
-                    true,
-                    "anything: the caller only looks",
-                    hex::encode(signed),
-                );
+                notes.check(Check::BindingReportData, true, "anything: the caller only looks", hex::encode(signed));
                 Bound::Nothing
             }
         }

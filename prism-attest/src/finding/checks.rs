@@ -185,6 +185,20 @@ checks! {
     Pcr = Policy, "policy.pcr";
     /// The registers that the policy does not name are shown, and mean nothing.
     PcrsNotAppraised = Policy, "policy.pcrs-not-appraised";
+    /// What stands behind the attestation key is accepted.
+    AkAnchor = Policy, "policy.ak-anchor";
+    /// The machine's id is accepted.
+    VmId = Policy, "policy.vm-id";
+    /// The number of the TPM's resets is accepted.
+    ResetCount = Policy, "policy.reset-count";
+    /// The number of the TPM's restarts is accepted.
+    RestartCount = Policy, "policy.restart-count";
+    /// The TPM's clock has not been set back.
+    SafeClock = Policy, "policy.safe-clock";
+    /// The machine boots signed programs only.
+    SecureBoot = Policy, "policy.secure-boot";
+    /// The event log behind the TPM's registers is at hand if the policy demands it.
+    TpmEventLog = Policy, "policy.tpm-event-log";
 
     /// The product is accepted.
     Product = Policy, "policy.product";

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use prism_core::strict;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::finding::{Check, Notes, Stop};
 use crate::tpm::RSA_2048_LEN;
@@ -45,17 +45,17 @@ pub(super) struct RuntimeClaims {
 /// The claims as written. Names that Azure adds are shown, and mean nothing here; those that are read have to be there.
 #[derive(Deserialize)]
 struct Document {
-    keys: Vec<Key>,
+    keys: Vec<Jwk>,
     #[serde(rename = "vm-configuration")]
     configuration: Configuration,
     #[serde(flatten)]
-    other: BTreeMap<String, IgnoredAny>,
+    other: BTreeMap<String, Value>,
 }
 
 /// A JSON web key (RFC 7517).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Key {
+struct Jwk {
     kid: String,
     kty: String,
     key_ops: Vec<String>,
@@ -74,7 +74,7 @@ struct Configuration {
     #[serde(rename = "console-enabled")]
     console_enabled: bool,
     #[serde(flatten)]
-    other: BTreeMap<String, IgnoredAny>,
+    other: BTreeMap<String, Value>,
 }
 
 impl RuntimeClaims {
@@ -112,7 +112,7 @@ impl Document {
     }
 }
 
-impl Key {
+impl Jwk {
     fn modulus(&self) -> Option<Vec<u8>> {
         let modulus = URL_SAFE_NO_PAD.decode(&self.n).ok()?;
         let signs = self.key_ops == ["sign"];
