@@ -214,6 +214,19 @@ impl fmt::Write for Printable<'_> {
     }
 }
 
+/// Values as alternatives: `a or b or c`.
+pub(crate) fn alternatives<I>(values: I) -> impl Display
+where
+    I: Iterator<Item: Display> + Clone,
+{
+    fmt::from_fn(move |f| {
+        for (at, value) in values.clone().enumerate() {
+            write!(f, "{}{value}", if at == 0 { "" } else { " or " })?;
+        }
+        Ok(())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
