@@ -1,5 +1,6 @@
 //! The signature algorithms of AMD's, Intel's and TPMs' evidence, over bytes as received.
 
+use aws_lc_rs::digest;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256,
     RSA_PSS_2048_8192_SHA384, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
@@ -33,4 +34,12 @@ pub(crate) fn rsa_pkcs1_sha256(modulus: &[u8], message: &[u8], signature: &[u8])
 
 fn holds(algorithm: &'static dyn VerificationAlgorithm, key: &[u8], message: &[u8], signature: &[u8]) -> bool {
     UnparsedPublicKey::new(algorithm, key).verify(message, signature).is_ok()
+}
+
+/// SHA-256 over two parts, one after the other.
+pub(crate) fn sha256_of_two(first: &[u8], second: &[u8]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(first);
+    context.update(second);
+    context.finish().as_ref().try_into().unwrap_or_default()
 }

@@ -4,3 +4,4 @@ pub(crate) mod azure;
 #[cfg(feature = "simulator")]
 pub mod simulated;
 pub(crate) mod snp;
+pub(crate) mod tdx;

@@ -14,20 +14,28 @@ mod evidence;
 mod hcl;
 mod runtime;
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use prism_core::digest::Digest;
+use prism_core::hexadecimal::Hex;
 
 pub(crate) use self::appraise::appraise;
-pub use self::claims::{AzureSnpClaims, VtpmClaims};
+pub use self::claims::{AzureSnpClaims, AzureTdxClaims, VtpmClaims};
 pub use self::evidence::{AzureEvidence, AzureEvidenceError, AzureQuote};
 use self::hcl::HclReport;
 pub use self::runtime::AzureVm;
 use self::runtime::RuntimeClaims;
+use crate::evidence::{Evidence, Platform};
 use crate::finding::{Check, Notes, Stop};
 use crate::platform::snp::SnpClaims;
+use crate::platform::tdx::TdxClaims;
 use crate::tpm::{self, Attest};
+
+/// `REPORTDATA` in `TDREPORT_STRUCT` (Intel TDX module ABI, document 348551, `REPORTMACSTRUCT`).
+const TD_REPORT_DATA: Range<usize> = 128..192;
 
 /// The processor under the paravisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +87,32 @@ pub(crate) fn verify_snp<T>(
     Ok((AzureSnpClaims { snp, vtpm }, more))
 }
 
+/// Verifies evidence of TDX under a paravisor. `quote` verifies the processor's quote, and may say more than it.
+pub(crate) fn verify_tdx<T>(
+    evidence: &[u8],
+    quote: impl FnOnce(&[u8], &mut Notes) -> Result<(TdxClaims, T), Stop>,
+    notes: &mut Notes,
+) -> Result<(AzureTdxClaims, T), Stop> {
+    let parts = open(evidence, Hardware::Tdx, notes)?;
+    let layouts = Layouts::read(&parts, Hardware::Tdx, notes)?;
+    let (tdx, more) = quote(parts.td_quote.as_deref().unwrap_or_default(), notes)?;
+    // The report is only good inside its machine; what can be looked at is that both are about the same claims.
+    let reported = layouts.hcl.hardware.get(TD_REPORT_DATA).unwrap_or_default();
+    let same = verify_slices_are_equal(reported, tdx.report_data()).is_ok();
+    notes.need(Check::TdReport, same, Hex(tdx.report_data()), Hex(reported))?;
+    let vtpm = layouts.tie(tdx.report_data(), notes)?;
+    Ok((AzureTdxClaims { tdx, vtpm }, more))
+}
+
+/// The processor's quote in TDX evidence, on Azure or not.
+pub(crate) fn processor_quote<'e>(evidence: &'e Evidence, notes: &mut Notes) -> Result<Cow<'e, [u8]>, Stop> {
+    if evidence.platform() != Platform::AzureTdx {
+        return Ok(evidence.bytes().into());
+    }
+    let parts = open(evidence.bytes(), Hardware::Tdx, notes)?;
+    Ok(parts.td_quote.unwrap_or_default().into())
+}
+
 fn open(evidence: &[u8], hardware: Hardware, notes: &mut Notes) -> Result<AzureEvidence, Stop> {
     let parts = AzureEvidence::read(evidence);
     let found = parts.as_ref().map_or_else(ToString::to_string, |parts| describe(parts).to_owned());
@@ -111,7 +145,7 @@ impl<'a> Layouts<'a> {
     fn tie(&self, report_data: &[u8; 64], notes: &mut Notes) -> Result<VtpmClaims, Stop> {
         let claimed = claimed_report_data(self.hcl.claims);
         let same = verify_slices_are_equal(&claimed, report_data).is_ok();
-        notes.need(Check::RuntimeClaims, same, hex::encode(claimed), hex::encode(report_data))?;
+        notes.need(Check::RuntimeClaims, same, Hex(&claimed), Hex(report_data))?;
         let claims = RuntimeClaims::read(self.hcl.claims, notes)?;
         let registers = &self.quote.registers;
         tpm::verify(&self.attest, (&claims.modulus, &self.quote.signature), registers, notes)?;

@@ -146,7 +146,7 @@ const OF_AZURE: &[Check] = &[
     Check::ParavisorLevel,
     Check::RuntimeClaims,
     Check::RuntimeClaimsForm,
-    Check::AttestationKey,
+    Check::TpmAttestationKey,
     Check::TpmQuoteSignature,
     Check::PcrSelection,
     Check::PcrDigest,

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::runtime::AzureVm;
 use crate::platform::snp::SnpClaims;
+use crate::platform::tdx::TdxClaims;
 use crate::tpm::{Attest, ClockInfo, Registers};
 
 /// Verified facts about an SEV-SNP machine on Azure. Whether they are wanted is for a policy to say.
@@ -19,6 +20,27 @@ impl AzureSnpClaims {
     #[must_use]
     pub const fn snp(&self) -> &SnpClaims {
         &self.snp
+    }
+
+    /// What the virtual TPM said, of the guest.
+    #[must_use]
+    pub const fn vtpm(&self) -> &VtpmClaims {
+        &self.vtpm
+    }
+}
+
+/// Verified facts about a TDX machine on Azure. Whether they are wanted is for a policy to say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AzureTdxClaims {
+    pub(super) tdx: TdxClaims,
+    pub(super) vtpm: VtpmClaims,
+}
+
+impl AzureTdxClaims {
+    /// What the processor said, of the paravisor.
+    #[must_use]
+    pub const fn tdx(&self) -> &TdxClaims {
+        &self.tdx
     }
 
     /// What the virtual TPM said, of the guest.

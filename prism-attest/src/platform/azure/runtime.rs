@@ -107,7 +107,7 @@ impl Document {
         };
         let found = if only.is_some() { "it" } else { "none, several, or one of another kind" };
         let expected = "one key HCLAkPub that signs, RSA of 2048 bits with exponent 65537";
-        notes.need(Check::AttestationKey, only.is_some(), expected, found)?;
+        notes.need(Check::TpmAttestationKey, only.is_some(), expected, found)?;
         only.ok_or(Stop)
     }
 }

@@ -4,8 +4,11 @@ mod body;
 mod certification;
 mod reader;
 
-pub(crate) use self::body::Body;
+use prism_core::hexadecimal::Hex;
+
+pub(crate) use self::body::{Body, attributes};
 use self::certification::Certification;
+pub(crate) use self::certification::QeReport;
 use self::reader::{Reader, whole};
 use crate::finding::{Check, Notes, Stop};
 
@@ -80,6 +83,6 @@ fn read_header<'a>(rest: &mut Reader<'a>, notes: &mut Notes) -> Result<(u16, &'a
     notes.need(Check::QuoteTee, tee == TEE_TDX, "0x81 (TDX)", format_args!("{tee:#x}"))?;
     whole("reserved bytes", header.take(4), notes)?;
     let vendor: &[u8; 16] = whole("the vendor", header.array(), notes)?;
-    notes.need(Check::QuoteVendor, *vendor == QE_VENDOR, "Intel's quoting enclave", hex::encode(vendor))?;
+    notes.need(Check::QuoteVendor, *vendor == QE_VENDOR, "Intel's quoting enclave", Hex(vendor))?;
     Ok((version, whole("user data", header.array(), notes)?))
 }

@@ -32,8 +32,7 @@ pub(crate) mod attributes {
     /// Performance monitoring.
     pub(crate) const PERFMON: u64 = 1 << 63;
     /// Every bit that has a meaning.
-    pub(crate) const KNOWN: u64 =
-        DEBUG | PROFILING | LASS | SEPT_VE_DISABLE | MIGRATABLE | PKS | KL | TPA | PERFMON;
+    pub(crate) const KNOWN: u64 = DEBUG | PROFILING | LASS | SEPT_VE_DISABLE | MIGRATABLE | PKS | KL | TPA | PERFMON;
 }
 
 /// Bits of `XFAM` that have to be set: x87 and SSE.
@@ -96,7 +95,11 @@ impl Body {
             mr_owner_config: *bytes.array()?,
             rtmr: [*bytes.array()?, *bytes.array()?, *bytes.array()?, *bytes.array()?],
             report_data: *bytes.array()?,
-            td15: if td15 { Some(Td15 { tee_tcb_svn2: *bytes.array()?, mr_service_td: *bytes.array()? }) } else { None },
+            td15: if td15 {
+                Some(Td15 { tee_tcb_svn2: *bytes.array()?, mr_service_td: *bytes.array()? })
+            } else {
+                None
+            },
         })
     }
 }

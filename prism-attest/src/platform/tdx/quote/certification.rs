@@ -40,7 +40,12 @@ impl<'a> Certification<'a> {
         notes.need(Check::QuoteCertification, usable, expected, format_args!("certification data of type {kind}"))?;
         let certificates = chain.map_or(0, pem::count);
         let few = certificates <= CERTIFICATES_MAX;
-        notes.need(Check::QuoteCertificates, few, format_args!("at most {CERTIFICATES_MAX} certificates"), certificates)?;
+        notes.need(
+            Check::QuoteCertificates,
+            few,
+            format_args!("at most {CERTIFICATES_MAX} certificates"),
+            certificates,
+        )?;
         Ok(Self { qe_report, signature, auth_data, chain })
     }
 }
@@ -55,7 +60,12 @@ fn sized<'a>(rest: &mut Reader<'a>, expected: u16, notes: &mut Notes) -> Result<
     let bytes = whole("the certification data", rest.take(length), notes)?;
     let exact = rest.is_empty();
     if !exact {
-        notes.check(Check::QuoteLength, false, "nothing after the certification data", format_args!("{} bytes", rest.len()));
+        notes.check(
+            Check::QuoteLength,
+            false,
+            "nothing after the certification data",
+            format_args!("{} bytes", rest.len()),
+        );
     }
     if exact { Ok((kind, bytes)) } else { Err(Stop) }
 }
