@@ -2,7 +2,7 @@
 
 use prism_attest::evidence::Platform;
 
-/// Length of an SEV-SNP report in bytes (AMD 56860, "ATTESTATION_REPORT").
+/// Length of an SEV-SNP report in bytes (AMD 56860, `ATTESTATION_REPORT`).
 const SNP_REPORT_LEN: usize = 1184;
 
 /// Where an SEV-SNP report says how it is signed, and the word for ECDSA P-384 with SHA-384.

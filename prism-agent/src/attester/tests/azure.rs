@@ -7,7 +7,7 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::swtpm::{Emulator, verify};
-use super::tpm::{Turn, authorised, bank, tpm};
+use super::tpm::{Turn, authorised, bank, quoted as signed, tpm};
 use super::*;
 use crate::attester::azure::Azure;
 
@@ -104,7 +104,7 @@ fn tdx_in_azure_has_its_report_quoted_once_by_the_metadata_service() {
 
 /// The TPM's part of evidence: its registers and its quote over them.
 fn signing() -> Vec<Turn> {
-    [&bank(0)[..], &[Turn::Whole(super::tpm::quoted(0))]].concat()
+    [&bank(0)[..], &[Turn::Whole(signed(0))]].concat()
 }
 
 #[test]

@@ -125,8 +125,8 @@ pub(super) fn quoted(add: u8) -> Vec<u8> {
     authorised(&[sized(&message), vec![0, 0x14, 0, 0x0b], sized(&[9; 256])].concat())
 }
 
-fn quote(turns: Vec<Turn>) -> (Result<Quote, TpmError>, Scripted) {
-    let (mut tpm, device) = tpm(&turns);
+fn quote(turns: &[Turn]) -> (Result<Quote, TpmError>, Scripted) {
+    let (mut tpm, device) = tpm(turns);
     (tpm.quote(KEY, data().as_bytes()), device)
 }
 
@@ -157,7 +157,7 @@ fn an_index_is_written_with_the_owners_empty_password() {
 
 #[test]
 fn a_quote_covers_our_data_and_every_register() {
-    let (quote, device) = quote([&bank(0)[..], &[Turn::Whole(quoted(0))]].concat());
+    let (quote, device) = quote(&[&bank(0)[..], &[Turn::Whole(quoted(0))]].concat());
     let quote = quote.unwrap();
     assert_eq!((quote.pcrs.len(), quote.pcrs[&23], quote.signature), (24, [23; 32], vec![9; 256]));
     assert!(quote.message.starts_with(b"what is signed"));
@@ -173,10 +173,10 @@ fn a_quote_covers_our_data_and_every_register() {
 #[test]
 fn registers_that_change_before_the_signature_are_read_again() {
     let turns = [&bank(0)[..], &[Turn::Whole(quoted(1))], &bank(1), &[Turn::Whole(quoted(1))]].concat();
-    let (quote, _) = quote(turns);
+    let (quote, _) = quote(&turns);
     assert_eq!(quote.unwrap().pcrs[&0], [1; 32]);
     let restless = vec![[&bank(0)[..], &[Turn::Whole(quoted(1))]].concat(); 10].concat();
-    assert!(matches!(self::quote(restless).0, Err(TpmError::Busy { attempts: 10 })));
+    assert!(matches!(self::quote(&restless).0, Err(TpmError::Busy { attempts: 10 })));
 }
 
 #[test]
@@ -247,13 +247,13 @@ fn every_cut_of_an_answer_is_refused() {
     for cut in 11..whole.len() {
         // Shorter parameters, honestly counted in the response's own size.
         let answer = response(0x8002, 0, &whole[10..cut]);
-        let (quote, _) = quote([&bank(0)[..], &[Turn::Whole(answer)]].concat());
+        let (quote, _) = quote(&[&bank(0)[..], &[Turn::Whole(answer)]].concat());
         // The last five bytes are the session's, which says nothing.
         assert_eq!(quote.is_ok(), cut >= whole.len() - 5, "{cut}");
     }
     let whole = registers(0, 0);
     for cut in 11..whole.len() {
-        let (quote, _) = quote(vec![Turn::Whole(response(0x8001, 0, &whole[10..cut]))]);
+        let (quote, _) = quote(&[Turn::Whole(response(0x8001, 0, &whole[10..cut]))]);
         assert!(matches!(quote, Err(TpmError::Malformed { .. })), "{cut}");
     }
 }
@@ -261,20 +261,20 @@ fn every_cut_of_an_answer_is_refused() {
 #[test]
 fn registers_that_were_not_asked_for_are_refused() {
     let twice = vec![Turn::Whole(registers(0, 0)), Turn::Whole(registers(0, 0))];
-    assert!(matches!(quote(twice).0, Err(TpmError::Malformed { .. })));
+    assert!(matches!(quote(&twice).0, Err(TpmError::Malformed { .. })));
     let mut fewer = registers(0, 0);
     fewer[27] = 7;
-    assert!(matches!(quote(vec![Turn::Whole(fewer)]).0, Err(TpmError::Malformed { .. })));
+    assert!(matches!(quote(&[Turn::Whole(fewer)]).0, Err(TpmError::Malformed { .. })));
 }
 
 #[test]
 fn a_tpm_without_sha256_registers_is_refused() {
     let none = response(0x8001, 0, &[0, 0, 0, 9, 0, 0, 0, 1, 0, 0x0b, 3, 0, 0, 0, 0, 0, 0, 0]);
-    assert!(matches!(quote(vec![Turn::Whole(none)]).0, Err(TpmError::NoBank)));
+    assert!(matches!(quote(&[Turn::Whole(none)]).0, Err(TpmError::NoBank)));
     // The other bank's registers are not taken for it.
     let mut sha1 = registers(0, 0);
     sha1[19] = 4;
-    assert!(matches!(quote(vec![Turn::Whole(sha1)]).0, Err(TpmError::NoBank)));
+    assert!(matches!(quote(&[Turn::Whole(sha1)]).0, Err(TpmError::NoBank)));
 }
 
 #[test]
@@ -282,6 +282,6 @@ fn a_signature_of_another_kind_is_refused() {
     let mut other = quoted(0);
     let scheme = other.windows(4).position(|window| window == [0, 0x14, 0, 0x0b]).unwrap();
     other[scheme + 1] = 0x16;
-    let (quote, _) = quote([&bank(0)[..], &[Turn::Whole(other)]].concat());
+    let (quote, _) = quote(&[&bank(0)[..], &[Turn::Whole(other)]].concat());
     assert!(matches!(quote, Err(TpmError::Malformed { command: "TPM2_Quote" })));
 }
