@@ -30,8 +30,10 @@ mod crypto;
 pub mod endorsements;
 pub mod evidence;
 pub mod finding;
+pub mod measure;
 pub mod platform;
 mod prepared;
+pub mod replay;
 pub mod roots;
 pub mod verdict;
 pub mod verify;
@@ -44,8 +46,9 @@ pub use self::appraise::{Appraisal, appraise};
 pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
 pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
-pub use self::finding::{Check, Finding, Stage};
+pub use self::finding::{Check, Finding, Findings, Stage};
 pub use self::platform::snp::{ChipId, SnpClaims};
+pub use self::platform::tdx::{TdxClaims, TdxLevel, TdxTcb};
 pub use self::prepared::Prepared;
 pub use self::roots::{Assurance, Roots, Vendor};
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
@@ -86,7 +89,7 @@ impl Case<'_> {
     /// under a root that is not built in say so.
     #[must_use]
     pub fn judge_under(&self, roots: &Roots) -> Verdict {
-        let mut notes = Notes::default();
+        let mut notes = Notes::after(&Findings::default());
         let roots = roots.clone().with_simulators_of(self.policy);
         let (evidence, now) = (self.evidence, self.now);
         let question = verify::Question { evidence, endorsements: self.endorsements, roots: &roots, now };

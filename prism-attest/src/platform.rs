@@ -3,3 +3,4 @@
 #[cfg(feature = "simulator")]
 pub mod simulated;
 pub(crate) mod snp;
+pub(crate) mod tdx;

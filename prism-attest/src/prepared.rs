@@ -19,8 +19,8 @@ use crate::appraise;
 use crate::binding::ExpectedBinding;
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
-use crate::finding::{Check, Finding, Notes, Stop};
-use crate::platform::snp;
+use crate::finding::{Check, Findings, Notes, Stop};
+use crate::platform::{snp, tdx};
 use crate::roots::{Assurance, Roots};
 use crate::verdict::Verdict;
 use crate::verify::{Claims, Facts, VerifyError, check_supported};
@@ -32,12 +32,13 @@ use crate::window::Window;
 pub struct Prepared {
     platform: Platform,
     parts: Arc<Parts>,
-    findings: Arc<[Finding]>,
+    findings: Arc<Findings>,
 }
 
 #[derive(Debug)]
 enum Parts {
     Snp(snp::Prepared),
+    Tdx(Box<tdx::Prepared>),
 }
 
 impl Prepared {
@@ -55,6 +56,26 @@ impl Prepared {
         let parts = prepare(platform, endorsements, roots, now, &mut notes);
         match parts {
             Ok(parts) => Ok(Self { platform, parts: Arc::new(parts), findings: notes.into_findings().into() }),
+            Err(Stop) => Err(VerifyError::new(notes)),
+        }
+    }
+
+    /// Also verifies, at `now`, the certificate of the TDX machine that made this evidence, so that its later evidence
+    /// costs its own two signatures; that of other machines goes on to cost one more. Of other kinds of machine, the
+    /// certificate is among the endorsements already.
+    ///
+    /// # Errors
+    /// [`VerifyError`] with the first condition that fails. The signatures of this evidence are not looked at.
+    pub fn admit(&self, evidence: &Evidence, now: UnixSeconds) -> Result<Self, VerifyError> {
+        let mut notes = Notes::after(&self.findings);
+        let Parts::Tdx(prepared) = &*self.parts else { return Ok(self.clone()) };
+        let quote = tdx::Quote::read(evidence.bytes(), prepared.has_machine(), &mut notes);
+        let admitted = quote.and_then(|quote| prepared.admit(&quote, now, &mut notes));
+        match admitted {
+            Ok(prepared) => {
+                let parts = Arc::new(Parts::Tdx(Box::new(prepared)));
+                Ok(Self { platform: self.platform, parts, findings: Arc::new(notes.into_findings()) })
+            }
             Err(Stop) => Err(VerifyError::new(notes)),
         }
     }
@@ -89,6 +110,7 @@ impl Prepared {
     pub fn window(&self) -> Window {
         match &*self.parts {
             Parts::Snp(prepared) => prepared.window(),
+            Parts::Tdx(prepared) => prepared.window(),
         }
     }
 
@@ -97,19 +119,25 @@ impl Prepared {
     pub fn assurance(&self) -> Assurance {
         match &*self.parts {
             Parts::Snp(prepared) => prepared.assurance(),
+            Parts::Tdx(prepared) => prepared.assurance(),
         }
     }
 
     fn answer(&self, evidence: &Evidence, now: UnixSeconds, notes: &mut Notes) -> Result<Claims, Stop> {
         let same = evidence.platform() == self.platform;
         notes.need(Check::EndorsementsKind, same, self.platform, evidence.platform())?;
-        let facts = match &*self.parts {
+        let (facts, window) = match &*self.parts {
             Parts::Snp(prepared) => {
                 let report = snp::Report::read(evidence.bytes(), notes)?;
-                Facts::Snp(Box::new(prepared.verify(&report, now, notes)?))
+                (Facts::Snp(Box::new(prepared.verify(&report, now, notes)?)), prepared.window())
+            }
+            Parts::Tdx(prepared) => {
+                let quote = tdx::Quote::read(evidence.bytes(), prepared.has_machine(), notes)?;
+                let (claims, window) = prepared.verify(&quote, now, notes)?;
+                (Facts::Tdx(Box::new(claims)), window)
             }
         };
-        let (platform, assurance, window) = (self.platform, self.assurance(), self.window());
+        let (platform, assurance) = (self.platform, self.assurance());
         Ok(Claims { platform, assurance, evidence: evidence.digest(), now, window, facts })
     }
 }
@@ -122,6 +150,11 @@ fn prepare(
     notes: &mut Notes,
 ) -> Result<Parts, Stop> {
     check_supported(platform, notes)?;
+    if matches!(platform, Platform::Tdx | Platform::SimulatedTdx) {
+        let endorsements = tdx::endorsements(endorsements, notes)?;
+        let prepared = tdx::Prepared::new(tdx::Source { platform, endorsements, roots, now }, notes)?;
+        return Ok(Parts::Tdx(Box::new(prepared)));
+    }
     let parts = snp::endorsements(endorsements, notes)?;
     let source = snp::Source { platform, endorsements: parts, roots, now };
     snp::Prepared::new(source, notes).map(Parts::Snp)

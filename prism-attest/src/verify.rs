@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
-use crate::finding::{Check, Finding, Notes, Stop};
+use crate::finding::{Check, Findings, Notes, Stop};
 use crate::platform::snp::{self, SnpClaims};
+use crate::platform::tdx::{self, TdxClaims};
 use crate::roots::{Assurance, Roots};
 use crate::window::Window;
 
@@ -35,6 +36,8 @@ pub struct Claims {
 pub enum Facts {
     /// An SEV-SNP machine's; a simulated one says the same.
     Snp(Box<SnpClaims>),
+    /// A TDX machine's; a simulated one says the same.
+    Tdx(Box<TdxClaims>),
 }
 
 impl Facts {
@@ -42,6 +45,7 @@ impl Facts {
     pub(crate) fn report_data(&self) -> &[u8; 64] {
         match self {
             Self::Snp(claims) => claims.report_data(),
+            Self::Tdx(claims) => claims.report_data(),
         }
     }
 }
@@ -54,6 +58,10 @@ impl Facts {
                 writeln!(f, "  product   {}", claims.product())?;
                 writeln!(f, "  measured  {}", claims.measurement())
             }
+            Self::Tdx(claims) => {
+                writeln!(f, "  status    {}", claims.tcb().status)?;
+                writeln!(f, "  measured  {}", claims.mrtd())
+            }
         }
     }
 }
@@ -64,6 +72,10 @@ impl fmt::Display for Facts {
             Self::Snp(claims) => {
                 let (product, chip) = (claims.product(), claims.chip_id());
                 write!(f, "SEV-SNP {product}, chip {chip}, measurement {}", claims.measurement())
+            }
+            Self::Tdx(claims) => {
+                let (kind, status) = (claims.fmspc(), claims.tcb().status);
+                write!(f, "TDX {kind}, {status}, processor {}, MRTD {}", claims.ppid(), claims.mrtd())
             }
         }
     }
@@ -111,6 +123,16 @@ impl Claims {
     pub fn as_snp(&self) -> Option<&SnpClaims> {
         match &self.facts {
             Facts::Snp(claims) => Some(claims),
+            Facts::Tdx(_) => None,
+        }
+    }
+
+    /// What a TDX machine said; a simulated machine says the same.
+    #[must_use]
+    pub fn as_tdx(&self) -> Option<&TdxClaims> {
+        match &self.facts {
+            Facts::Tdx(claims) => Some(claims),
+            Facts::Snp(_) => None,
         }
     }
 }
@@ -119,7 +141,7 @@ impl Claims {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("expected genuine evidence, found a fault: {}", self.reason())]
 pub struct VerifyError {
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 impl VerifyError {
@@ -129,12 +151,12 @@ impl VerifyError {
 
     /// Every condition that was looked at; the last one failed.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
+    pub const fn findings(&self) -> &Findings {
         &self.findings
     }
 
     fn reason(&self) -> String {
-        self.findings.last().map_or_else(String::new, ToString::to_string)
+        self.findings.last().map_or_else(String::new, |finding| finding.to_string())
     }
 }
 
@@ -165,9 +187,10 @@ pub fn verify(
 
 /// Notes whether this version verifies such evidence at all.
 pub(crate) fn check_supported(platform: Platform, notes: &mut Notes) -> Result<(), Stop> {
-    let supported = matches!(platform, Platform::Snp | Platform::Simulated);
+    let supported = matches!(platform, Platform::Snp | Platform::Tdx | Platform::Simulated | Platform::SimulatedTdx);
     let found = if supported { "" } else { ": not supported in this version of Prism" };
-    notes.need(Check::PlatformSupported, supported, "snp or simulated", format_args!("{platform}{found}"))
+    let expected = "snp, tdx, simulated or simulated-tdx";
+    notes.need(Check::PlatformSupported, supported, expected, format_args!("{platform}{found}"))
 }
 
 /// The four things that verification looks at.
@@ -181,11 +204,26 @@ pub(crate) struct Question<'a> {
 impl Question<'_> {
     pub(crate) fn answer(&self, notes: &mut Notes) -> Result<Claims, Stop> {
         let platform = self.evidence.platform();
-        let endorsements = snp::endorsements(self.endorsements, notes)?;
-        let report = self.evidence.bytes();
-        let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
-        let (snp, assurance, window) = snp::verify(&question, notes)?;
-        let facts = Facts::Snp(Box::new(snp));
+        let (facts, assurance, window) = match platform {
+            Platform::Tdx | Platform::SimulatedTdx => self.answer_tdx(notes)?,
+            _ => self.answer_snp(notes)?,
+        };
         Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, window, facts })
+    }
+
+    fn answer_snp(&self, notes: &mut Notes) -> Result<(Facts, Assurance, Window), Stop> {
+        let (platform, report) = (self.evidence.platform(), self.evidence.bytes());
+        let endorsements = snp::endorsements(self.endorsements, notes)?;
+        let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
+        let (claims, assurance, window) = snp::verify(&question, notes)?;
+        Ok((Facts::Snp(Box::new(claims)), assurance, window))
+    }
+
+    fn answer_tdx(&self, notes: &mut Notes) -> Result<(Facts, Assurance, Window), Stop> {
+        let (platform, quote) = (self.evidence.platform(), self.evidence.bytes());
+        let endorsements = tdx::endorsements(self.endorsements, notes)?;
+        let question = tdx::Question { platform, quote, endorsements, roots: self.roots, now: self.now };
+        let (claims, assurance, window) = tdx::verify(&question, notes)?;
+        Ok((Facts::Tdx(Box::new(claims)), assurance, window))
     }
 }

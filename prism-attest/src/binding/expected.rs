@@ -3,6 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use prism_core::audit::tree::TreeHash;
 use prism_core::digest::Digest;
+use prism_core::hexadecimal::Hex;
 
 use super::{AgentBinding, BatchPath, NONCE_LEN, SessionBinding};
 use crate::finding::{Check, Notes};
@@ -87,16 +88,11 @@ impl ExpectedBinding {
             Kind::Recorded(agent) => check_agent(agent, report_data, notes).map_or(Bound::Nothing, Bound::Recorded),
             Kind::Foreign(expected) => {
                 let ok = verify_slices_are_equal(expected, report_data).is_ok();
-                notes.check(Check::BindingReportData, ok, hex::encode(expected), hex::encode(report_data));
+                notes.check(Check::BindingReportData, ok, Hex(expected), Hex(report_data));
                 Bound::Nothing
             }
             Kind::Unbound => {
-                notes.check(
-                    Check::BindingReportData,
-                    true,
-                    "anything: the caller only looks",
-                    hex::encode(report_data),
-                );
+                notes.check(Check::BindingReportData, true, "anything: the caller only looks", Hex(report_data));
                 Bound::Nothing
             }
         }
@@ -158,7 +154,7 @@ fn check_agent(agent: &[u8], report_data: &[u8; 64], notes: &mut Notes) -> Optio
     let (_, signed) = halves(report_data);
     let claimed = Digest::sha256(agent);
     let ok = verify_slices_are_equal(claimed.as_bytes(), &signed).is_ok();
-    notes.check(Check::BindingAgent, ok, claimed.to_hex(), hex::encode(signed));
+    notes.check(Check::BindingAgent, ok, Hex(claimed.as_bytes()), Hex(&signed));
     let decoded = AgentBinding::decode(agent);
     let found = decoded.as_ref().map_or_else(ToString::to_string, |agent| {
         format!("boot {}, log {}", hex::encode(agent.boot_id()), agent.log_vkey())

@@ -1,0 +1,6 @@
+//! Intel TDX: every verdict through the public entry points.
+
+mod bits;
+mod real;
+mod support;
+mod synthetic;
