@@ -6,11 +6,15 @@
 
 use std::fmt::Display;
 
-use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument, PolicyError, Profile, Remarks, SimulatedPolicy};
+use prism_core::manifest::platform::{
+    AzureSnpPolicy, AzureTdxPolicy, PlatformPolicy, PolicyDocument, PolicyError, Profile, Remarks, SimulatedPolicy,
+    SimulatedTdxPolicy,
+};
 
-use crate::platform::{snp, tdx};
+use crate::facts::Facts;
+use crate::platform::{azure, snp, tdx};
 use crate::roots::Assurance;
-use crate::verify::{Claims, Facts};
+use crate::verify::Claims;
 
 /// A policy that nobody has confirmed yet, and what has to be looked at before somebody does.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +63,16 @@ pub fn policy_from(claims: &Claims) -> PolicyDraft {
         }
         (Facts::Tdx(facts), Assurance::Hardware | Assurance::Custom(_)) => {
             Profile::Tdx(tdx::draft(facts, &mut Sketch::at("tdx", &mut remarks)))
+        }
+        (Facts::AzureSnp(facts), _) => {
+            let snp = snp::draft(facts.snp(), &mut Sketch::at("azure-snp.snp", &mut remarks));
+            let vtpm = azure::draft(facts.vtpm(), &mut Sketch::at("azure-snp.vtpm", &mut remarks));
+            Profile::AzureSnp(AzureSnpPolicy::new(snp, vtpm))
+        }
+        (Facts::AzureTdx(facts), _) => {
+            let tdx = tdx::draft(facts.tdx(), &mut Sketch::at("azure-tdx.tdx", &mut remarks));
+            let vtpm = azure::draft(facts.vtpm(), &mut Sketch::at("azure-tdx.vtpm", &mut remarks));
+            Profile::AzureTdx(AzureTdxPolicy::new(tdx, vtpm))
         }
     };
     remarks.insert("confirmed".to_owned(), origin(claims));

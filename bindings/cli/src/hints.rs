@@ -60,6 +60,26 @@ fn local(code: Code) -> Row {
 /// Manifests, approvals and signatures.
 fn terms(code: Code) -> Row {
     Some(match code {
+        Code::EndorsementsMissing => (
+            "The vendor's certificates or lists for this machine are not there.",
+            "`prism endorsements fetch --for EVIDENCE -o bundle.json` gets what is missing",
+        ),
+        Code::EndorsementsNotCurrent => (
+            "An endorsement is not valid yet or no longer.",
+            "run `prism endorsements fetch` again, or judge as of the time of the evidence with --at",
+        ),
+        Code::EndorsementsRolledBack => (
+            "A revocation list or judgement is older than one seen before.",
+            "fetch from the vendor itself; if a mirror gave it, the mirror is out of date or hides something",
+        ),
+        Code::VendorUnreachable => (
+            "The vendor's service, or its mirror, cannot be reached or is busy.",
+            "check the network, or name a mirror with --mirror URL; AMD's service wants 10 seconds between questions",
+        ),
+        Code::VendorMisbehaved => (
+            "The vendor's service, or its mirror, answered with something that cannot be an endorsement.",
+            "check the address of the mirror; nothing of the answer was kept",
+        ),
         Code::KeyUnknown => (
             "The key is not one that the manifest names.",
             "use the key whose public half the owner put into the manifest; `prism keys show` and `prism manifest show` print both",

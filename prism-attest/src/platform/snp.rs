@@ -18,6 +18,7 @@ use prism_core::digest::Digest;
 pub(crate) use self::appraise::appraise;
 pub use self::claims::{ChipId, SnpClaims};
 pub(crate) use self::draft::draft;
+pub(crate) use self::extensions::{certified_product, chip_and_tcb, provider_tcb};
 pub(crate) use self::prepared::{Prepared, Source};
 pub(crate) use self::report::Report;
 use crate::endorsements::{Endorsements, SnpEndorsements};
