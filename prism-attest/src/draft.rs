@@ -6,7 +6,9 @@
 
 use std::fmt::Display;
 
-use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument, PolicyError, Profile, Remarks, SimulatedPolicy};
+use prism_core::manifest::platform::{
+    PlatformPolicy, PolicyDocument, PolicyError, Profile, Remarks, SimulatedPolicy, SimulatedTdxPolicy,
+};
 
 use crate::platform::{snp, tdx};
 use crate::roots::Assurance;

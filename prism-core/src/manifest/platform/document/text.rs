@@ -90,7 +90,7 @@ fn layout(key: &str, value: &Value) -> String {
 
 /// What a field means, in a line.
 fn meaning(table: &str, key: &str) -> Option<&'static str> {
-    let in_allow = table.ends_with(".allow");
+    let in_allow = table.rsplit('.').next() == Some("allow");
     snp(key).or_else(|| tdx(key)).or_else(|| if in_allow { allowed(key) } else { demanded(key) })
 }
 
