@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod attest;
+pub(crate) mod attester;
 pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
@@ -33,6 +34,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
         Command::Agent(agent) => agent.run(printer),
+        Command::Attester(attester) => attester.run(printer),
         Command::Attest(attest) => attest.run(printer),
         Command::Algo(algo) => algo.run(printer),
         Command::Data(data) => data.run(printer),

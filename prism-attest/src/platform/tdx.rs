@@ -13,7 +13,7 @@ mod machine;
 mod pck;
 mod prepared;
 mod qe_identity;
-mod quote;
+pub(crate) mod quote;
 mod revocation;
 mod status;
 mod tcb_info;
