@@ -27,6 +27,7 @@ pub mod appraise;
 pub mod audit;
 pub mod binding;
 mod crypto;
+pub mod draft;
 pub mod endorsements;
 pub mod evidence;
 mod facts;
@@ -46,6 +47,7 @@ use prism_core::manifest::platform::PlatformPolicy;
 
 pub use self::appraise::{Appraisal, appraise};
 pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
+pub use self::draft::{PolicyDraft, policy_from};
 pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
 pub use self::facts::Facts;
