@@ -72,6 +72,15 @@ impl Assurance {
         }
     }
 
+    /// The SHA-256 of a root that is not built in.
+    #[must_use]
+    pub const fn root(&self) -> Option<Digest> {
+        match self {
+            Self::Hardware => None,
+            Self::Custom(root) | Self::Simulated(root) => Some(*root),
+        }
+    }
+
     /// Whether a simulator stands behind it.
     #[must_use]
     pub const fn is_simulated(&self) -> bool {

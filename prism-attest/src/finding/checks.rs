@@ -441,4 +441,9 @@ checks! {
     BindingSession = Binding, "binding.session";
     /// The signed bytes are the expected ones.
     BindingReportData = Binding, "binding.report-data";
+
+    /// The claims buffer in a certificate names the certificate's key.
+    BindingCertificateKey = Binding, "binding.certificate-key";
+    /// The signed bytes stand for the certificate's key, and for nothing else.
+    BindingKeyOnly = Binding, "binding.key-only";
 }
