@@ -170,10 +170,10 @@ fn head(major: u8, argument: u64) -> Vec<u8> {
     let first = major << 5;
     match argument {
         0..=23 => vec![first | argument as u8],
-        24..=0xff => vec![first | 24, argument as u8],
-        0x100..=0xffff => [&[first | 25], (argument as u16).to_be_bytes().as_slice()].concat(),
-        0x1_0000..=0xffff_ffff => [&[first | 26], (argument as u32).to_be_bytes().as_slice()].concat(),
-        _ => [&[first | 27], argument.to_be_bytes().as_slice()].concat(),
+        24..=0xff => vec![first | 0x18, argument as u8],
+        0x100..=0xffff => [&[first | 0x19], (argument as u16).to_be_bytes().as_slice()].concat(),
+        0x1_0000..=0xffff_ffff => [&[first | 0x1a], (argument as u32).to_be_bytes().as_slice()].concat(),
+        _ => [&[first | 0x1b], argument.to_be_bytes().as_slice()].concat(),
     }
 }
 

@@ -112,9 +112,9 @@ pub fn read(certificate_der: &[u8]) -> Result<DiceEvidence, DiceError> {
 }
 
 fn tagged<'a>(reader: &mut Reader<'a>) -> Option<(&'a [u8], &'a [u8])> {
-    let pair = (reader.item()? == Item::Array(2)).then_some(())?;
+    let Item::Array(2) = reader.item()? else { return None };
     let (quote, buffer) = (reader.bytes()?, reader.bytes()?);
-    reader.is_empty().then_some(pair).map(|()| (quote, buffer))
+    reader.is_empty().then_some((quote, buffer))
 }
 
 impl DiceEvidence {

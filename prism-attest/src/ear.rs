@@ -118,7 +118,8 @@ impl EarClaims {
 
     /// The claims in CBOR, under the keys of the draft and of IANA's registry of CWT claims.
     fn to_cbor(&self) -> Value {
-        let vector: Vec<_> = self.vector.entries().map(|(_, key, value)| entry(key, Value::Int(value.into()))).collect();
+        let vector: Vec<_> =
+            self.vector.entries().map(|(_, key, value)| entry(key, Value::Int(value.into()))).collect();
         let mut submodule = vec![
             entry(1000, Value::Int(self.status.value())),
             entry(1003, Value::text(self.policy.to_string())),

@@ -1,5 +1,7 @@
 //! The outcome: every finding, readable as text and as JSON, and the one type that a good outcome earns.
 
+mod card;
+
 use std::fmt;
 
 use prism_core::code::{Code, Coded};

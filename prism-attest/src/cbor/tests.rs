@@ -31,7 +31,9 @@ fn what_is_written_reads_back_and_longer_or_indefinite_forms_do_not() {
         let bytes = Value::Int(number).encode();
         assert_eq!(Reader::new(&bytes).uint(), u64::try_from(number).ok());
     }
-    for bad in ["1817", "1900ff", "1a0000ffff", "1b00000000ffffffff", "5f4101ff", "9f01ff", "bf01ff", "1c", "f5", "62c328"] {
+    for bad in
+        ["1817", "1900ff", "1a0000ffff", "1b00000000ffffffff", "5f4101ff", "9f01ff", "bf01ff", "1c", "f5", "62c328"]
+    {
         assert_eq!(Reader::new(&hex::decode(bad).unwrap()).item(), None, "{bad}");
     }
     assert_eq!(Reader::new(&[0x42, 1]).item(), None, "a string longer than what is left");

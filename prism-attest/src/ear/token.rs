@@ -11,7 +11,7 @@ use crate::cbor::Value;
 const COSE_SIGN1: u64 = 18;
 
 impl EarClaims {
-    /// The claims as a JSON web token in compact form, signed with EdDSA, ES256 or ES384 (RFC 7518, RFC 8037) as the key
+    /// The claims as a JSON web token in compact form, signed with `EdDSA`, ES256 or ES384 (RFC 7518, RFC 8037) as the key
     /// is. The header's `kid` is the key's fingerprint.
     ///
     /// # Errors
@@ -25,7 +25,7 @@ impl EarClaims {
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// The claims as a CBOR web token in a tagged `COSE_Sign1`, signed with EdDSA, ES256 or ES384 (RFC 9053) as the key
+    /// The claims as a CBOR web token in a tagged `COSE_Sign1`, signed with `EdDSA`, ES256 or ES384 (RFC 9053) as the key
     /// is. The protected header's key identifier is the SHA-256 of the key's SPKI.
     ///
     /// # Errors

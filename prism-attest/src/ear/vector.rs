@@ -18,6 +18,10 @@ const NOT_GENUINE: i8 = 99;
 
 /// The checks of what was launched.
 const LAUNCHED: [Check; 6] = [Check::Measurement, Check::MrTd, Check::Rtmr0, Check::Rtmr1, Check::Rtmr2, Check::Rtmr3];
+/// The checks of what was launched where a TPM measures it; the processor then measures the paravisor only.
+const LAUNCHED_UNDER_TPM: [Check; 1] = [Check::Pcr];
+/// The checks that nobody looks inside.
+const DEBUGGING: [Check; 2] = [Check::Debug, Check::TdDebug];
 /// The checks of which machine it is.
 const MACHINE: [Check; 2] = [Check::ChipId, Check::Ppid];
 
@@ -90,10 +94,12 @@ impl TrustVector {
         };
         let unmet = |checks: &[Check]| verdict.findings().unmet().any(|finding| checks.contains(&finding.check));
         let others = |finding: &Finding| {
-            let elsewhere = LAUNCHED.contains(&finding.check) || MACHINE.contains(&finding.check);
-            matches!(finding.check.stage(), Stage::Policy) && !elsewhere
+            let elsewhere =
+                [&LAUNCHED[..], &LAUNCHED_UNDER_TPM, &MACHINE].iter().any(|checks| checks.contains(&finding.check));
+            finding.check.stage() == Stage::Policy && !elsewhere
         };
         let configured = !verdict.findings().unmet().any(|finding| others(&finding));
+        let launched: &[Check] = if claims.facts().vtpm().is_some() { &LAUNCHED_UNDER_TPM } else { &LAUNCHED };
         let hardware = hardware(claims);
         let opaque = match hardware {
             VULNERABLE => AFFIRMING,
@@ -102,9 +108,13 @@ impl TrustVector {
         Self {
             instance_identity: named(verdict, &MACHINE, AFFIRMING, UNRECOGNIZED),
             configuration: Some(if configured { AFFIRMING } else { CONTRAINDICATED }),
-            executables: named(verdict, &LAUNCHED, APPROVED_BOOT, CONTRAINDICATED),
+            executables: if unmet(&LAUNCHED) {
+                Some(CONTRAINDICATED)
+            } else {
+                named(verdict, launched, APPROVED_BOOT, CONTRAINDICATED)
+            },
             hardware: Some(hardware),
-            runtime_opaque: Some(if unmet(&[Check::Debug]) { CONTRAINDICATED } else { opaque }),
+            runtime_opaque: Some(if unmet(&DEBUGGING) { CONTRAINDICATED } else { opaque }),
         }
     }
 
