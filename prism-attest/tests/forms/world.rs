@@ -9,7 +9,7 @@ use prism_attest::{Endorsements, Evidence, ExpectedBinding, ReportData, Verdict,
 use prism_core::entropy::SystemEntropy;
 use prism_core::key::{KeyAlgorithm, SigningKey};
 use prism_core::manifest::platform::PlatformPolicy;
-use yasna::models::{GeneralizedTime, ObjectIdentifier};
+use yasna::models::ObjectIdentifier;
 use yasna::{DERWriterSeq, construct_der};
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -85,7 +85,8 @@ pub(crate) fn certificate(key: &SigningKey, extensions: &[(&[u64], Vec<u8>)]) ->
             writer.next().write_sequence(|_| ());
             writer.next().write_sequence(|writer| {
                 for text in [b"20250101000000Z", b"20400101000000Z"] {
-                    writer.next().write_generalized_time(&GeneralizedTime::parse(text).unwrap());
+                    let tag = yasna::tags::TAG_GENERALIZEDTIME;
+                    writer.next().write_tagged_implicit(tag, |writer| writer.write_bytes(text));
                 }
             });
             writer.next().write_sequence(|_| ());
