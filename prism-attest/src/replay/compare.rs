@@ -3,7 +3,7 @@
 use prism_core::hexadecimal::HexBytes;
 
 use super::{Bank, EventLog, EventLogError, Proof};
-use crate::finding::{Check, Finding, Notes, Stop};
+use crate::finding::{Check, Findings, Notes, Stop};
 
 /// Registers as the machine signed them. Only those given are compared; at least one has to be.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub enum Registers<'a> {
 /// Compares a log with signed registers: is it there and well-formed, does it lead to their values, do its digests
 /// follow from its data? Every register is one finding.
 #[must_use]
-pub fn compare(log: Option<&[u8]>, signed: Registers<'_>) -> Vec<Finding> {
+pub fn compare(log: Option<&[u8]>, signed: Registers<'_>) -> Findings {
     let mut notes = Notes::default();
     let _ = appraise(log, signed, &mut notes);
     notes.into_findings()
@@ -26,7 +26,7 @@ pub fn compare(log: Option<&[u8]>, signed: Registers<'_>) -> Vec<Finding> {
 impl EventLog<'_> {
     /// Compares what this log leads to with all four signed registers of a trust domain.
     #[must_use]
-    pub fn compare_rtmrs(&self, signed: &[HexBytes<48>; 4]) -> Vec<Finding> {
+    pub fn compare_rtmrs(&self, signed: &[HexBytes<48>; 4]) -> Findings {
         let mut notes = Notes::default();
         let numbered: Vec<_> = (0..).zip(signed.iter().copied()).collect();
         self.registers(Registers::Rtmrs(&numbered), &mut notes);

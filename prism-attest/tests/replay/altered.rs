@@ -1,7 +1,8 @@
 //! Logs that lie about what the machine signed (E1), about their own data (E2), or are not there (E3).
 
 use prism_attest::replay::{Bank, EventLog, EventType, Proof, Registers, compare};
-use prism_attest::{Check, Finding};
+use prism_attest::Check;
+use prism_attest::finding::Findings;
 use prism_core::hexadecimal::HexBytes;
 
 use crate::written::{Line, boot, log, variable};
@@ -11,8 +12,8 @@ fn signed() -> [HexBytes<48>; 4] {
     EventLog::read(&log(&boot())).unwrap().replay_rtmrs().unwrap()
 }
 
-fn failed(findings: &[Finding]) -> Vec<Check> {
-    let mut checks: Vec<_> = findings.iter().filter(|finding| !finding.ok).map(|finding| finding.check).collect();
+fn failed(findings: &Findings) -> Vec<Check> {
+    let mut checks: Vec<_> = findings.unmet().map(|finding| finding.check).collect();
     checks.dedup();
     checks
 }
@@ -64,7 +65,7 @@ fn a_signed_register_that_differs_in_one_bit_is_found() {
         let mut values = signed().map(|value| *value.as_bytes());
         values[register][47] ^= 1;
         let findings = EventLog::read(&bytes).unwrap().compare_rtmrs(&values.map(HexBytes::new));
-        let wrong: Vec<_> = findings.iter().filter(|finding| !finding.ok).collect();
+        let wrong: Vec<_> = findings.unmet().collect();
         assert_eq!(wrong.len(), 1);
         assert_eq!(wrong[0].check, Check::EventLogRegisters);
         assert!(wrong[0].expected.starts_with(&format!("RTMR{register} ")), "{}", wrong[0].expected);

@@ -42,6 +42,8 @@ fn every_command_explains_itself_with_an_example() {
         "keys new",
         "checksum",
         "manifest approve",
+        "measure snp",
+        "measure log",
         "simulator root",
         "agent serve",
         "attest",
