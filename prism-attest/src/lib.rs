@@ -29,12 +29,14 @@ pub mod binding;
 mod crypto;
 pub mod endorsements;
 pub mod evidence;
+mod facts;
 pub mod finding;
 pub mod measure;
 pub mod platform;
 mod prepared;
 pub mod replay;
 pub mod roots;
+mod tpm;
 pub mod verdict;
 pub mod verify;
 pub mod window;
@@ -46,13 +48,18 @@ pub use self::appraise::{Appraisal, appraise};
 pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
 pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
+pub use self::facts::Facts;
 pub use self::finding::{Check, Finding, Findings, Stage};
+pub use self::platform::azure::{
+    AzureEvidence, AzureEvidenceError, AzureQuote, AzureSnpClaims, AzureTdxClaims, AzureVm, VtpmClaims,
+};
 pub use self::platform::snp::{ChipId, SnpClaims};
 pub use self::platform::tdx::{TdxClaims, TdxLevel, TdxTcb};
 pub use self::prepared::Prepared;
 pub use self::roots::{Assurance, Roots, Vendor};
+pub use self::tpm::ClockInfo;
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
-pub use self::verify::{Claims, Facts, VerifyError, verify};
+pub use self::verify::{Claims, VerifyError, verify};
 pub use self::window::Window;
 
 use self::finding::Notes;

@@ -30,7 +30,7 @@ pub use self::snp::{
 pub use self::tdx::{
     AdvisoryId, AdvisoryIdError, EventLogRule, Rtmrs, TdxAllow, TdxPolicy, TdxRequire, TdxStatus, TdxStatusError,
 };
-pub use self::vtpm::{AkAnchor, AzureSnpPolicy, AzureTdxPolicy, PcrIndex, PcrIndexError, VtpmPolicy};
+pub use self::vtpm::{AkAnchor, AzureSnpPolicy, AzureTdxPolicy, PcrIndex, PcrIndexError, VtpmPolicy, VtpmRequire};
 pub use crate::hexadecimal::{HexBytes, HexError};
 
 use crate::digest::Digest;
