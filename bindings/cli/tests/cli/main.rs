@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod agent;
+mod attestation;
 mod attested;
 mod foreign;
 mod help;
