@@ -90,8 +90,7 @@ fn more_certificates_than_a_chain_has_are_not_looked_at() {
     let bytes = evidence.bytes();
     let (start, chain) = (1258, &bytes[1258..4936]);
     let end = chain.windows(27).rposition(|window| window == b"-----BEGIN CERTIFICATE-----").unwrap();
-    for (copies, expected) in
-        [(1, Check::CertificateChain), (5, Check::CertificateChain), (6, Check::QuoteCertificates)]
+    for (copies, expected) in [(1, Check::CertificateChain), (5, Check::CertificateChain), (6, Check::CertificatesMax)]
     {
         let more = chain[end..chain.len() - 1].repeat(copies);
         let longer = [&bytes[..start], &more, &bytes[start..4936]].concat();
