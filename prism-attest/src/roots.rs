@@ -153,7 +153,7 @@ fn one_certificate(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"-----BEGIN") {
         return Some(bytes.to_vec());
     }
-    let [der] = <[Vec<u8>; 1]>::try_from(pem::certificates(bytes)?).ok()?;
+    let [der] = <[Vec<u8>; 1]>::try_from(pem::certificates(bytes, 1).ok()?).ok()?;
     Some(der)
 }
 

@@ -291,8 +291,8 @@ checks! {
     QuoteTrailing = Format, "quote.trailing";
     /// TDX: the certification data are of a kind that is verified here.
     QuoteCertification = Format, "quote.certification";
-    /// TDX: the quote's chain has few certificates.
-    QuoteCertificates = Limits, "limits.certificates";
+    /// TDX: chains have few certificates.
+    CertificatesMax = Limits, "limits.certificates";
 
     /// TDX: chains are PEM with exactly the certificates of their shape.
     CertificateChain = Endorsement, "endorsement.chain";
