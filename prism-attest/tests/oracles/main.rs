@@ -6,5 +6,11 @@
 mod sev;
 mod simulated_snp;
 mod simulated_tdx;
+#[path = "../snp/support.rs"]
+#[expect(dead_code, reason = "the other tests of SEV-SNP use the rest")]
+mod snp;
 mod support;
-mod synthetic;
+#[path = "../tdx/support.rs"]
+#[expect(dead_code, reason = "the other tests of TDX use the rest")]
+mod tdx;
+mod vectors;

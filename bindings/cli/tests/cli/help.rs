@@ -46,6 +46,8 @@ fn every_command_explains_itself_with_an_example() {
         "policy check",
         "policy show",
         "simulator root",
+        "simulate evidence",
+        "simulate mutations",
         "agent serve",
         "attest",
         "algo",
