@@ -9,8 +9,8 @@ use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
 use crate::commands::{
-    agent, attest, attester, audit, checksum, completions, doctor, explain, keys, manifest, open, policy, result,
-    status, transcript, upload, watch,
+    agent, attest, attestation, attester, audit, checksum, completions, doctor, explain, keys, manifest, measure, open,
+    policy, result, status, transcript, upload, watch,
 };
 #[cfg(feature = "simulator")]
 use crate::commands::{simulate, simulator};
@@ -91,6 +91,9 @@ pub(crate) enum Command {
     /// Draft, check and show policies: which confidential machines are accepted
     #[command(subcommand, after_help = policy::EXAMPLE)]
     Policy(policy::Policy),
+    /// Compute what a machine's measurements have to be, for a policy
+    #[command(subcommand, after_help = measure::EXAMPLE)]
+    Measure(measure::Measure),
     /// Print the root of this machine's simulator, a pretend vendor of confidential machines
     #[cfg(feature = "simulator")]
     #[command(subcommand, after_help = simulator::EXAMPLE)]
@@ -108,6 +111,9 @@ pub(crate) enum Command {
     /// Ask an agent what it is, and judge the answer
     #[command(after_help = attest::EXAMPLE)]
     Attest(attest::Attest),
+    /// Judge evidence that lies in a file, offline
+    #[command(subcommand, after_help = attestation::EXAMPLE)]
+    Attestation(attestation::Attestation),
     /// Send the algorithm and its requirements
     #[command(after_help = upload::ALGO_EXAMPLE)]
     Algo(upload::Algo),

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod attest;
+pub(crate) mod attestation;
 pub(crate) mod attester;
 pub(crate) mod audit;
 pub(crate) mod checksum;
@@ -10,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
+pub(crate) mod measure;
 pub(crate) mod open;
 pub(crate) mod policy;
 pub(crate) mod result;
@@ -33,6 +35,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
         Command::Policy(policy) => policy.run(printer),
+        Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
         #[cfg(feature = "simulator")]
@@ -40,6 +43,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Agent(agent) => agent.run(printer),
         Command::Attester(attester) => attester.run(printer),
         Command::Attest(attest) => attest.run(printer),
+        Command::Attestation(attestation) => attestation.run(printer),
         Command::Algo(algo) => algo.run(printer),
         Command::Data(data) => data.run(printer),
         Command::Watch(watch) => watch.run(printer),
