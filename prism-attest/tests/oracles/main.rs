@@ -2,12 +2,17 @@
 //!
 //! They differ from ours in what they look at. Each difference is in a list with its reason, and a difference that is no
 //! longer there fails the test as much as a new one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that cannot go on fails; a skipped one says so"
+)]
 
 mod sev;
 mod simulated_snp;
 mod simulated_tdx;
 #[path = "../snp/support.rs"]
-#[expect(dead_code, reason = "the other tests of SEV-SNP use the rest")]
 mod snp;
 mod support;
 #[path = "../tdx/support.rs"]

@@ -3,7 +3,7 @@
 use prism_attest::Check;
 use prism_attest::platform::simulated::Mutation as M;
 
-const REASONS: &[(Check, &[M::Mutation])] = &[
+const REASONS: &[(Check, &[M])] = &[
     (Check::Product, &[M::Milan, M::Turin]),
     (Check::SigningKey, &[M::Vlek]),
     (Check::Debug, &[M::Debug]),
