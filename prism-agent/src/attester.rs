@@ -34,7 +34,7 @@ pub use self::azure::{AzureError, HttpError, ImdsError};
 pub use self::error::AttesterError;
 pub use self::probe::{Interface, ProbeLine, ProbePaths, probe};
 #[cfg(feature = "simulator")]
-pub use self::simulated::{VendorError, simulated_root};
+pub use self::simulated::{VendorError, simulated_root, simulated_tdx_vendor, simulated_vendor};
 pub use self::tdx_attest::TdxAttestError;
 pub use self::tpm::TpmError;
 
@@ -76,8 +76,11 @@ impl Attester {
             PlatformChoice::Auto { .. } => find::any(paths)?,
             #[cfg(feature = "simulator")]
             PlatformChoice::Simulated { vendor } => {
-                let machine = Machine::Simulated(Box::new(simulated::Simulated::open(vendor, now)?));
-                return Ok(Self { machine, platform: Platform::Simulated, endorsements: None });
+                return Ok(Self::pretend(simulated::Simulated::Snp(simulated_vendor(vendor, now)?)));
+            }
+            #[cfg(feature = "simulator")]
+            PlatformChoice::SimulatedTdx { vendor } => {
+                return Ok(Self::pretend(simulated::Simulated::Tdx(simulated_tdx_vendor(vendor, now)?)));
             }
         };
         let (machine, platform) = found;
@@ -86,6 +89,12 @@ impl Attester {
             return Err(AttesterError::NoEndorsements);
         }
         Ok(Self { machine, platform, endorsements })
+    }
+
+    #[cfg(feature = "simulator")]
+    fn pretend(machine: simulated::Simulated) -> Self {
+        let platform = machine.platform();
+        Self { machine: Machine::Simulated(Box::new(machine)), platform, endorsements: None }
     }
 
     /// The kind of machine.

@@ -16,6 +16,8 @@ pub(crate) mod open;
 pub(crate) mod policy;
 pub(crate) mod result;
 #[cfg(feature = "simulator")]
+pub(crate) mod simulate;
+#[cfg(feature = "simulator")]
 pub(crate) mod simulator;
 pub(crate) mod status;
 pub(crate) mod transcript;
@@ -36,6 +38,8 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(simulate) => simulate.run(printer),
         Command::Agent(agent) => agent.run(printer),
         Command::Attester(attester) => attester.run(printer),
         Command::Attest(attest) => attest.run(printer),

@@ -48,6 +48,8 @@ fn every_command_explains_itself_with_an_example() {
         "measure snp",
         "measure log",
         "simulator root",
+        "simulate evidence",
+        "simulate mutations",
         "agent serve",
         "attest",
         "attestation verify",

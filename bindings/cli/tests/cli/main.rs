@@ -10,6 +10,7 @@ mod keys;
 mod kill;
 mod manifest;
 mod policy;
+mod simulate;
 mod support;
 mod transcripts;
 mod usage;
