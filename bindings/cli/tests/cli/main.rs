@@ -8,6 +8,7 @@ mod help;
 mod keys;
 mod kill;
 mod manifest;
+mod measure;
 mod support;
 mod transcripts;
 mod usage;
