@@ -5,10 +5,11 @@ use std::fmt::{self, Display};
 use prism_core::manifest::platform::{PlatformPolicy, Profile};
 
 use crate::evidence::Platform;
+use crate::facts::Facts;
 use crate::finding::{Check, Findings, Notes, Stop};
-use crate::platform::{snp, tdx};
+use crate::platform::{azure, snp, tdx};
 use crate::roots::Assurance;
-use crate::verify::{Claims, Facts};
+use crate::verify::Claims;
 
 /// What the policy says about a genuine machine.
 #[derive(Clone, Debug)]
@@ -71,6 +72,14 @@ fn compare(claims: &Claims, profile: &Profile, notes: &mut Notes) {
         (Profile::SimulatedTdx(simulated), Assurance::Simulated(root), Facts::Tdx(found)) => {
             notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
             tdx::appraise(found, &simulated.tdx, claims.now, notes);
+        }
+        (Profile::AzureSnp(policy), Assurance::Hardware | Assurance::Custom(_), Facts::AzureSnp(found)) => {
+            snp::appraise(found.snp(), &policy.snp, notes);
+            azure::appraise(found.vtpm(), &policy.vtpm, notes);
+        }
+        (Profile::AzureTdx(policy), Assurance::Hardware | Assurance::Custom(_), Facts::AzureTdx(found)) => {
+            tdx::appraise(found.tdx(), &policy.tdx, claims.now, notes);
+            azure::appraise(found.vtpm(), &policy.vtpm, notes);
         }
         _ => {}
     }

@@ -19,11 +19,12 @@ use crate::appraise;
 use crate::binding::ExpectedBinding;
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
+use crate::facts::Facts;
 use crate::finding::{Check, Findings, Notes, Stop};
-use crate::platform::{snp, tdx};
+use crate::platform::{azure, snp, tdx};
 use crate::roots::{Assurance, Roots};
 use crate::verdict::Verdict;
-use crate::verify::{Claims, Facts, VerifyError, check_supported};
+use crate::verify::{Claims, VerifyError, check_supported};
 use crate::window::Window;
 
 /// Endorsements whose certificates, lists and dates were verified. Each later verification costs the evidence's own
@@ -37,7 +38,7 @@ pub struct Prepared {
 
 #[derive(Debug)]
 enum Parts {
-    Snp(snp::Prepared),
+    Snp(Box<snp::Prepared>),
     Tdx(Box<tdx::Prepared>),
 }
 
@@ -69,9 +70,7 @@ impl Prepared {
     pub fn admit(&self, evidence: &Evidence, now: UnixSeconds) -> Result<Self, VerifyError> {
         let mut notes = Notes::after(&self.findings);
         let Parts::Tdx(prepared) = &*self.parts else { return Ok(self.clone()) };
-        let quote = tdx::Quote::read(evidence.bytes(), prepared.has_machine(), &mut notes);
-        let admitted = quote.and_then(|quote| prepared.admit(&quote, now, &mut notes));
-        match admitted {
+        match admit(prepared, evidence, now, &mut notes) {
             Ok(prepared) => {
                 let parts = Arc::new(Parts::Tdx(Box::new(prepared)));
                 Ok(Self { platform: self.platform, parts, findings: Arc::new(notes.into_findings()) })
@@ -128,13 +127,18 @@ impl Prepared {
         notes.need(Check::EndorsementsKind, same, self.platform, evidence.platform())?;
         let (facts, window) = match &*self.parts {
             Parts::Snp(prepared) => {
-                let report = snp::Report::read(evidence.bytes(), notes)?;
-                (Facts::Snp(Box::new(prepared.verify(&report, now, notes)?)), prepared.window())
+                let verify = |report: &[u8], notes: &mut Notes| {
+                    let report = snp::Report::read(report, notes)?;
+                    Ok((prepared.verify(&report, now, notes)?, prepared.window()))
+                };
+                Facts::of_snp(evidence, verify, notes)?
             }
             Parts::Tdx(prepared) => {
-                let quote = tdx::Quote::read(evidence.bytes(), prepared.has_machine(), notes)?;
-                let (claims, window) = prepared.verify(&quote, now, notes)?;
-                (Facts::Tdx(Box::new(claims)), window)
+                let verify = |quote: &[u8], notes: &mut Notes| {
+                    let quote = tdx::Quote::read(quote, prepared.has_machine(), notes)?;
+                    prepared.verify(&quote, now, notes)
+                };
+                Facts::of_tdx(evidence, verify, notes)?
             }
         };
         let (platform, assurance) = (self.platform, self.assurance());
@@ -150,12 +154,23 @@ fn prepare(
     notes: &mut Notes,
 ) -> Result<Parts, Stop> {
     check_supported(platform, notes)?;
-    if matches!(platform, Platform::Tdx | Platform::SimulatedTdx) {
+    if matches!(platform, Platform::Tdx | Platform::AzureTdx | Platform::SimulatedTdx) {
         let endorsements = tdx::endorsements(endorsements, notes)?;
         let prepared = tdx::Prepared::new(tdx::Source { platform, endorsements, roots, now }, notes)?;
         return Ok(Parts::Tdx(Box::new(prepared)));
     }
     let parts = snp::endorsements(endorsements, notes)?;
     let source = snp::Source { platform, endorsements: parts, roots, now };
-    snp::Prepared::new(source, notes).map(Parts::Snp)
+    Ok(Parts::Snp(Box::new(snp::Prepared::new(source, notes)?)))
+}
+
+fn admit(
+    prepared: &tdx::Prepared,
+    evidence: &Evidence,
+    now: UnixSeconds,
+    notes: &mut Notes,
+) -> Result<tdx::Prepared, Stop> {
+    let quote = azure::processor_quote(evidence, notes)?;
+    let quote = tdx::Quote::read(&quote, prepared.has_machine(), notes)?;
+    prepared.admit(&quote, now, notes)
 }

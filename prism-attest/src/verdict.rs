@@ -10,9 +10,10 @@ use serde::{Serialize, Serializer};
 use crate::appraise;
 use crate::binding::{AgentBinding, Bound, ExpectedBinding};
 use crate::evidence::{Evidence, Platform};
+use crate::facts::Facts;
 use crate::finding::{Check, Finding, Findings, Notes, Stage};
 use crate::roots::Assurance;
-use crate::verify::{Claims, Facts};
+use crate::verify::Claims;
 use crate::x509::time_text;
 
 /// What verification, appraisal and binding found, all of it.

@@ -1,14 +1,14 @@
 //! Is the machine genuine? Certificates, signature, revocation; the first failure ends it.
 
-use std::fmt;
-
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::Serialize;
 
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
+use crate::facts::Facts;
 use crate::finding::{Check, Findings, Notes, Stop};
+use crate::platform::azure::VtpmClaims;
 use crate::platform::snp::{self, SnpClaims};
 use crate::platform::tdx::{self, TdxClaims};
 use crate::roots::{Assurance, Roots};
@@ -27,58 +27,6 @@ pub struct Claims {
     pub(crate) now: u64,
     pub(crate) window: Window,
     pub(crate) facts: Facts,
-}
-
-/// What the machine itself said, by its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum Facts {
-    /// An SEV-SNP machine's; a simulated one says the same.
-    Snp(Box<SnpClaims>),
-    /// A TDX machine's; a simulated one says the same.
-    Tdx(Box<TdxClaims>),
-}
-
-impl Facts {
-    /// The 64 bytes that the machine signed for the program inside.
-    pub(crate) fn report_data(&self) -> &[u8; 64] {
-        match self {
-            Self::Snp(claims) => claims.report_data(),
-            Self::Tdx(claims) => claims.report_data(),
-        }
-    }
-}
-
-impl Facts {
-    /// What people look at first, a line each.
-    pub(crate) fn write_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Snp(claims) => {
-                writeln!(f, "  product   {}", claims.product())?;
-                writeln!(f, "  measured  {}", claims.measurement())
-            }
-            Self::Tdx(claims) => {
-                writeln!(f, "  status    {}", claims.tcb().status)?;
-                writeln!(f, "  measured  {}", claims.mrtd())
-            }
-        }
-    }
-}
-
-impl fmt::Display for Facts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Snp(claims) => {
-                let (product, chip) = (claims.product(), claims.chip_id());
-                write!(f, "SEV-SNP {product}, chip {chip}, measurement {}", claims.measurement())
-            }
-            Self::Tdx(claims) => {
-                let (kind, status) = (claims.fmspc(), claims.tcb().status);
-                write!(f, "TDX {kind}, {status}, processor {}, MRTD {}", claims.ppid(), claims.mrtd())
-            }
-        }
-    }
 }
 
 impl Claims {
@@ -118,22 +66,22 @@ impl Claims {
         &self.facts
     }
 
-    /// What an SEV-SNP machine said; a simulated machine says the same.
+    /// What an SEV-SNP machine said; a simulated machine says the same, and one on Azure says it of its paravisor.
     #[must_use]
     pub fn as_snp(&self) -> Option<&SnpClaims> {
-        match &self.facts {
-            Facts::Snp(claims) => Some(claims),
-            Facts::Tdx(_) => None,
-        }
+        self.facts.snp()
     }
 
-    /// What a TDX machine said; a simulated machine says the same.
+    /// What a TDX machine said; a simulated machine says the same, and one on Azure says it of its paravisor.
     #[must_use]
     pub fn as_tdx(&self) -> Option<&TdxClaims> {
-        match &self.facts {
-            Facts::Tdx(claims) => Some(claims),
-            Facts::Snp(_) => None,
-        }
+        self.facts.tdx()
+    }
+
+    /// What the virtual TPM of a machine on Azure said.
+    #[must_use]
+    pub fn as_vtpm(&self) -> Option<&VtpmClaims> {
+        self.facts.vtpm()
     }
 }
 
@@ -187,9 +135,18 @@ pub fn verify(
 
 /// Notes whether this version verifies such evidence at all.
 pub(crate) fn check_supported(platform: Platform, notes: &mut Notes) -> Result<(), Stop> {
-    let supported = matches!(platform, Platform::Snp | Platform::Tdx | Platform::Simulated | Platform::SimulatedTdx);
+    // A name whose evidence nothing here verifies yet is refused until it stands in this list.
+    let supported = matches!(
+        platform,
+        Platform::Snp
+            | Platform::Tdx
+            | Platform::AzureSnp
+            | Platform::AzureTdx
+            | Platform::Simulated
+            | Platform::SimulatedTdx
+    );
     let found = if supported { "" } else { ": not supported in this version of Prism" };
-    let expected = "snp, tdx, simulated or simulated-tdx";
+    let expected = "a platform that this version verifies";
     notes.need(Check::PlatformSupported, supported, expected, format_args!("{platform}{found}"))
 }
 
@@ -205,25 +162,31 @@ impl Question<'_> {
     pub(crate) fn answer(&self, notes: &mut Notes) -> Result<Claims, Stop> {
         let platform = self.evidence.platform();
         let (facts, assurance, window) = match platform {
-            Platform::Tdx | Platform::SimulatedTdx => self.answer_tdx(notes)?,
+            Platform::Tdx | Platform::AzureTdx | Platform::SimulatedTdx => self.answer_tdx(notes)?,
             _ => self.answer_snp(notes)?,
         };
         Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, window, facts })
     }
 
     fn answer_snp(&self, notes: &mut Notes) -> Result<(Facts, Assurance, Window), Stop> {
-        let (platform, report) = (self.evidence.platform(), self.evidence.bytes());
+        let platform = self.evidence.platform();
         let endorsements = snp::endorsements(self.endorsements, notes)?;
-        let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
-        let (claims, assurance, window) = snp::verify(&question, notes)?;
-        Ok((Facts::Snp(Box::new(claims)), assurance, window))
+        let verify = |report: &[u8], notes: &mut Notes| {
+            let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
+            snp::verify(&question, notes).map(|(claims, assurance, window)| (claims, (assurance, window)))
+        };
+        let (facts, (assurance, window)) = Facts::of_snp(self.evidence, verify, notes)?;
+        Ok((facts, assurance, window))
     }
 
     fn answer_tdx(&self, notes: &mut Notes) -> Result<(Facts, Assurance, Window), Stop> {
-        let (platform, quote) = (self.evidence.platform(), self.evidence.bytes());
+        let platform = self.evidence.platform();
         let endorsements = tdx::endorsements(self.endorsements, notes)?;
-        let question = tdx::Question { platform, quote, endorsements, roots: self.roots, now: self.now };
-        let (claims, assurance, window) = tdx::verify(&question, notes)?;
-        Ok((Facts::Tdx(Box::new(claims)), assurance, window))
+        let verify = |quote: &[u8], notes: &mut Notes| {
+            let question = tdx::Question { platform, quote, endorsements, roots: self.roots, now: self.now };
+            tdx::verify(&question, notes).map(|(claims, assurance, window)| (claims, (assurance, window)))
+        };
+        let (facts, (assurance, window)) = Facts::of_tdx(self.evidence, verify, notes)?;
+        Ok((facts, assurance, window))
     }
 }

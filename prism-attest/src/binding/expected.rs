@@ -17,7 +17,7 @@ pub struct ExpectedBinding(Kind);
 enum Kind {
     Live(Box<LiveBinding>),
     Recorded(Vec<u8>),
-    Foreign([u8; 64]),
+    Foreign(Vec<u8>),
     Unbound,
 }
 
@@ -71,8 +71,15 @@ impl ExpectedBinding {
 
     /// For a report that was not made by a Prism agent: these 64 bytes, whole. Never makes trust in a channel.
     #[must_use]
-    pub const fn foreign(report_data: [u8; 64]) -> Self {
-        Self(Kind::Foreign(report_data))
+    pub fn foreign(report_data: [u8; 64]) -> Self {
+        Self(Kind::Foreign(report_data.to_vec()))
+    }
+
+    /// For a TPM's quote that was not made for a Prism agent: this nonce, whole; an empty one never equals. Never makes
+    /// trust in a channel.
+    #[must_use]
+    pub const fn foreign_nonce(nonce: Vec<u8>) -> Self {
+        Self(Kind::Foreign(nonce))
     }
 
     /// For looking at a report whose binding cannot be known; the verdict says so. Never makes trust in a channel.
@@ -82,17 +89,27 @@ impl ExpectedBinding {
     }
 
     /// Compares with the signed bytes, notes every finding, and returns what was bound if all of it holds.
-    pub(crate) fn check(&self, report_data: &[u8; 64], notes: &mut Notes) -> Bound {
-        match &self.0 {
-            Kind::Live(live) => live.check(report_data, notes).map_or(Bound::Nothing, Bound::Channel),
-            Kind::Recorded(agent) => check_agent(agent, report_data, notes).map_or(Bound::Nothing, Bound::Recorded),
-            Kind::Foreign(expected) => {
-                let ok = verify_slices_are_equal(expected, report_data).is_ok();
-                notes.check(Check::BindingReportData, ok, Hex(expected), Hex(report_data));
+    pub(crate) fn check(&self, signed: &[u8], notes: &mut Notes) -> Bound {
+        let report_data = signed.try_into();
+        match (&self.0, report_data) {
+            (Kind::Live(live), Ok(report_data)) => {
+                live.check(report_data, notes).map_or(Bound::Nothing, Bound::Channel)
+            }
+            (Kind::Recorded(agent), Ok(report_data)) => {
+                check_agent(agent, report_data, notes).map_or(Bound::Nothing, Bound::Recorded)
+            }
+            (Kind::Live(_) | Kind::Recorded(_), Err(_)) => {
+                let found = format!("{} bytes", signed.len());
+                notes.check(Check::BindingReportData, false, "the 64 bytes of an agent's binding", found);
                 Bound::Nothing
             }
-            Kind::Unbound => {
-                notes.check(Check::BindingReportData, true, "anything: the caller only looks", Hex(report_data));
+            (Kind::Foreign(expected), _) => {
+                let ok = !expected.is_empty() && verify_slices_are_equal(expected, signed).is_ok();
+                notes.check(Check::BindingReportData, ok, Hex(expected), Hex(signed));
+                Bound::Nothing
+            }
+            (Kind::Unbound, _) => {
+                notes.check(Check::BindingReportData, true, "anything: the caller only looks", Hex(signed));
                 Bound::Nothing
             }
         }

@@ -159,6 +159,49 @@ checks! {
     /// The machine's key signed the report.
     ReportSignature = Signature, "signature.report";
 
+    /// The container of Azure's evidence has its form.
+    AzureForm = Format, "azure.form";
+    /// The paravisor's report has its form, and its lengths and numbers fit.
+    HclForm = Format, "hcl.form";
+    /// The TPM signed a quote and nothing else.
+    TpmQuoteKind = Format, "tpm.quote-kind";
+    /// The TPM's quote has its form.
+    TpmQuoteForm = Format, "tpm.quote-form";
+    /// The paravisor asked for the processor's report.
+    ParavisorLevel = Binding, "binding.paravisor-level";
+    /// The paravisor's own report of the machine and the processor's quote are about the same claims.
+    TdReport = Binding, "binding.td-report";
+    /// The processor's report vouches for the runtime claims.
+    RuntimeClaims = Binding, "binding.runtime-claims";
+    /// The runtime claims can be understood in one way only.
+    RuntimeClaimsForm = Binding, "binding.runtime-claims-form";
+    /// The runtime claims name one attestation key.
+    TpmAttestationKey = Binding, "binding.attestation-key";
+    /// The attestation key signed the TPM's quote.
+    TpmQuoteSignature = Signature, "signature.tpm-quote";
+    /// The quote is about exactly the registers that are claimed.
+    PcrSelection = Policy, "tpm.pcr-selection";
+    /// The registers have the quoted digest.
+    PcrDigest = Signature, "signature.pcr-digest";
+    /// The register's value is accepted.
+    Pcr = Policy, "policy.pcr";
+    /// The registers that the policy does not name are shown, and mean nothing.
+    PcrsNotAppraised = Policy, "policy.pcrs-not-appraised";
+    /// What stands behind the attestation key is accepted.
+    AkAnchor = Policy, "policy.ak-anchor";
+    /// The machine's id is accepted.
+    VmId = Policy, "policy.vm-id";
+    /// The number of the TPM's resets is accepted.
+    ResetCount = Policy, "policy.reset-count";
+    /// The number of the TPM's restarts is accepted.
+    RestartCount = Policy, "policy.restart-count";
+    /// The TPM's clock has not been set back.
+    SafeClock = Policy, "policy.safe-clock";
+    /// The machine boots signed programs only.
+    SecureBoot = Policy, "policy.secure-boot";
+    /// The event log behind the TPM's registers is at hand if the policy demands it.
+    TpmEventLog = Policy, "policy.tpm-event-log";
+
     /// The product is accepted.
     Product = Policy, "policy.product";
     /// The kind of signing key is accepted.

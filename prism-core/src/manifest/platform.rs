@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod document;
 mod list;
 mod snp;
 mod tdx;
@@ -22,6 +23,7 @@ mod vtpm;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::document::{POLICY_MAX, PolicyDocument, PolicyError, Remarks};
 pub use self::list::{Accept, LIST_MAX, List, ListError};
 pub use self::snp::{
     AbiVersion, AbiVersionError, Minimum, Mitigations, Product, ProductError, Revocation, SigningKeyRule, SnpAllow,
@@ -30,7 +32,7 @@ pub use self::snp::{
 pub use self::tdx::{
     AdvisoryId, AdvisoryIdError, EventLogRule, Rtmrs, TdxAllow, TdxPolicy, TdxRequire, TdxStatus, TdxStatusError,
 };
-pub use self::vtpm::{AkAnchor, AzureSnpPolicy, AzureTdxPolicy, PcrIndex, PcrIndexError, VtpmPolicy};
+pub use self::vtpm::{AkAnchor, AzureSnpPolicy, AzureTdxPolicy, PcrIndex, PcrIndexError, VtpmPolicy, VtpmRequire};
 pub use crate::hexadecimal::{HexBytes, HexError};
 
 use crate::digest::Digest;

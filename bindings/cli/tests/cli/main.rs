@@ -9,6 +9,7 @@ mod keys;
 mod kill;
 mod manifest;
 mod measure;
+mod policy;
 mod support;
 mod transcripts;
 mod usage;

@@ -19,16 +19,51 @@ pub struct VtpmPolicy {
     /// that is named here; the others are not appraised, and the verdict says so.
     #[serde(deserialize_with = "registers")]
     pub pcrs: BTreeMap<PcrIndex, Accept<HexBytes<32>>>,
+    /// Accepted machines by the id that the paravisor has for them (`vmUniqueId`), written as it writes it.
+    pub vm_ids: Accept<String>,
+    /// Accepted numbers of the TPM's resets (`resetCount`): with the next, one boot of one machine.
+    pub reset_counts: Accept<u32>,
+    /// Accepted numbers of the TPM's restarts since its last reset (`restartCount`).
+    pub restart_counts: Accept<u32>,
+    /// Protections that are demanded.
+    pub require: VtpmRequire,
     /// Whether the event log behind the registers must be at hand.
     pub event_log: EventLogRule,
 }
 
 impl VtpmPolicy {
-    /// Accepts these registers, quoted by the key that the machine's own evidence names; a missing event log is
-    /// accepted.
+    /// Accepts these registers, quoted by the key that the machine's own evidence names, on any machine that boots
+    /// securely and whose TPM's clock is safe; a missing event log is accepted.
     #[must_use]
     pub const fn new(pcrs: BTreeMap<PcrIndex, Accept<HexBytes<32>>>) -> Self {
-        Self { ak_anchor: AkAnchor::Hcl, pcrs, event_log: EventLogRule::IfPresent }
+        Self {
+            ak_anchor: AkAnchor::Hcl,
+            pcrs,
+            vm_ids: Accept::Any,
+            reset_counts: Accept::Any,
+            restart_counts: Accept::Any,
+            require: VtpmRequire { secure_boot: true, safe_clock: true },
+            event_log: EventLogRule::IfPresent,
+        }
+    }
+}
+
+/// Protections of the guest that are demanded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct VtpmRequire {
+    /// The paravisor says that the firmware boots signed programs only.
+    pub secure_boot: bool,
+    /// The TPM's clock has not been set back.
+    pub safe_clock: bool,
+}
+
+impl fmt::Display for AkAnchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Hcl => f.write_str("hcl"),
+        }
     }
 }
 

@@ -50,6 +50,7 @@ impl TdxMutation {
             Self::LongAuthentication => draft.quote.authentication.resize(1000, 0x5a),
             Self::UnmarkedQuote => draft.quote.user_data = [0; 20],
             Self::UnmarkedCertificate => draft.pck.marked = false,
+            Self::DisguisedCertificates => draft.disguise(),
             Self::Disguised => {
                 draft.quote.user_data = [0; 20];
                 draft.disguise();
@@ -255,7 +256,9 @@ impl TdxMutation {
             Self::OtherAuthentication => Some(flip(AUTHENTICATION_AT * 8)),
             Self::ZeroPadding => Some(Box::new(|bytes: &mut Vec<u8>| bytes.extend([0; 500])) as Change),
             Self::Trailing => Some(Box::new(|bytes: &mut Vec<u8>| bytes.push(1)) as Change),
-            Self::Truncated => Some(Box::new(|bytes: &mut Vec<u8>| drop(bytes.pop())) as Change),
+            Self::Truncated => {
+                Some(Box::new(|bytes: &mut Vec<u8>| bytes.truncate(bytes.len().saturating_sub(1))) as Change)
+            }
             Self::FlipBit(bit) => Some(flip(usize::from(bit))),
             _ => None,
         });
