@@ -9,6 +9,7 @@ mod help;
 mod keys;
 mod kill;
 mod manifest;
+mod measure;
 mod policy;
 mod simulate;
 mod support;
