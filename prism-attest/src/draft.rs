@@ -49,34 +49,38 @@ impl PolicyDraft {
 #[must_use]
 pub fn policy_from(claims: &Claims) -> PolicyDraft {
     let mut remarks = Remarks::new();
-    let profile = match (claims.facts(), claims.assurance()) {
+    let profile = profile(claims, &mut remarks);
+    remarks.insert("confirmed".to_owned(), origin(claims));
+    PolicyDraft { document: PolicyDocument::unconfirmed(PlatformPolicy::only(profile)), remarks }
+}
+
+fn profile(claims: &Claims, remarks: &mut Remarks) -> Profile {
+    match (claims.facts(), claims.assurance()) {
         (Facts::Snp(facts), Assurance::Simulated(root)) => {
-            let snp = snp::draft(facts, &mut Sketch::at("simulated.snp", &mut remarks));
+            let snp = snp::draft(facts, &mut Sketch::at("simulated.snp", remarks));
             Profile::Simulated(SimulatedPolicy::new(root, snp))
         }
         (Facts::Snp(facts), Assurance::Hardware | Assurance::Custom(_)) => {
-            Profile::Snp(snp::draft(facts, &mut Sketch::at("snp", &mut remarks)))
+            Profile::Snp(snp::draft(facts, &mut Sketch::at("snp", remarks)))
         }
         (Facts::Tdx(facts), Assurance::Simulated(root)) => {
-            let tdx = tdx::draft(facts, &mut Sketch::at("simulated-tdx.tdx", &mut remarks));
+            let tdx = tdx::draft(facts, &mut Sketch::at("simulated-tdx.tdx", remarks));
             Profile::SimulatedTdx(SimulatedTdxPolicy::new(root, tdx))
         }
         (Facts::Tdx(facts), Assurance::Hardware | Assurance::Custom(_)) => {
-            Profile::Tdx(tdx::draft(facts, &mut Sketch::at("tdx", &mut remarks)))
+            Profile::Tdx(tdx::draft(facts, &mut Sketch::at("tdx", remarks)))
         }
         (Facts::AzureSnp(facts), _) => {
-            let snp = snp::draft(facts.snp(), &mut Sketch::at("azure-snp.snp", &mut remarks));
-            let vtpm = azure::draft(facts.vtpm(), &mut Sketch::at("azure-snp.vtpm", &mut remarks));
+            let snp = snp::draft(facts.snp(), &mut Sketch::at("azure-snp.snp", remarks));
+            let vtpm = azure::draft(facts.vtpm(), &mut Sketch::at("azure-snp.vtpm", remarks));
             Profile::AzureSnp(AzureSnpPolicy::new(snp, vtpm))
         }
         (Facts::AzureTdx(facts), _) => {
-            let tdx = tdx::draft(facts.tdx(), &mut Sketch::at("azure-tdx.tdx", &mut remarks));
-            let vtpm = azure::draft(facts.vtpm(), &mut Sketch::at("azure-tdx.vtpm", &mut remarks));
+            let tdx = tdx::draft(facts.tdx(), &mut Sketch::at("azure-tdx.tdx", remarks));
+            let vtpm = azure::draft(facts.vtpm(), &mut Sketch::at("azure-tdx.vtpm", remarks));
             Profile::AzureTdx(AzureTdxPolicy::new(tdx, vtpm))
         }
-    };
-    remarks.insert("confirmed".to_owned(), origin(claims));
-    PolicyDraft { document: PolicyDocument::unconfirmed(PlatformPolicy::only(profile)), remarks }
+    }
 }
 
 fn origin(claims: &Claims) -> String {

@@ -10,11 +10,12 @@
 //!
 //! ```
 //! use prism_attest::{Endorsements, Evidence, ExpectedBinding, Platform, Verdict, judge};
+//! use prism_core::manifest::platform::PolicyDocument;
 //!
 //! fn look(report: Vec<u8>, vcek: Vec<u8>, policy: &[u8], now: u64) -> Result<Verdict, Box<dyn std::error::Error>> {
 //!     let evidence = Evidence::new(Platform::Snp, report)?;
 //!     let endorsements = Endorsements::snp_from_leaf(vcek, None)?;
-//!     let policy = prism_core::strict::read(policy, 1 << 20)?;
+//!     let policy = PolicyDocument::read(policy)?.into_policy()?;
 //!     Ok(judge(&evidence, &endorsements, &policy, &ExpectedBinding::unbound(), now))
 //! }
 //! ```

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
+pub(crate) mod measure;
 pub(crate) mod open;
 pub(crate) mod policy;
 pub(crate) mod result;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
         Command::Policy(policy) => policy.run(printer),
+        Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
         Command::Agent(agent) => agent.run(printer),

@@ -113,7 +113,14 @@ fn vtpm(f: &mut Formatter<'_>, policy: &VtpmPolicy) -> fmt::Result {
     for (index, accepted) in &policy.pcrs {
         writeln!(f, "  register      PCR{index} {accepted}")?;
     }
-    event_log(f, policy.event_log)
+    event_log(f, policy.event_log)?;
+    permits(
+        f,
+        &[
+            (!policy.require.secure_boot, "the firmware may boot programs that nobody signed"),
+            (!policy.require.safe_clock, "the TPM's clock may have been set back"),
+        ],
+    )
 }
 
 fn event_log(f: &mut Formatter<'_>, rule: EventLogRule) -> fmt::Result {
@@ -140,10 +147,16 @@ impl Identities {
         let mut identities = Self { compared: Vec::new(), not_compared: Vec::new() };
         match machine {
             Profile::Snp(policy) => identities.snp(policy),
-            Profile::AzureSnp(policy) => identities.snp(&policy.snp),
+            Profile::AzureSnp(policy) => {
+                identities.snp(&policy.snp);
+                identities.vtpm(&policy.vtpm);
+            }
             Profile::Simulated(policy) => identities.snp(&policy.snp),
             Profile::Tdx(policy) => identities.tdx(policy),
-            Profile::AzureTdx(policy) => identities.tdx(&policy.tdx),
+            Profile::AzureTdx(policy) => {
+                identities.tdx(&policy.tdx);
+                identities.vtpm(&policy.vtpm);
+            }
             Profile::SimulatedTdx(policy) => identities.tdx(&policy.tdx),
             _ => {}
         }
@@ -176,6 +189,12 @@ impl Identities {
         self.add("FMSPC", &policy.fmspcs);
         self.add("PPID", &policy.ppids);
         self.add("instance id", &policy.platform_instance_ids);
+    }
+
+    fn vtpm(&mut self, policy: &VtpmPolicy) {
+        self.add("vm id", &policy.vm_ids);
+        self.add("resets", &policy.reset_counts);
+        self.add("restarts", &policy.restart_counts);
     }
 
     fn add<T: Display>(&mut self, name: &'static str, accepted: &Accept<T>) {

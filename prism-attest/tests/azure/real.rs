@@ -1,11 +1,11 @@
 //! Evidence of real SEV-SNP machines on Azure.
 
 use prism_attest::{
-    AzureEvidence, Check, Endorsements, Evidence, ExpectedBinding, Platform, Roots, Verdict, judge, verify,
+    AzureEvidence, Check, Endorsements, Evidence, ExpectedBinding, Platform, Roots, Verdict, judge, policy_from, verify,
 };
 use prism_core::manifest::platform::{
-    Accept, AzureSnpPolicy, HexBytes, Minimum, PcrIndex, PlatformPolicy, Product, Profile, Revocation, SnpPolicy, Tcb,
-    VtpmPolicy,
+    Accept, AzureSnpPolicy, HexBytes, Minimum, PcrIndex, PlatformPolicy, PolicyDocument, Product, Profile, Revocation,
+    SnpPolicy, Tcb, VtpmPolicy,
 };
 use serde_json::Value;
 
@@ -146,4 +146,33 @@ fn parts_of_two_real_machines_do_not_fit() {
     assert_eq!(last(other_report), Check::HclForm);
     assert_eq!(last(AzureEvidence { td_quote: None, ..tdx_parts.clone() }), Check::HclForm);
     assert_eq!(last(tdx_parts), Check::AzureForm);
+}
+
+#[test]
+fn a_policy_drafted_from_a_real_machine_accepts_it_once_confirmed_and_no_other() {
+    for machine in snp_machines() {
+        let claims = verify(&machine.evidence(), &machine.endorsements, &Roots::built_in(), WINDOW.0).unwrap();
+        let draft = policy_from(&claims).to_toml().unwrap();
+        let read = |text: &str| PolicyDocument::read(text.as_bytes()).unwrap().into_policy();
+        assert!(read(&draft).is_err());
+        let confirmed = draft.replacen("\nconfirmed = false\n", "\nconfirmed = true\n", 1).replacen(
+            "\nrevocation = \"require\"\n",
+            "\nrevocation = \"if-present\"\n",
+            1,
+        );
+        let policy = read(&confirmed).unwrap();
+        let judged = |machine: &Machine, policy: &PlatformPolicy| {
+            let expected = ExpectedBinding::foreign_nonce(NONCE.to_vec());
+            judge(&machine.evidence(), &machine.endorsements, policy, &expected, WINDOW.0)
+        };
+        assert!(judged(&machine, &policy).is_good(), "{}", judged(&machine, &policy));
+        let Profile::AzureSnp(pinned) = &policy.accept[0] else { panic!("{policy:?}") };
+        assert_eq!(pinned.vtpm.pcrs.len(), 22, "all of 24 but those that the guest can reset");
+        for index in pinned.vtpm.pcrs.keys() {
+            let mut other = pinned.clone();
+            other.vtpm.pcrs.insert(*index, Accept::only(HexBytes::new([9; 32])));
+            let other = PlatformPolicy::only(Profile::AzureSnp(other));
+            assert_eq!(refused(&judged(&machine, &other)), Some(Check::Pcr), "{index}");
+        }
+    }
 }

@@ -167,7 +167,7 @@ fn tdx_and_azure_machines_are_accepted_where_they_are_written_out() {
     let any = || Accept::Any;
     let tdx = TdxPolicy::strict(any(), Rtmrs::new([any(), any(), any(), any()]));
     let snp = SnpPolicy::strict([(Product::Genoa, Minimum::both(Tcb::default()))].into(), any());
-    let vtpm = VtpmPolicy::new([(PcrIndex::try_from(4).unwrap(), any())].into());
+    let vtpm = VtpmPolicy::new([(PcrIndex::try_from(4).unwrap(), Accept::Any)].into());
     let platform = json!({
         "tdx": [tdx.clone()],
         "azure-snp": [AzureSnpPolicy::new(snp.clone(), vtpm.clone())],

@@ -172,8 +172,8 @@ impl PolicyDocument {
         }
         let text = str::from_utf8(bytes).map_err(|_| PolicyError::NotText)?;
         let fault = |path: String, error: &toml::de::Error| {
-            let before = error.span().and_then(|span| bytes.get(..span.start)).unwrap_or_default();
-            let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+            let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+            let line = before.split('\n').count();
             PolicyError::Toml { path, line, message: error.message().to_owned() }
         };
         let deserializer =

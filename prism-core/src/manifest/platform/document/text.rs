@@ -90,7 +90,7 @@ fn layout(key: &str, value: &Value) -> String {
 
 /// What a field means, in a line.
 fn meaning(table: &str, key: &str) -> Option<&'static str> {
-    let in_allow = table.ends_with(".allow");
+    let in_allow = table.rsplit('.').next() == Some("allow");
     snp(key).or_else(|| tdx(key)).or_else(|| if in_allow { allowed(key) } else { demanded(key) })
 }
 
@@ -144,6 +144,9 @@ fn tdx(key: &str) -> Option<&'static str> {
         "event_log" => "the event log behind the registers: \"require\", or \"if-present\"",
         "ak_anchor" => "what stands behind the TPM's key: \"hcl\", the report that the processor signed",
         "pcrs" => "registers of the virtual TPM (SHA-256); those that are not named are not looked at",
+        "vm_ids" => "machines by the id that the paravisor has for them",
+        "reset_counts" => "numbers of the TPM's resets",
+        "restart_counts" => "numbers of the TPM's restarts since its last reset",
         _ => return None,
     })
 }
@@ -178,6 +181,8 @@ fn demanded(key: &str) -> Option<&'static str> {
         "tsme" => "all memory is encrypted",
         "aes_256_xts" => "memory is encrypted with AES-256-XTS",
         "page_swap_disabled" => "the guest's pages cannot be moved",
+        "secure_boot" => "the firmware boots signed programs only",
+        "safe_clock" => "the TPM's clock has not been set back",
         "sept_ve_disable" => "pages taken away stop the guest instead of raising an exception in it",
         _ => return None,
     })
