@@ -26,6 +26,9 @@ fn a_nonce_is_compared_whole_and_an_empty_one_never_equals() {
     assert_eq!(refused(&short, &ExpectedBinding::foreign(NONCE)), Some(Check::BindingReportData));
     let verdict = judge(&short.evidence(), policy(), &ExpectedBinding::foreign_nonce(NONCE[..20].to_vec()));
     assert!(verdict.is_good(), "{verdict}");
+    let longest = Draft { nonce: vec![0x4e; 66], ..Draft::default() };
+    let verdict = judge(&longest.evidence(), policy(), &ExpectedBinding::foreign_nonce(vec![0x4e; 66]));
+    assert!(verdict.is_good(), "{verdict}");
     assert_eq!(Check::BindingReportData.stage(), Stage::Binding);
 }
 

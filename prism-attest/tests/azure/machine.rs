@@ -194,8 +194,11 @@ impl Draft {
 
 /// Judged under the laboratory's root, beside the built-in ones.
 pub(crate) fn judge(evidence: &Evidence, policy: AzureSnpPolicy, expected: &ExpectedBinding) -> Verdict {
-    let policy = PlatformPolicy::only(Profile::AzureSnp(policy));
-    let case = Case { evidence, endorsements: processor().endorsements(), policy: &policy, expected, now: NOW };
+    judge_under(evidence, &PlatformPolicy::only(Profile::AzureSnp(policy)), expected)
+}
+
+pub(crate) fn judge_under(evidence: &Evidence, policy: &PlatformPolicy, expected: &ExpectedBinding) -> Verdict {
+    let case = Case { evidence, endorsements: processor().endorsements(), policy, expected, now: NOW };
     case.judge_under(&roots())
 }
 
