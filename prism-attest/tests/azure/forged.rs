@@ -84,7 +84,7 @@ fn prepared_endorsements_judge_alike() {
     let prepared =
         Prepared::new(Platform::AzureSnp, machine::processor().endorsements(), &machine::roots(), NOW).unwrap();
     let claims = prepared.verify(&Draft::default().evidence(), NOW).unwrap();
-    assert_eq!(claims.as_vtpm().unwrap().nonce(), NONCE);
+    assert_eq!(claims.as_vtpm().unwrap().report_data(), NONCE);
     let forged = Draft { vmpl: 2, ..Draft::default() };
     let error = prepared.verify(&forged.evidence(), NOW).unwrap_err();
     assert_eq!(error.findings().last().unwrap().check, Check::ParavisorLevel);
@@ -161,6 +161,10 @@ const OTHER_CLAIMS: &[Fault] = &[
     ("other report data", |d| d.report_data = Some([7; 64]), Check::RuntimeClaims),
     ("altered claims", |d| d.hcl = |bytes| bytes[0x4d4 + 20] ^= 1, Check::RuntimeClaims),
     ("a tail", |d| d.report_data = Some(with_tail(&d.claims)), Check::RuntimeClaims),
+    ("a nonce of other report data", |d| d.beside = Some([0; 64]), Check::BindingNonce),
+    ("report data as the nonce", |d| d.nonce = NONCE.to_vec(), Check::BindingNonce),
+    ("a nonce that only begins so", |d| d.nonce.push(0), Check::BindingNonce),
+    ("no nonce", |d| d.nonce.clear(), Check::BindingNonce),
     ("asked for by the guest", |d| d.vmpl = 1, Check::ParavisorLevel),
     ("asked for by a user", |d| d.vmpl = 3, Check::ParavisorLevel),
 ];
@@ -280,6 +284,7 @@ fn a_container_of_another_form_is_refused() {
         text.replacen("\"v\":1", "\"v\":1,\"v\":1", 1),
         text.replacen("\"v\":1", "\"v\":1,\"td_quote\":\"AAAA\"", 1),
         text.replacen("\"v\":1,", "", 1),
+        text.replacen("\"report_data\":\"", "\"report_data\":\"AAAA", 1),
         text.replacen("\"0\":", "\"24\":", 1),
         text.replacen("\"0\":", "\"00\":", 1),
         text.replacen("\"1\":", "\"0\":", 1),
@@ -358,11 +363,12 @@ proptest! {
         message in proptest::collection::vec(any::<u8>(), 0..200),
         signature in proptest::collection::vec(any::<u8>(), 0..300),
         registers in proptest::collection::btree_map(0_u8..24, any::<[u8; 32]>(), 0..24),
+        report_data in proptest::option::of(any::<[u8; 64]>()),
         td_quote in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..6000)),
     ) {
         let registers = registers.into_iter().map(|(number, value)| (number, prism_core::manifest::platform::HexBytes::new(value))).collect();
         let quote = prism_attest::AzureQuote { message, signature, registers };
-        let parts = AzureEvidence { hcl_report, quote, td_quote };
+        let parts = AzureEvidence { report_data, hcl_report, quote, td_quote };
         prop_assert_eq!(AzureEvidence::read(&parts.to_json()).unwrap(), parts);
     }
 }
