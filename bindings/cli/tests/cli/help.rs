@@ -50,6 +50,7 @@ fn every_command_explains_itself_with_an_example() {
         "simulator root",
         "agent serve",
         "attest",
+        "attestation verify",
         "algo",
         "data",
         "watch",
