@@ -8,18 +8,16 @@ mod hcl;
 mod http;
 mod imds;
 
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use prism_attest::binding::ReportData;
 use prism_attest::evidence::Platform;
+use prism_attest::{AzureEvidence, AzureQuote};
 use prism_core::code::{Code, Coded};
-use serde::Serialize;
+use prism_core::hexadecimal::HexBytes;
 
 pub use self::http::HttpError;
 pub use self::imds::ImdsError;
@@ -62,9 +60,6 @@ pub enum AzureError {
         /// What is there.
         found: &'static str,
     },
-    /// The evidence could not be written down.
-    #[error("expected printable evidence, found something else; this is a fault of Prism")]
-    Container,
 }
 
 impl Coded for AzureError {
@@ -74,7 +69,6 @@ impl Coded for AzureError {
             Self::Tpm(TpmError::Busy { .. } | TpmError::Retry { .. }) => Code::AgentBusy,
             Self::Imds(error) => error.code(),
             Self::Tpm(_) | Self::Report { .. } => Code::PlatformUnsupported,
-            Self::Container => Code::Internal,
         }
     }
 }
@@ -132,7 +126,7 @@ impl Azure {
             _ => (self.report()?, None),
         };
         let quote = self.tpm.quote(ATTESTATION_KEY, data.digest().as_bytes())?;
-        container(&report, data, &quote, td_quote.as_deref())
+        Ok(container(report, data, quote, td_quote))
     }
 
     /// The paravisor's report as it is now.
@@ -177,34 +171,8 @@ impl Azure {
 }
 
 /// The evidence of `azure-snp` and `azure-tdx`.
-#[derive(Serialize)]
-struct Container {
-    v: u32,
-    report_data: String,
-    hcl_report: String,
-    quote: QuotePart,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    td_quote: Option<String>,
-}
-
-#[derive(Serialize)]
-struct QuotePart {
-    message: String,
-    signature: String,
-    pcrs: BTreeMap<u8, String>,
-}
-
-fn container(report: &[u8], data: &ReportData, quote: &Quote, td_quote: Option<&[u8]>) -> Result<Vec<u8>, AzureError> {
-    let container = Container {
-        v: 1,
-        report_data: BASE64_STANDARD.encode(data.as_bytes()),
-        hcl_report: BASE64_STANDARD.encode(report),
-        quote: QuotePart {
-            message: BASE64_STANDARD.encode(&quote.message),
-            signature: BASE64_STANDARD.encode(&quote.signature),
-            pcrs: quote.pcrs.iter().map(|(register, value)| (*register, hex::encode(value))).collect(),
-        },
-        td_quote: td_quote.map(|quote| BASE64_STANDARD.encode(quote)),
-    };
-    serde_json::to_vec(&container).map_err(|_| AzureError::Container)
+fn container(hcl_report: Vec<u8>, data: &ReportData, quote: Quote, td_quote: Option<Vec<u8>>) -> Vec<u8> {
+    let registers = quote.pcrs.into_iter().map(|(register, value)| (register, HexBytes::new(value))).collect();
+    let quote = AzureQuote { message: quote.message, signature: quote.signature, registers };
+    AzureEvidence { report_data: Some(*data.as_bytes()), hcl_report, quote, td_quote }.to_json()
 }

@@ -183,6 +183,8 @@ checks! {
     PcrSelection = Policy, "tpm.pcr-selection";
     /// The registers have the quoted digest.
     PcrDigest = Signature, "signature.pcr-digest";
+    /// The quote's nonce is the digest of the report data beside it.
+    BindingNonce = Binding, "binding.nonce";
     /// The register's value is accepted.
     Pcr = Policy, "policy.pcr";
     /// The registers that the policy does not name are shown, and mean nothing.
