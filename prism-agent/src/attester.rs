@@ -1,170 +1,147 @@
-//! Evidence from this machine: the kernel's configfs-tsm, the SNP guest device, or the simulator.
+//! Evidence from this machine: the kernel's configfs-tsm, the SNP guest device, Intel's library, Azure's virtual TPM, or
+//! the simulator. [`probe()`] says which of them this machine has.
 //!
 //! Everything here blocks: hardware takes its time. No function takes raw report data; only what
 //! [`ReportData::compose`] made can be signed.
 
+mod azure;
+mod busy;
 mod cert_table;
+mod content;
+mod error;
+mod find;
+mod probe;
 mod sev_guest;
 #[cfg(feature = "simulator")]
 mod simulated;
+mod tdx_attest;
+mod tpm;
 mod tsm;
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use prism_attest::binding::ReportData;
-use prism_attest::endorsements::{Endorsements, EndorsementsError};
-use prism_attest::evidence::{Evidence, EvidenceError, Platform};
-use prism_core::code::{Code, Coded};
+use prism_attest::endorsements::Endorsements;
+use prism_attest::evidence::{Evidence, Platform};
 
+use self::busy::Patience;
+use self::content::Content;
+use self::error::io_error;
 use crate::server::PlatformChoice;
 
+pub use self::azure::{AzureError, HttpError, ImdsError};
+pub use self::error::AttesterError;
+pub use self::probe::{Interface, ProbeLine, ProbePaths, probe};
 #[cfg(feature = "simulator")]
-pub use simulated::{VendorError, simulated_root};
-
-/// Why there is no evidence.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum AttesterError {
-    /// The machine is none of the kind that was asked for.
-    #[error("expected an SEV-SNP guest, found neither {tsm} nor {device}; start the agent in a confidential VM")]
-    NoHardware {
-        /// Where the kernel's interface would be.
-        tsm: PathBuf,
-        /// Where the guest's device would be.
-        device: PathBuf,
-    },
-    /// A file of the machine or of the configuration could not be used.
-    #[error("expected to {step} {path}, found an error of the system")]
-    Io {
-        /// What was attempted.
-        step: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// The kernel's provider is for another platform.
-    #[error("expected the kernel's report provider sev_guest, found {found}; name the machine's own platform")]
-    OtherProvider {
-        /// What the kernel says.
-        found: String,
-    },
-    /// The report interface was busy or was disturbed again and again.
-    #[error("expected a report from the machine, found its interface busy {attempts} times; try again")]
-    Busy {
-        /// How often it was tried.
-        attempts: u32,
-    },
-    /// The guest device refused.
-    #[error("expected a report from the guest device, found a refusal of its firmware; see the kernel's log")]
-    Firmware,
-    /// The host gave no certificates and none are configured.
-    #[error("expected the vendor's certificates from the host or a file, found neither; give --endorsements FILE")]
-    NoEndorsements,
-    /// The certificates cannot be used.
-    #[error(transparent)]
-    Endorsements(#[from] EndorsementsError),
-    /// The machine's report cannot be used.
-    #[error(transparent)]
-    Evidence(#[from] EvidenceError),
-    /// The pretend vendor cannot be used.
-    #[cfg(feature = "simulator")]
-    #[error(transparent)]
-    Simulator(#[from] VendorError),
-}
-
-impl Coded for AttesterError {
-    fn code(&self) -> Code {
-        match self {
-            Self::NoHardware { .. } | Self::OtherProvider { .. } => Code::PlatformUnsupported,
-            Self::Io { .. } => Code::FileIo,
-            Self::Busy { .. } => Code::AgentBusy,
-            Self::Firmware => Code::Internal,
-            Self::NoEndorsements => Code::FileMissing,
-            Self::Endorsements(error) => error.code(),
-            Self::Evidence(error) => error.code(),
-            #[cfg(feature = "simulator")]
-            Self::Simulator(error) => error.code(),
-        }
-    }
-}
-
-fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> AttesterError {
-    move |source| AttesterError::Io { step, path: path.to_owned(), source }
-}
+pub use self::simulated::{VendorError, simulated_root};
+pub use self::tdx_attest::TdxAttestError;
+pub use self::tpm::TpmError;
 
 /// What signs this machine's evidence.
-pub(crate) enum Attester {
+pub(crate) struct Attester {
+    machine: Machine,
+    platform: Platform,
+    endorsements: Option<Endorsements>,
+}
+
+/// The way to the signature.
+enum Machine {
     /// The kernel's configfs-tsm.
-    Tsm { tsm: tsm::Tsm, endorsements: Option<Endorsements> },
+    Tsm(tsm::Tsm),
     /// The SNP guest device.
-    SevGuest { device: sev_guest::SevGuest, endorsements: Endorsements },
-    /// A pretend AMD.
+    SevGuest(sev_guest::SevGuest),
+    /// Intel's library.
+    TdxAttest(tdx_attest::TdxAttest),
+    /// Azure's virtual TPM.
+    Azure(Box<azure::Azure>),
+    /// A pretend vendor.
     #[cfg(feature = "simulator")]
     Simulated(Box<simulated::Simulated>),
 }
 
 impl Attester {
-    /// Finds what the configuration asks for; on hardware, the kernel's common interface first.
-    #[cfg_attr(not(feature = "simulator"), expect(unused_variables, reason = "only a pretend vendor is made here"))]
+    /// Finds what the configuration asks for.
     pub(crate) fn open(choice: &PlatformChoice, now: u64) -> Result<Self, AttesterError> {
-        match choice {
-            PlatformChoice::Snp { endorsements } => Self::open_snp(endorsements.as_deref()),
-            #[cfg(feature = "simulator")]
-            PlatformChoice::Simulated { vendor } => {
-                Ok(Self::Simulated(Box::new(simulated::Simulated::open(vendor, now)?)))
-            }
-        }
+        Self::open_at(choice, now, &ProbePaths::default())
     }
 
-    fn open_snp(file: Option<&Path>) -> Result<Self, AttesterError> {
-        let endorsements = file.map(read_endorsements).transpose()?;
-        let (tsm, device) = (Path::new(tsm::REPORTS), Path::new(sev_guest::DEVICE));
-        if tsm.is_dir() {
-            return Ok(Self::Tsm { tsm: tsm::Tsm::open(tsm)?, endorsements });
+    #[cfg_attr(not(feature = "simulator"), expect(unused_variables, reason = "only a pretend vendor is made here"))]
+    fn open_at(choice: &PlatformChoice, now: u64, paths: &ProbePaths) -> Result<Self, AttesterError> {
+        let found = match choice {
+            PlatformChoice::Snp { vmpl, .. } => find::snp(paths, *vmpl)?,
+            PlatformChoice::Tdx { .. } => find::tdx(paths)?,
+            PlatformChoice::AzureSnp { .. } => find::azure(paths, Some(Platform::AzureSnp))?,
+            PlatformChoice::AzureTdx { .. } => find::azure(paths, Some(Platform::AzureTdx))?,
+            PlatformChoice::Auto { .. } => find::any(paths)?,
+            #[cfg(feature = "simulator")]
+            PlatformChoice::Simulated { vendor } => {
+                let machine = Machine::Simulated(Box::new(simulated::Simulated::open(vendor, now)?));
+                return Ok(Self { machine, platform: Platform::Simulated, endorsements: None });
+            }
+        };
+        let (machine, platform) = found;
+        let endorsements = choice.endorsements().map(|path| read_endorsements(path, platform)).transpose()?;
+        if endorsements.is_none() && platform != Platform::Snp {
+            return Err(AttesterError::NoEndorsements);
         }
-        if device.exists() {
-            let endorsements = endorsements.ok_or(AttesterError::NoEndorsements)?;
-            return Ok(Self::SevGuest { device: sev_guest::SevGuest::open()?, endorsements });
-        }
-        Err(AttesterError::NoHardware { tsm: tsm.to_owned(), device: device.to_owned() })
+        Ok(Self { machine, platform, endorsements })
     }
 
     /// The kind of machine.
     pub(crate) fn platform(&self) -> Platform {
-        match self {
-            Self::Tsm { .. } | Self::SevGuest { .. } => Platform::Snp,
-            #[cfg(feature = "simulator")]
-            Self::Simulated(_) => Platform::Simulated,
-        }
+        self.platform
     }
 
     /// Has the machine sign; takes milliseconds to seconds.
     pub(crate) fn attest(&mut self, data: &ReportData) -> Result<(Evidence, Endorsements), AttesterError> {
-        match self {
-            Self::Tsm { tsm, endorsements } => {
+        let (bytes, table) = match &mut self.machine {
+            Machine::Tsm(tsm) => {
                 let report = tsm.report(data)?;
-                let endorsements = match endorsements {
-                    Some(configured) => configured.clone(),
-                    None => cert_table::endorsements(&report.auxiliary)?,
-                };
-                Ok((Evidence::new(Platform::Snp, report.evidence)?, endorsements))
+                (report.evidence, report.auxiliary)
             }
-            Self::SevGuest { device, endorsements } => {
-                Ok((Evidence::new(Platform::Snp, device.report(data)?)?, endorsements.clone()))
-            }
+            Machine::SevGuest(device) => (device.report(data)?, Vec::new()),
+            Machine::TdxAttest(library) => (library.quote_with(Patience::STANDARD, data)?, Vec::new()),
+            Machine::Azure(azure) => (azure.attest(data)?, Vec::new()),
             #[cfg(feature = "simulator")]
-            Self::Simulated(simulated) => Ok(simulated.attest(data)?),
+            Machine::Simulated(simulated) => return Ok(simulated.attest(data)?),
+        };
+        self.check_content(&bytes)?;
+        let endorsements = self.endorsements(&table, &bytes)?;
+        Ok((Evidence::new(self.platform, bytes)?, endorsements))
+    }
+
+    /// Evidence is named by what it is, not by the interface that it came from.
+    fn check_content(&self, bytes: &[u8]) -> Result<(), AttesterError> {
+        let expected = self.platform;
+        if !matches!(expected, Platform::Snp | Platform::Tdx) {
+            return Ok(());
         }
+        match Content::of(bytes) {
+            content if content.platform() == Some(expected) => Ok(()),
+            content => Err(AttesterError::OtherEvidence { expected, found: content.words() }),
+        }
+    }
+
+    fn endorsements(&self, table: &[u8], report: &[u8]) -> Result<Endorsements, AttesterError> {
+        if self.platform == Platform::Snp {
+            let file = self.endorsements.as_ref().and_then(Endorsements::as_snp);
+            return cert_table::endorsements(table, report, file);
+        }
+        self.endorsements.clone().ok_or(AttesterError::NoEndorsements)
     }
 }
 
-fn read_endorsements(path: &Path) -> Result<Endorsements, AttesterError> {
+/// The configured file, which has to be the machine's vendor's.
+fn read_endorsements(path: &Path, expected: Platform) -> Result<Endorsements, AttesterError> {
     let bytes = fs::read(path).map_err(io_error("read", path))?;
-    Ok(Endorsements::read(&bytes)?)
+    let endorsements = Endorsements::read(&bytes)?;
+    let fits = match expected {
+        Platform::Snp | Platform::AzureSnp => endorsements.as_snp().is_some(),
+        Platform::Tdx | Platform::AzureTdx => endorsements.as_tdx().is_some(),
+        _ => false,
+    };
+    if fits { Ok(endorsements) } else { Err(AttesterError::OtherEndorsements { expected }) }
 }
 
 #[cfg(test)]

@@ -1,24 +1,27 @@
 //! Is the machine wanted? Any one profile of the policy has to hold whole.
 
+use std::fmt::{self, Display};
+
 use prism_core::manifest::platform::{PlatformPolicy, Profile};
 
 use crate::evidence::Platform;
-use crate::finding::{Check, Finding, Notes, Stop};
-use crate::platform::snp;
+use crate::facts::Facts;
+use crate::finding::{Check, Findings, Notes, Stop};
+use crate::platform::{azure, snp, tdx};
 use crate::roots::Assurance;
-use crate::verify::{Claims, Facts};
+use crate::verify::Claims;
 
 /// What the policy says about a genuine machine.
 #[derive(Clone, Debug)]
 pub struct Appraisal {
-    findings: Vec<Finding>,
+    findings: Findings,
     wanted: bool,
 }
 
 impl Appraisal {
     /// If a profile holds, its findings; else those of every profile for this kind of machine.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
+    pub const fn findings(&self) -> &Findings {
         &self.findings
     }
 
@@ -27,46 +30,77 @@ impl Appraisal {
     pub const fn is_wanted(&self) -> bool {
         self.wanted
     }
-
-    pub(crate) fn into_findings(self) -> Vec<Finding> {
-        self.findings
-    }
 }
 
 /// Compares a genuine machine with the policy.
 #[must_use]
 pub fn appraise(claims: &Claims, policy: &PlatformPolicy) -> Appraisal {
-    let mut unmet = Vec::new();
+    let mut notes = Notes::default();
+    let wanted = note(claims, policy, &mut notes);
+    Appraisal { findings: notes.into_findings(), wanted }
+}
+
+/// Notes the conditions of the profile that holds, or of all that do not, and returns whether one holds.
+pub(crate) fn note(claims: &Claims, policy: &PlatformPolicy, notes: &mut Notes) -> bool {
+    let before = notes.len();
     for (at, profile) in policy.accept.iter().enumerate() {
-        let mut notes = Notes::of_profile(at);
-        match (profile, claims.assurance, &claims.facts) {
-            (Profile::Snp(snp), Assurance::Hardware | Assurance::Custom(_), Facts::Snp(found)) => {
-                snp::appraise(found, snp, &mut notes);
-            }
-            (Profile::Simulated(simulated), Assurance::Simulated(root), Facts::Snp(found)) => {
-                notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
-                snp::appraise(found, &simulated.snp, &mut notes);
-            }
-            _ => continue,
-        }
-        if notes.all_hold() {
-            return Appraisal { findings: notes.into_findings(), wanted: true };
-        }
-        unmet.extend(notes.into_findings());
-    }
-    if unmet.is_empty() {
-        let mut notes = Notes::default();
-        if check_accepted(claims.platform, policy, &mut notes).is_err() {
-            unmet = notes.into_findings();
+        let unmet = notes.len();
+        if notes.of_profile(at, |notes| compare(claims, profile, notes)) && notes.len() > unmet {
+            notes.forget(before, unmet);
+            return true;
         }
     }
-    Appraisal { findings: unmet, wanted: false }
+    if notes.len() == before {
+        notes.check(Check::PlatformAccepted, false, names(policy), claims.platform);
+    }
+    false
+}
+
+/// Notes every condition of a profile for this kind of machine; nothing for a profile of another kind.
+fn compare(claims: &Claims, profile: &Profile, notes: &mut Notes) {
+    match (profile, claims.assurance, &claims.facts) {
+        (Profile::Snp(snp), Assurance::Hardware | Assurance::Custom(_), Facts::Snp(found)) => {
+            snp::appraise(found, snp, notes);
+        }
+        (Profile::Simulated(simulated), Assurance::Simulated(root), Facts::Snp(found)) => {
+            notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
+            snp::appraise(found, &simulated.snp, notes);
+        }
+        (Profile::Tdx(tdx), Assurance::Hardware | Assurance::Custom(_), Facts::Tdx(found)) => {
+            tdx::appraise(found, tdx, claims.now, notes);
+        }
+        (Profile::SimulatedTdx(simulated), Assurance::Simulated(root), Facts::Tdx(found)) => {
+            notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
+            tdx::appraise(found, &simulated.tdx, claims.now, notes);
+        }
+        (Profile::AzureSnp(policy), Assurance::Hardware | Assurance::Custom(_), Facts::AzureSnp(found)) => {
+            snp::appraise(found.snp(), &policy.snp, notes);
+            azure::appraise(found.vtpm(), &policy.vtpm, notes);
+        }
+        (Profile::AzureTdx(policy), Assurance::Hardware | Assurance::Custom(_), Facts::AzureTdx(found)) => {
+            tdx::appraise(found.tdx(), &policy.tdx, claims.now, notes);
+            azure::appraise(found.vtpm(), &policy.vtpm, notes);
+        }
+        _ => {}
+    }
 }
 
 /// Notes whether the policy names the platform at all.
 pub(crate) fn check_accepted(platform: Platform, policy: &PlatformPolicy, notes: &mut Notes) -> Result<(), Stop> {
     let accepted = policy.accept.iter().any(|profile| profile.platform() == platform.name());
-    let mut names: Vec<_> = policy.accept.iter().map(Profile::platform).collect();
-    names.dedup();
-    notes.need(Check::PlatformAccepted, accepted, names.join(" or "), platform)
+    notes.need(Check::PlatformAccepted, accepted, names(policy), platform)
+}
+
+/// The kinds of machine that the policy names, each once.
+fn names(policy: &PlatformPolicy) -> impl Display {
+    fmt::from_fn(move |f| {
+        let platforms = policy.accept.iter().map(Profile::platform).enumerate();
+        for (at, platform) in platforms {
+            let named = policy.accept.iter().take(at).any(|earlier| earlier.platform() == platform);
+            if !named {
+                write!(f, "{}{platform}", if at == 0 { "" } else { " or " })?;
+            }
+        }
+        Ok(())
+    })
 }

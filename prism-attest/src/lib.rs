@@ -10,11 +10,12 @@
 //!
 //! ```
 //! use prism_attest::{Endorsements, Evidence, ExpectedBinding, Platform, Verdict, judge};
+//! use prism_core::manifest::platform::PolicyDocument;
 //!
 //! fn look(report: Vec<u8>, vcek: Vec<u8>, policy: &[u8], now: u64) -> Result<Verdict, Box<dyn std::error::Error>> {
 //!     let evidence = Evidence::new(Platform::Snp, report)?;
 //!     let endorsements = Endorsements::snp_from_leaf(vcek, None)?;
-//!     let policy = prism_core::strict::read(policy, 1 << 20)?;
+//!     let policy = PolicyDocument::read(policy)?.into_policy()?;
 //!     Ok(judge(&evidence, &endorsements, &policy, &ExpectedBinding::unbound(), now))
 //! }
 //! ```
@@ -27,12 +28,17 @@ pub mod appraise;
 pub mod audit;
 pub mod binding;
 mod crypto;
+pub mod draft;
 pub mod endorsements;
 pub mod evidence;
+mod facts;
 pub mod finding;
+pub mod measure;
 pub mod platform;
 mod prepared;
+pub mod replay;
 pub mod roots;
+mod tpm;
 pub mod verdict;
 pub mod verify;
 pub mod window;
@@ -42,14 +48,21 @@ use prism_core::manifest::platform::PlatformPolicy;
 
 pub use self::appraise::{Appraisal, appraise};
 pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
+pub use self::draft::{PolicyDraft, policy_from};
 pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
-pub use self::finding::{Check, Finding, Stage};
+pub use self::facts::Facts;
+pub use self::finding::{Check, Finding, Findings, Stage};
+pub use self::platform::azure::{
+    AzureEvidence, AzureEvidenceError, AzureQuote, AzureSnpClaims, AzureTdxClaims, AzureVm, VtpmClaims,
+};
 pub use self::platform::snp::{ChipId, SnpClaims};
+pub use self::platform::tdx::{TdxClaims, TdxLevel, TdxTcb};
 pub use self::prepared::Prepared;
 pub use self::roots::{Assurance, Roots, Vendor};
+pub use self::tpm::ClockInfo;
 pub use self::verdict::{Refusal, Summary, Trust, Verdict};
-pub use self::verify::{Claims, Facts, VerifyError, verify};
+pub use self::verify::{Claims, VerifyError, verify};
 pub use self::window::Window;
 
 use self::finding::Notes;
@@ -86,7 +99,7 @@ impl Case<'_> {
     /// under a root that is not built in say so.
     #[must_use]
     pub fn judge_under(&self, roots: &Roots) -> Verdict {
-        let mut notes = Notes::default();
+        let mut notes = Notes::after(&Findings::default());
         let roots = roots.clone().with_simulators_of(self.policy);
         let (evidence, now) = (self.evidence, self.now);
         let question = verify::Question { evidence, endorsements: self.endorsements, roots: &roots, now };

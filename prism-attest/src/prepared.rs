@@ -19,11 +19,12 @@ use crate::appraise;
 use crate::binding::ExpectedBinding;
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
-use crate::finding::{Check, Finding, Notes, Stop};
-use crate::platform::snp;
+use crate::facts::Facts;
+use crate::finding::{Check, Findings, Notes, Stop};
+use crate::platform::{azure, snp, tdx};
 use crate::roots::{Assurance, Roots};
 use crate::verdict::Verdict;
-use crate::verify::{Claims, Facts, VerifyError, check_supported};
+use crate::verify::{Claims, VerifyError, check_supported};
 use crate::window::Window;
 
 /// Endorsements whose certificates, lists and dates were verified. Each later verification costs the evidence's own
@@ -32,12 +33,13 @@ use crate::window::Window;
 pub struct Prepared {
     platform: Platform,
     parts: Arc<Parts>,
-    findings: Arc<[Finding]>,
+    findings: Arc<Findings>,
 }
 
 #[derive(Debug)]
 enum Parts {
-    Snp(snp::Prepared),
+    Snp(Box<snp::Prepared>),
+    Tdx(Box<tdx::Prepared>),
 }
 
 impl Prepared {
@@ -55,6 +57,24 @@ impl Prepared {
         let parts = prepare(platform, endorsements, roots, now, &mut notes);
         match parts {
             Ok(parts) => Ok(Self { platform, parts: Arc::new(parts), findings: notes.into_findings().into() }),
+            Err(Stop) => Err(VerifyError::new(notes)),
+        }
+    }
+
+    /// Also verifies, at `now`, the certificate of the TDX machine that made this evidence, so that its later evidence
+    /// costs its own two signatures; that of other machines goes on to cost one more. Of other kinds of machine, the
+    /// certificate is among the endorsements already.
+    ///
+    /// # Errors
+    /// [`VerifyError`] with the first condition that fails. The signatures of this evidence are not looked at.
+    pub fn admit(&self, evidence: &Evidence, now: UnixSeconds) -> Result<Self, VerifyError> {
+        let mut notes = Notes::after(&self.findings);
+        let Parts::Tdx(prepared) = &*self.parts else { return Ok(self.clone()) };
+        match admit(prepared, evidence, now, &mut notes) {
+            Ok(prepared) => {
+                let parts = Arc::new(Parts::Tdx(Box::new(prepared)));
+                Ok(Self { platform: self.platform, parts, findings: Arc::new(notes.into_findings()) })
+            }
             Err(Stop) => Err(VerifyError::new(notes)),
         }
     }
@@ -89,6 +109,7 @@ impl Prepared {
     pub fn window(&self) -> Window {
         match &*self.parts {
             Parts::Snp(prepared) => prepared.window(),
+            Parts::Tdx(prepared) => prepared.window(),
         }
     }
 
@@ -97,19 +118,30 @@ impl Prepared {
     pub fn assurance(&self) -> Assurance {
         match &*self.parts {
             Parts::Snp(prepared) => prepared.assurance(),
+            Parts::Tdx(prepared) => prepared.assurance(),
         }
     }
 
     fn answer(&self, evidence: &Evidence, now: UnixSeconds, notes: &mut Notes) -> Result<Claims, Stop> {
         let same = evidence.platform() == self.platform;
         notes.need(Check::EndorsementsKind, same, self.platform, evidence.platform())?;
-        let facts = match &*self.parts {
+        let (facts, window) = match &*self.parts {
             Parts::Snp(prepared) => {
-                let report = snp::Report::read(evidence.bytes(), notes)?;
-                Facts::Snp(Box::new(prepared.verify(&report, now, notes)?))
+                let verify = |report: &[u8], notes: &mut Notes| {
+                    let report = snp::Report::read(report, notes)?;
+                    Ok((prepared.verify(&report, now, notes)?, prepared.window()))
+                };
+                Facts::of_snp(evidence, verify, notes)?
+            }
+            Parts::Tdx(prepared) => {
+                let verify = |quote: &[u8], notes: &mut Notes| {
+                    let quote = tdx::Quote::read(quote, prepared.has_machine(), notes)?;
+                    prepared.verify(&quote, now, notes)
+                };
+                Facts::of_tdx(evidence, verify, notes)?
             }
         };
-        let (platform, assurance, window) = (self.platform, self.assurance(), self.window());
+        let (platform, assurance) = (self.platform, self.assurance());
         Ok(Claims { platform, assurance, evidence: evidence.digest(), now, window, facts })
     }
 }
@@ -122,7 +154,23 @@ fn prepare(
     notes: &mut Notes,
 ) -> Result<Parts, Stop> {
     check_supported(platform, notes)?;
+    if matches!(platform, Platform::Tdx | Platform::AzureTdx | Platform::SimulatedTdx) {
+        let endorsements = tdx::endorsements(endorsements, notes)?;
+        let prepared = tdx::Prepared::new(tdx::Source { platform, endorsements, roots, now }, notes)?;
+        return Ok(Parts::Tdx(Box::new(prepared)));
+    }
     let parts = snp::endorsements(endorsements, notes)?;
     let source = snp::Source { platform, endorsements: parts, roots, now };
-    snp::Prepared::new(source, notes).map(Parts::Snp)
+    Ok(Parts::Snp(Box::new(snp::Prepared::new(source, notes)?)))
+}
+
+fn admit(
+    prepared: &tdx::Prepared,
+    evidence: &Evidence,
+    now: UnixSeconds,
+    notes: &mut Notes,
+) -> Result<tdx::Prepared, Stop> {
+    let quote = azure::processor_quote(evidence, notes)?;
+    let quote = tdx::Quote::read(&quote, prepared.has_machine(), notes)?;
+    prepared.admit(&quote, now, notes)
 }

@@ -43,6 +43,12 @@ const AMD: [Amd; 3] = [
     },
 ];
 
+/// Intel's root for SGX and TDX as its provisioning certification service publishes it.
+const INTEL: &[u8] = include_bytes!("roots/intel-sgx-root.der");
+
+/// SHA-256 of [`INTEL`].
+const INTEL_PIN: &str = "sha256:44a0196b2b99f889b8e149e95b807a350e7424964399e885a7cbb8ccfab674d3";
+
 /// Whose word stands behind a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -129,15 +135,15 @@ enum Kind {
 pub struct Roots(Vec<Anchor>);
 
 impl Roots {
-    /// AMD's roots for Milan, Genoa and Turin, and nothing else.
+    /// AMD's roots for Milan, Genoa and Turin, Intel's root, and nothing else.
     #[must_use]
     pub fn built_in() -> Self {
-        let pinned = AMD.iter().filter(|amd| Digest::sha256(amd.ark).to_string() == amd.pin);
-        Self(
-            pinned
-                .map(|amd| Anchor { digest: Digest::sha256(amd.ark), kind: Kind::BuiltIn(Vendor::Amd(amd.product)) })
-                .collect(),
-        )
+        let amd = AMD.iter().map(|amd| (Vendor::Amd(amd.product), amd.ark, amd.pin));
+        let pinned = amd.chain([(Vendor::Intel, INTEL, INTEL_PIN)]).filter_map(|(vendor, root, pin)| {
+            let digest = Digest::sha256(root);
+            (digest.to_string() == pin).then_some(Anchor { digest, kind: Kind::BuiltIn(vendor) })
+        });
+        Self(pinned.collect())
     }
 
     /// Also accepts a root that is not the vendor's own: a private laboratory's or a test's. Every verdict under it says
@@ -158,10 +164,7 @@ impl Roots {
     /// These roots and the simulators that the policy names.
     #[must_use]
     pub fn with_simulators_of(self, policy: &PlatformPolicy) -> Self {
-        policy.accept.iter().fold(self, |roots, profile| match profile {
-            Profile::Simulated(simulated) => roots.with_simulated(simulated.root),
-            _ => roots,
-        })
+        policy.accept.iter().filter_map(Profile::simulated_root).fold(self, Self::with_simulated)
     }
 
     /// What stands behind this root for such evidence, if it is one of these.
@@ -203,7 +206,7 @@ mod tests {
                 Some(Assurance::Hardware)
             );
         }
-        assert_eq!(Roots::built_in().0.len(), AMD.len());
+        assert_eq!(Roots::built_in().0.len(), AMD.len() + 1, "Intel's besides");
     }
 
     #[test]

@@ -7,12 +7,13 @@ use prism_core::digest::Digest;
 use prism_core::manifest::platform::PlatformPolicy;
 use serde::{Serialize, Serializer};
 
-use crate::appraise::appraise;
+use crate::appraise;
 use crate::binding::{AgentBinding, Bound, ExpectedBinding};
 use crate::evidence::{Evidence, Platform};
-use crate::finding::{Check, Finding, Notes, Stage};
+use crate::facts::Facts;
+use crate::finding::{Check, Finding, Findings, Notes, Stage};
 use crate::roots::Assurance;
-use crate::verify::{Claims, Facts};
+use crate::verify::Claims;
 use crate::x509::time_text;
 
 /// What verification, appraisal and binding found, all of it.
@@ -21,7 +22,7 @@ pub struct Verdict {
     pub(crate) platform: Platform,
     pub(crate) evidence: Digest,
     pub(crate) now: u64,
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) findings: Findings,
     /// `None` if the evidence is not genuine.
     pub(crate) claims: Option<Claims>,
     pub(crate) wanted: bool,
@@ -33,40 +34,35 @@ impl Verdict {
     pub(crate) fn conclude(
         (evidence, now): (&Evidence, u64),
         claims: Option<Claims>,
-        notes: Notes,
+        mut notes: Notes,
         policy: &PlatformPolicy,
         expected: &ExpectedBinding,
     ) -> Self {
-        let mut verdict = Self {
+        let (wanted, bound) = claims.as_ref().map_or((false, Bound::Nothing), |claims| {
+            let wanted = appraise::note(claims, policy, &mut notes);
+            (wanted, expected.check(claims.facts.report_data(), &mut notes))
+        });
+        Self {
             platform: evidence.platform(),
             evidence: evidence.digest(),
             now,
             findings: notes.into_findings(),
-            claims: None,
-            wanted: false,
-            bound: Bound::Nothing,
-        };
-        let Some(claims) = claims else { return verdict };
-        let appraisal = appraise(&claims, policy);
-        verdict.wanted = appraisal.is_wanted();
-        verdict.findings.extend(appraisal.into_findings());
-        let mut own = Notes::default();
-        verdict.bound = expected.check(claims.facts.report_data(), &mut own);
-        verdict.findings.extend(own.into_findings());
-        verdict.claims = Some(claims);
-        verdict
+            claims,
+            wanted,
+            bound,
+        }
     }
 
     /// Every condition that was looked at, in order.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
+    pub const fn findings(&self) -> &Findings {
         &self.findings
     }
 
     /// The first condition that is not met.
     #[must_use]
-    pub fn refusal(&self) -> Option<&Finding> {
-        self.findings.iter().find(|finding| !finding.ok)
+    pub fn refusal(&self) -> Option<Finding<'_>> {
+        self.findings.unmet().next()
     }
 
     /// Whether the machine is genuine, wanted and bound as expected. For showing; what may be done with a good verdict
@@ -144,7 +140,7 @@ impl Serialize for Verdict {
             assurance: Option<Assurance>,
             #[serde(skip_serializing_if = "Option::is_none")]
             claims: Option<&'a Facts>,
-            findings: &'a [Finding],
+            findings: &'a Findings,
         }
         let refusal = self.refusal().map(|finding| finding.check);
         let document = Document {
@@ -175,10 +171,10 @@ impl fmt::Display for Verdict {
         }
         writeln!(f, "  evidence  {}", self.evidence)?;
         writeln!(f, "  at        {}", time_text(self.now))?;
-        for finding in &self.findings {
+        for finding in self.findings.iter() {
             writeln!(f, "  {finding}")?;
         }
-        let unmet = self.findings.iter().filter(|finding| !finding.ok).count();
+        let unmet = self.findings.unmet().count();
         write!(f, "{} of {} conditions met{aloud}", self.findings.len() - unmet, self.findings.len())
     }
 }
@@ -259,7 +255,7 @@ impl Refusal {
     }
 
     fn reason(&self) -> String {
-        let unmet: Vec<_> = self.0.findings.iter().filter(|finding| !finding.ok).map(ToString::to_string).collect();
+        let unmet: Vec<_> = self.0.findings.unmet().map(|finding| finding.to_string()).collect();
         if unmet.is_empty() { "evidence that is not bound to a live connection".to_owned() } else { unmet.join("; ") }
     }
 }

@@ -1,15 +1,16 @@
 //! Is the machine genuine? Certificates, signature, revocation; the first failure ends it.
 
-use std::fmt;
-
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::Serialize;
 
 use crate::endorsements::Endorsements;
 use crate::evidence::{Evidence, Platform};
-use crate::finding::{Check, Finding, Notes, Stop};
+use crate::facts::Facts;
+use crate::finding::{Check, Findings, Notes, Stop};
+use crate::platform::azure::VtpmClaims;
 use crate::platform::snp::{self, SnpClaims};
+use crate::platform::tdx::{self, TdxClaims};
 use crate::roots::{Assurance, Roots};
 use crate::window::Window;
 
@@ -26,47 +27,6 @@ pub struct Claims {
     pub(crate) now: u64,
     pub(crate) window: Window,
     pub(crate) facts: Facts,
-}
-
-/// What the machine itself said, by its kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum Facts {
-    /// An SEV-SNP machine's; a simulated one says the same.
-    Snp(Box<SnpClaims>),
-}
-
-impl Facts {
-    /// The 64 bytes that the machine signed for the program inside.
-    pub(crate) fn report_data(&self) -> &[u8; 64] {
-        match self {
-            Self::Snp(claims) => claims.report_data(),
-        }
-    }
-}
-
-impl Facts {
-    /// What people look at first, a line each.
-    pub(crate) fn write_lines(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Snp(claims) => {
-                writeln!(f, "  product   {}", claims.product())?;
-                writeln!(f, "  measured  {}", claims.measurement())
-            }
-        }
-    }
-}
-
-impl fmt::Display for Facts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Snp(claims) => {
-                let (product, chip) = (claims.product(), claims.chip_id());
-                write!(f, "SEV-SNP {product}, chip {chip}, measurement {}", claims.measurement())
-            }
-        }
-    }
 }
 
 impl Claims {
@@ -106,12 +66,22 @@ impl Claims {
         &self.facts
     }
 
-    /// What an SEV-SNP machine said; a simulated machine says the same.
+    /// What an SEV-SNP machine said; a simulated machine says the same, and one on Azure says it of its paravisor.
     #[must_use]
     pub fn as_snp(&self) -> Option<&SnpClaims> {
-        match &self.facts {
-            Facts::Snp(claims) => Some(claims),
-        }
+        self.facts.snp()
+    }
+
+    /// What a TDX machine said; a simulated machine says the same, and one on Azure says it of its paravisor.
+    #[must_use]
+    pub fn as_tdx(&self) -> Option<&TdxClaims> {
+        self.facts.tdx()
+    }
+
+    /// What the virtual TPM of a machine on Azure said.
+    #[must_use]
+    pub fn as_vtpm(&self) -> Option<&VtpmClaims> {
+        self.facts.vtpm()
     }
 }
 
@@ -119,7 +89,7 @@ impl Claims {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("expected genuine evidence, found a fault: {}", self.reason())]
 pub struct VerifyError {
-    findings: Vec<Finding>,
+    findings: Findings,
 }
 
 impl VerifyError {
@@ -129,12 +99,12 @@ impl VerifyError {
 
     /// Every condition that was looked at; the last one failed.
     #[must_use]
-    pub fn findings(&self) -> &[Finding] {
+    pub const fn findings(&self) -> &Findings {
         &self.findings
     }
 
     fn reason(&self) -> String {
-        self.findings.last().map_or_else(String::new, ToString::to_string)
+        self.findings.last().map_or_else(String::new, |finding| finding.to_string())
     }
 }
 
@@ -165,9 +135,19 @@ pub fn verify(
 
 /// Notes whether this version verifies such evidence at all.
 pub(crate) fn check_supported(platform: Platform, notes: &mut Notes) -> Result<(), Stop> {
-    let supported = matches!(platform, Platform::Snp | Platform::Simulated);
+    // A name whose evidence nothing here verifies yet is refused until it stands in this list.
+    let supported = matches!(
+        platform,
+        Platform::Snp
+            | Platform::Tdx
+            | Platform::AzureSnp
+            | Platform::AzureTdx
+            | Platform::Simulated
+            | Platform::SimulatedTdx
+    );
     let found = if supported { "" } else { ": not supported in this version of Prism" };
-    notes.need(Check::PlatformSupported, supported, "snp or simulated", format_args!("{platform}{found}"))
+    let expected = "a platform that this version verifies";
+    notes.need(Check::PlatformSupported, supported, expected, format_args!("{platform}{found}"))
 }
 
 /// The four things that verification looks at.
@@ -181,11 +161,32 @@ pub(crate) struct Question<'a> {
 impl Question<'_> {
     pub(crate) fn answer(&self, notes: &mut Notes) -> Result<Claims, Stop> {
         let platform = self.evidence.platform();
-        let endorsements = snp::endorsements(self.endorsements, notes)?;
-        let report = self.evidence.bytes();
-        let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
-        let (snp, assurance, window) = snp::verify(&question, notes)?;
-        let facts = Facts::Snp(Box::new(snp));
+        let (facts, assurance, window) = match platform {
+            Platform::Tdx | Platform::AzureTdx | Platform::SimulatedTdx => self.answer_tdx(notes)?,
+            _ => self.answer_snp(notes)?,
+        };
         Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, window, facts })
+    }
+
+    fn answer_snp(&self, notes: &mut Notes) -> Result<(Facts, Assurance, Window), Stop> {
+        let platform = self.evidence.platform();
+        let endorsements = snp::endorsements(self.endorsements, notes)?;
+        let verify = |report: &[u8], notes: &mut Notes| {
+            let question = snp::Question { platform, report, endorsements, roots: self.roots, now: self.now };
+            snp::verify(&question, notes).map(|(claims, assurance, window)| (claims, (assurance, window)))
+        };
+        let (facts, (assurance, window)) = Facts::of_snp(self.evidence, verify, notes)?;
+        Ok((facts, assurance, window))
+    }
+
+    fn answer_tdx(&self, notes: &mut Notes) -> Result<(Facts, Assurance, Window), Stop> {
+        let platform = self.evidence.platform();
+        let endorsements = tdx::endorsements(self.endorsements, notes)?;
+        let verify = |quote: &[u8], notes: &mut Notes| {
+            let question = tdx::Question { platform, quote, endorsements, roots: self.roots, now: self.now };
+            tdx::verify(&question, notes).map(|(claims, assurance, window)| (claims, (assurance, window)))
+        };
+        let (facts, (assurance, window)) = Facts::of_tdx(self.evidence, verify, notes)?;
+        Ok((facts, assurance, window))
     }
 }

@@ -1,13 +1,50 @@
-//! Certificates and revocation lists in the one shape that AMD gives them, parsed strictly.
+//! Certificates and revocation lists in the shapes that AMD and Intel give them, parsed strictly.
 
-use crate::window::Window;
-use x509_parser::asn1_rs::{Any, BitString, FromDer, Oid, Tag, oid};
+pub(crate) mod der;
+mod ecdsa;
+mod list;
+pub(crate) mod pem;
+mod pss;
+
+use std::fmt;
+
+use x509_parser::asn1_rs::{BitString, FromDer, Oid, oid};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{ParsedExtension, X509Extension};
 use x509_parser::public_key::PublicKey;
-use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::time::ASN1Time;
 use x509_parser::x509::{AlgorithmIdentifier, AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name, X509Version};
+
+pub(crate) use self::list::RevocationList;
+use crate::window::Window;
+
+/// The two ways in which the vendors sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// AMD: RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes.
+    Pss,
+    /// Intel: ECDSA on P-256 with SHA-256.
+    Ecdsa,
+}
+
+impl Scheme {
+    /// Whether both identifiers, inside and outside of the signed part, name exactly this algorithm.
+    fn is_named(self, inner: &AlgorithmIdentifier, outer: &AlgorithmIdentifier) -> bool {
+        match self {
+            Self::Pss => pss::is_pss(inner, outer),
+            Self::Ecdsa => ecdsa::is_ecdsa(inner, outer),
+        }
+    }
+
+    /// Whether `der` is, byte for byte, the signed part, the algorithm and the signature. What is not signed could
+    /// otherwise be written in more than one way.
+    fn is_plainly_wrapped(self, der: &[u8], tbs: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Pss => pss::is_plainly_wrapped(der, tbs, signature),
+            Self::Ecdsa => ecdsa::is_plainly_wrapped(der, tbs, signature),
+        }
+    }
+}
 
 /// A critical extension with this object identifier marks every certificate of the simulator: "PRISM SIMULATOR - NOT A
 /// TEE". The arc 2.25 needs no registration (ITU-T X.667).
@@ -20,26 +57,9 @@ pub(crate) const SIMULATOR_ORGANISATION: &str = "PRISM SIMULATOR - NOT A TEE";
 /// [`SIMULATOR_MARK`] as the content of an OBJECT IDENTIFIER.
 const SIMULATOR_MARK_DER: &[u8] = &[0x69, 0xf1, 0x92, 0xdb, 0xa6, 0xaf, 0xc4, 0xf0, 0xf6, 0x5f, 0x01];
 
-/// RFC 4055 parameters with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes, as AMD writes them today.
-const PSS_PARAMETERS: &[u8] = &[
-    0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa1, 0x1c,
-    0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86,
-    0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0xa2, 0x03, 0x02, 0x01, 0x30,
-];
-
-/// The default trailer field, which AMD's older certificates spell out after [`PSS_PARAMETERS`].
-const PSS_TRAILER: &[u8] = &[0xa3, 0x03, 0x02, 0x01, 0x01];
-
-/// DER of the object identifier 1.2.840.113549.1.1.10.
-const PSS_OID: &[u8] = &[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a];
-
-/// What precedes a signature of 512 bytes: a BIT STRING without unused bits.
-const SIGNATURE_HEADER: &[u8] = &[0x03, 0x82, 0x02, 0x01, 0x00];
-
 /// Length of a modulus of 4,096 bits, with the zero that keeps it positive.
 const RSA_MODULUS_LEN: usize = 513;
 const RSA_EXPONENT: &[u8] = &[1, 0, 1];
-const P384_POINT_LEN: usize = 97;
 
 /// A certificate of version 3, whole and without surprises. Its signature is not checked yet.
 pub(crate) struct Certificate<'a>(X509Certificate<'a>);
@@ -111,8 +131,7 @@ impl<'a> Certificate<'a> {
 
     /// The dates, for people.
     pub(crate) fn dates(&self) -> String {
-        let validity = self.0.validity();
-        format!("{} to {}", validity.not_before, validity.not_after)
+        self.window().to_string()
     }
 
     /// Whether the key may sign certificates: basic constraints and key usage both say so, critically.
@@ -132,11 +151,10 @@ impl<'a> Certificate<'a> {
         self.0.extensions().iter().any(|extension| authority(extension.parsed_extension()))
     }
 
-    /// Whether the certificate says, inside and outside of the signed part, that it is signed with RSASSA-PSS and exactly
-    /// the parameters that AMD uses.
-    pub(crate) fn is_signed_with_pss(&self) -> bool {
-        is_pss(&self.0.tbs_certificate.signature, &self.0.signature_algorithm)
-            && is_plainly_wrapped(self.0.as_raw(), self.tbs(), self.signature())
+    /// Whether the certificate says, inside and outside of the signed part, that it is signed in exactly this way.
+    pub(crate) fn is_signed_with(&self, scheme: Scheme) -> bool {
+        scheme.is_named(&self.0.tbs_certificate.signature, &self.0.signature_algorithm)
+            && scheme.is_plainly_wrapped(self.0.as_raw(), self.tbs(), self.signature())
     }
 
     /// The `RSAPublicKey` (DER) if the key is RSA with 4,096 bits and exponent 65,537.
@@ -145,12 +163,13 @@ impl<'a> Certificate<'a> {
     }
 
     /// The uncompressed point if the key is on P-384.
-    pub(crate) fn p384_key(&self) -> Option<&[u8]> {
-        let key = self.0.public_key();
-        let curve = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok())?;
-        let ec = key.algorithm.algorithm == oid!(1.2.840.10045.2.1) && curve == oid!(1.3.132.0.34);
-        let point: &[u8] = whole(&key.subject_public_key)?;
-        (ec && point.len() == P384_POINT_LEN && point.first() == Some(&4)).then_some(point)
+    pub(crate) fn p384_key(&self) -> Option<&[u8; 97]> {
+        point(self.0.public_key(), &oid!(1.3.132.0.34))
+    }
+
+    /// The uncompressed point if the key is on P-256.
+    pub(crate) fn p256_key(&self) -> Option<&[u8; 65]> {
+        point(self.0.public_key(), &oid!(1.2.840.10045.3.1.7))
     }
 
     /// The public key as received.
@@ -185,74 +204,16 @@ impl<'a> Certificate<'a> {
     }
 }
 
-/// A revocation list of version 2, whole and without surprises. Its signature is not checked yet.
-pub(crate) struct RevocationList<'a>(CertificateRevocationList<'a>);
-
-impl<'a> RevocationList<'a> {
-    /// Reads exactly one list, or says what is wrong with it.
-    pub(crate) fn parse(der: &'a [u8]) -> Result<Self, &'static str> {
-        let (rest, list) = CertificateRevocationList::from_der(der).map_err(|_| "bytes that are no revocation list")?;
-        if !rest.is_empty() {
-            return Err("trailing bytes");
+/// Unix seconds as a date (RFC 3339).
+pub(crate) fn time_text(now: u64) -> impl fmt::Display {
+    fmt::from_fn(move |f| match i64::try_from(now).ok().and_then(|now| ASN1Time::from_timestamp(now).ok()) {
+        Some(date) => {
+            let date = date.to_datetime();
+            write!(f, "{:04}-{:02}-{:02}T", date.year(), u8::from(date.month()), date.day())?;
+            write!(f, "{:02}:{:02}:{:02}Z", date.hour(), date.minute(), date.second())
         }
-        if list.version() != Some(X509Version::V2) || list.signature_value.unused_bits != 0 {
-            return Err("a revocation list of another version");
-        }
-        if !is_pss(&list.tbs_cert_list.signature, &list.signature_algorithm) {
-            return Err("another signature algorithm");
-        }
-        if !is_plainly_wrapped(der, list.tbs_cert_list.as_ref(), &list.signature_value.data) {
-            return Err("another wrapping of the signed part");
-        }
-        check_extensions(list.extensions())?;
-        for entry in list.iter_revoked_certificates() {
-            check_extensions(entry.extensions())?;
-        }
-        Ok(Self(list))
-    }
-
-    /// The signed bytes, as received.
-    pub(crate) fn tbs(&self) -> &[u8] {
-        self.0.tbs_cert_list.as_ref()
-    }
-
-    /// The signature's bytes.
-    pub(crate) fn signature(&self) -> &[u8] {
-        &self.0.signature_value.data
-    }
-
-    /// The issuer's name as received.
-    pub(crate) fn issuer_der(&self) -> &[u8] {
-        self.0.issuer().as_raw()
-    }
-
-    /// Whether `now` (Unix seconds) is within the dates; a list without an end has none.
-    pub(crate) fn is_current(&self, now: u64) -> bool {
-        self.0.next_update().is_some() && within(now, self.0.last_update(), self.0.next_update())
-    }
-
-    /// The dates; a list without an end has none.
-    pub(crate) fn window(&self) -> Option<Window> {
-        let end = self.0.next_update()?;
-        Some(Window::new(seconds(self.0.last_update()), seconds(end)))
-    }
-
-    /// The dates, for people.
-    pub(crate) fn dates(&self) -> String {
-        let end = self.0.next_update().map_or_else(|| "no end".to_owned(), |end| end.to_string());
-        format!("{} to {end}", self.0.last_update())
-    }
-
-    /// Whether the list names this serial number.
-    pub(crate) fn revokes(&self, serial: &[u8]) -> bool {
-        self.0.iter_revoked_certificates().any(|entry| entry.serial().to_bytes_be() == serial)
-    }
-}
-
-/// Unix seconds as a date, for people.
-pub(crate) fn time_text(now: u64) -> String {
-    let date = i64::try_from(now).ok().and_then(|now| ASN1Time::from_timestamp(now).ok());
-    date.map_or_else(|| format!("{now} s after 1970"), |date| date.to_string())
+        None => write!(f, "{now} s after 1970"),
+    })
 }
 
 /// Unix seconds; dates before 1970 count as its first second.
@@ -291,40 +252,20 @@ fn check_extensions(extensions: &[X509Extension]) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_pss(inner: &AlgorithmIdentifier, outer: &AlgorithmIdentifier) -> bool {
-    let exact = |parameters: &Option<Any>| {
-        let data = parameters.as_ref().filter(|any| any.tag() == Tag::Sequence).map(|any| any.data);
-        let default = data.and_then(|data| data.strip_prefix(PSS_PARAMETERS));
-        default.is_some_and(|trailer| trailer.is_empty() || trailer == PSS_TRAILER)
-    };
-    let pss: Oid = oid!(1.2.840.113549.1.1.10);
-    inner == outer && inner.algorithm == pss && exact(&inner.parameters)
-}
-
-/// Whether `der` is, byte for byte, the signed part, the one algorithm and a signature of 512 bytes. What is not signed
-/// could otherwise be written in more than one way.
-fn is_plainly_wrapped(der: &[u8], tbs: &[u8], signature: &[u8]) -> bool {
-    [&[], PSS_TRAILER].into_iter().any(|trailer| {
-        let parameters = [PSS_PARAMETERS, trailer].concat();
-        let algorithm = [PSS_OID, &sequence(&parameters)].concat();
-        let body = [tbs, &sequence(&algorithm), SIGNATURE_HEADER, signature].concat();
-        let Ok(length) = u16::try_from(body.len()) else { return false };
-        der.strip_prefix(&[0x30, 0x82]).and_then(|rest| rest.strip_prefix(&length.to_be_bytes())) == Some(&body)
-    })
-}
-
-/// DER of a SEQUENCE with fewer than 128 bytes of content.
-fn sequence(content: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(content.len()).unwrap_or(u8::MAX);
-    [&[0x30, length], content].concat()
-}
-
 fn rsa_key<'k>(key: &'k SubjectPublicKeyInfo<'_>) -> Option<&'k [u8]> {
     let PublicKey::RSA(rsa) = key.parsed().ok()? else { return None };
     let full = rsa.modulus.len() == RSA_MODULUS_LEN && matches!(rsa.modulus, [0, 0x80..=0xff, ..]);
     let fits = full && rsa.exponent == RSA_EXPONENT;
     let plain = key.algorithm.algorithm == oid!(1.2.840.113549.1.1.1);
     whole(&key.subject_public_key).filter(|_| fits && plain)
+}
+
+/// The uncompressed point (SEC 1) of a key on this curve (RFC 5480).
+fn point<'k, const N: usize>(key: &'k SubjectPublicKeyInfo<'_>, curve: &Oid) -> Option<&'k [u8; N]> {
+    let named = key.algorithm.parameters.as_ref().and_then(|any| any.as_oid().ok())?;
+    let ec = key.algorithm.algorithm == oid!(1.2.840.10045.2.1) && named == *curve;
+    let point: &[u8; N] = whole(&key.subject_public_key)?.try_into().ok()?;
+    (ec && point.first() == Some(&4)).then_some(point)
 }
 
 fn whole<'b>(bits: &'b BitString<'_>) -> Option<&'b [u8]> {

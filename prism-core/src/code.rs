@@ -96,6 +96,10 @@ codes! {
     ApprovalInvalid = "manifest.approval-invalid", NotTrusted;
     /// The manifest is not valid yet or no longer.
     ManifestNotCurrent = "manifest.not-current", Refused;
+    /// A policy file is malformed, or leaves something out.
+    PolicyMalformed = "policy.malformed", Usage;
+    /// A drafted policy that nobody has confirmed yet.
+    PolicyUnconfirmed = "policy.unconfirmed", Usage;
     /// An archive is unsafe or malformed.
     ArchiveUnsafe = "archive.unsafe", Refused;
     /// An archive exceeds a bound on size, count or ratio.

@@ -9,6 +9,8 @@ use std::str::FromStr;
 use aws_lc_rs::{constant_time, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::hexadecimal::Hex;
+
 /// Domain separator of a salted asset digest (protocol, section 2).
 const SALTED_DOMAIN: &[u8] = b"prism/asset/v1\0";
 
@@ -142,7 +144,7 @@ impl std::hash::Hash for Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.algorithm, self.to_hex())
+        write!(f, "{}:{}", self.algorithm, Hex(&self.bytes))
     }
 }
 

@@ -34,7 +34,23 @@ impl<const N: usize> HexBytes<N> {
 
 impl<const N: usize> fmt::Display for HexBytes<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        Hex(&self.0).fmt(f)
+    }
+}
+
+/// Shows bytes in lower-case hexadecimal without allocating.
+#[derive(Clone, Copy, Debug)]
+pub struct Hex<'a>(pub &'a [u8]);
+
+impl fmt::Display for Hex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.chunks(32) {
+            let mut digits = [0; 64];
+            let shown = digits.get_mut(..part.len() * 2).ok_or(fmt::Error)?;
+            hex::encode_to_slice(part, shown).map_err(|_| fmt::Error)?;
+            f.write_str(std::str::from_utf8(shown).map_err(|_| fmt::Error)?)?;
+        }
+        Ok(())
     }
 }
 

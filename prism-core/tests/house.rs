@@ -80,11 +80,13 @@ fn the_command_leaves_cryptography_and_parsing_to_the_crates_below() {
 fn danger_has_one_room() {
     let crates = ["prism-core/src", "prism-attest/src", "prism-agent/src", "bindings/cli/src", "examples/src"];
     for folder in crates {
-        forbid(folder, &["unsafe {", "unsafe fn", "unsafe impl"], &["runner/sandbox"]);
+        // Beside the sandbox, one file calls a C library: Intel's quotes come from nowhere else on older kernels.
+        let rooms = ["runner/sandbox", "prism-agent/src/attester/tdx_attest.rs"];
+        forbid(folder, &["unsafe {", "unsafe fn", "unsafe impl"], &rooms);
         forbid(folder, &[".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!("], &[]);
         forbid(folder, &["#[allow("], &[]);
         // A busy device is asked again after a pause; nothing else waits by sleeping.
-        forbid(folder, &["thread::sleep"], &["attester/tsm"]);
+        forbid(folder, &["thread::sleep"], &["attester/busy.rs"]);
     }
 }
 

@@ -108,6 +108,14 @@ fn terms(code: Code) -> Row {
             "The manifest is not valid yet, or no longer.",
             "check this machine's clock; if the time is right, the owner makes a manifest with new dates and all approve it",
         ),
+        Code::PolicyMalformed => (
+            "A policy file is malformed, names something unknown or leaves something out.",
+            "correct the place that is named; every field has to be there, and what may be anything says \"any\". `prism policy new` drafts a whole one",
+        ),
+        Code::PolicyUnconfirmed => (
+            "A drafted policy was not confirmed by a person yet.",
+            "read the file, check every line marked CONFIRM, then write confirmed = true in it; `prism policy show` says what it would accept",
+        ),
         Code::RoleRefused => (
             "This participant's role does not allow the call.",
             "`prism manifest show` says who may do what; use the key of a participant with that role",

@@ -6,6 +6,7 @@ mod vendor {
 
     use prism_agent::attester::simulated_root;
     use prism_attest::platform::simulated::SimulatedMachine;
+    use prism_attest::{Platform, Roots};
     use prism_core::digest::Digest;
     use prism_core::manifest::platform::SimulatedPolicy;
 
@@ -23,6 +24,12 @@ mod vendor {
         Ok(simulated_root(&vendor(&state.directory()?), now())?)
     }
 
+    /// The built-in roots, and this machine's simulator for evidence that says it is simulated.
+    pub(crate) fn roots(state: &StateArg, platform: Platform) -> Outcome<Roots> {
+        let roots = Roots::built_in();
+        if platform.is_simulated() { Ok(roots.with_simulated(root(state)?)) } else { Ok(roots) }
+    }
+
     /// What machines of the simulator with this root report; without a root, of this machine's simulator.
     pub(crate) fn policy(state: &StateArg, known: Option<Digest>) -> Outcome<SimulatedPolicy> {
         let root = known.map_or_else(|| root(state), Ok)?;
@@ -31,7 +38,7 @@ mod vendor {
 }
 
 #[cfg(feature = "simulator")]
-pub(crate) use vendor::{policy, root, vendor};
+pub(crate) use vendor::{policy, root, roots, vendor};
 
 /// Refuses: this build contains no simulator.
 #[cfg(not(feature = "simulator"))]
@@ -41,4 +48,10 @@ pub(crate) fn policy(
 ) -> crate::exit::Outcome<prism_core::manifest::platform::SimulatedPolicy> {
     let message = "expected a platform that this build contains, found `simulated`; use a build with the simulator";
     Err(crate::exit::Failure::new(prism_core::code::Code::PlatformUnsupported, message))
+}
+
+/// The built-in roots: this build contains no simulator.
+#[cfg(not(feature = "simulator"))]
+pub(crate) fn roots(_: &crate::args::StateArg, _: prism_attest::Platform) -> crate::exit::Outcome<prism_attest::Roots> {
+    Ok(prism_attest::Roots::built_in())
 }

@@ -11,16 +11,22 @@ use super::{AttesterError, io_error};
 pub(super) const DEVICE: &str = "/dev/sev-guest";
 
 /// The SNP guest device.
-pub(crate) struct SevGuest(Firmware);
+pub(crate) struct SevGuest {
+    device: Firmware,
+    level: u8,
+}
 
 impl SevGuest {
-    /// Opens the device.
-    pub(super) fn open() -> Result<Self, AttesterError> {
-        Firmware::open().map(Self).map_err(io_error("open", Path::new(DEVICE)))
+    /// Opens the device for reports of this virtual machine privilege level.
+    pub(super) fn open(level: u8) -> Result<Self, AttesterError> {
+        let device = Firmware::open().map_err(io_error("open", Path::new(DEVICE)))?;
+        Ok(Self { device, level })
     }
 
     /// The report as the firmware signed it.
     pub(super) fn report(&mut self, data: &ReportData) -> Result<Vec<u8>, AttesterError> {
-        self.0.get_report(None, Some(*data.as_bytes()), None).map_err(|_| AttesterError::Firmware)
+        // Without a level the crate asks for level 1, which policies for whole machines do not accept.
+        let report = self.device.get_report(None, Some(*data.as_bytes()), Some(u32::from(self.level)));
+        report.map_err(|error| AttesterError::Firmware { found: error.to_string() })
     }
 }

@@ -5,109 +5,165 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use prism_attest::binding::ReportData;
-use prism_attest::evidence::EVIDENCE_MAX;
+use prism_attest::evidence::{EVIDENCE_MAX, Platform};
 use rustix::io::Errno;
 
+use super::busy::Patience;
 use super::{AttesterError, io_error};
 
 /// Where the kernel has it.
 pub(super) const REPORTS: &str = "/sys/kernel/config/tsm/report";
 
-/// What the kernel calls SEV-SNP's reports.
-const PROVIDER: &str = "sev_guest";
+/// What the kernel calls its providers, and whose evidence they give.
+const PROVIDERS: [(&str, Platform); 2] = [("sev_guest", Platform::Snp), ("tdx_guest", Platform::Tdx)];
 
-/// How often a busy or disturbed interface is tried.
-const ATTEMPTS: u32 = 10;
+/// How an entry's files are read and written.
+pub(super) trait Files: Send {
+    /// Reads a whole file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Writes a whole file at once.
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+}
 
-/// Pause between two attempts; the firmware serves one guest at a time.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The files as they are.
+pub(super) struct Configfs;
 
-/// One report entry of the kernel's, removed when dropped.
+impl Files for Configfs {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        fs::write(path, bytes)
+    }
+}
+
+/// One report entry of the kernel's.
 pub(crate) struct Tsm {
-    entry: PathBuf,
+    entry: Entry,
+    platform: Platform,
+    patience: Patience,
 }
 
 /// What the kernel gives.
+#[derive(Debug)]
 pub(super) struct Report {
-    /// The signed report.
+    /// The signed report or quote, as it came: a quote keeps its padding.
     pub(super) evidence: Vec<u8>,
-    /// The host's certificate table; may be empty.
+    /// The host's certificate table; may be empty, and is for TDX.
     pub(super) auxiliary: Vec<u8>,
 }
 
 impl Tsm {
     /// Makes a report entry of its own below `reports`.
     pub(super) fn open(reports: &Path) -> Result<Self, AttesterError> {
-        let entry = reports.join(format!("prism-{}", std::process::id()));
-        match fs::create_dir(&entry) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(io_error("make", &entry)(error)),
+        Self::open_with(reports, Box::new(Configfs), Patience::STANDARD)
+    }
+
+    pub(super) fn open_with(reports: &Path, files: Box<dyn Files>, patience: Patience) -> Result<Self, AttesterError> {
+        let entry = Entry::make(reports, files)?;
+        let provider = entry.read_text("provider")?;
+        let known = PROVIDERS.into_iter().find(|(name, _)| *name == provider);
+        let (_, platform) = known.ok_or(AttesterError::UnknownProvider { found: provider })?;
+        Ok(Self { entry, platform, patience })
+    }
+
+    /// Whose evidence the kernel's provider gives.
+    pub(super) const fn platform(&self) -> Platform {
+        self.platform
+    }
+
+    /// Asks for reports of this virtual machine privilege level (SEV-SNP only). Levels below the kernel's own floor are
+    /// more privileged than this guest; the firmware would not sign for them.
+    pub(super) fn ask_for_level(&self, level: u8) -> Result<(), AttesterError> {
+        let floor = self.entry.read_number("privlevel_floor")?;
+        if u64::from(level) < floor {
+            return Err(AttesterError::Privilege { asked: level, floor });
         }
-        let tsm = Self { entry };
-        let provider = tsm.read_text("provider")?;
-        if provider == PROVIDER { Ok(tsm) } else { Err(AttesterError::OtherProvider { found: provider }) }
+        self.entry.write("privlevel", level.to_string().as_bytes())
     }
 
     /// Has the machine sign `data`.
     pub(super) fn report(&self, data: &ReportData) -> Result<Report, AttesterError> {
-        for _ in 0..ATTEMPTS {
-            match self.attempt(data) {
-                Ok(Some(report)) => return Ok(report),
-                Ok(None) => {}
-                Err(AttesterError::Io { source, .. }) if is_busy(&source) => {}
-                Err(error) => return Err(error),
-            }
-            thread::sleep(PAUSE);
-        }
-        Err(AttesterError::Busy { attempts: ATTEMPTS })
+        self.patience.ask(|| self.attempt(data))
     }
 
     /// One attempt; `None` when somebody else wrote into the entry meanwhile.
     fn attempt(&self, data: &ReportData) -> Result<Option<Report>, AttesterError> {
-        let path = self.entry.join("inblob");
-        let before = self.generation()?;
-        fs::write(&path, data.as_bytes()).map_err(io_error("write", &path))?;
-        let evidence = self.read("outblob")?;
-        let auxiliary = self.read("auxblob")?;
-        let ours = self.generation()? == before.wrapping_add(1);
+        let before = self.entry.read_number("generation")?;
+        self.entry.write("inblob", data.as_bytes())?;
+        let evidence = self.entry.read("outblob")?;
+        let auxiliary = match self.platform {
+            Platform::Snp => self.entry.read("auxblob")?,
+            // The kernel makes no such file for TDX.
+            _ => Vec::new(),
+        };
+        let ours = self.entry.read_number("generation")? == before.wrapping_add(1);
         Ok(ours.then_some(Report { evidence, auxiliary }))
     }
+}
 
-    fn generation(&self) -> Result<u64, AttesterError> {
-        let text = self.read_text("generation")?;
-        let path = self.entry.join("generation");
+/// The provider's name in a fresh entry, for a look at the machine.
+pub(super) fn provider(reports: &Path) -> Result<String, AttesterError> {
+    Entry::make(reports, Box::new(Configfs))?.read_text("provider")
+}
+
+/// Whose evidence a provider of that name gives.
+pub(super) fn provider_platform(provider: &str) -> Option<Platform> {
+    PROVIDERS.into_iter().find(|(name, _)| *name == provider).map(|(_, platform)| platform)
+}
+
+/// The entry's directory, removed when dropped.
+struct Entry {
+    path: PathBuf,
+    files: Box<dyn Files>,
+}
+
+impl Entry {
+    fn make(reports: &Path, files: Box<dyn Files>) -> Result<Self, AttesterError> {
+        let path = reports.join(format!("prism-{}", std::process::id()));
+        match fs::create_dir(&path) {
+            Ok(()) => Ok(Self { path, files }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Self { path, files }),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NXIO) => Err(AttesterError::NoProvider),
+            Err(error) => Err(io_error("make", &path)(error)),
+        }
+    }
+
+    fn read_number(&self, name: &str) -> Result<u64, AttesterError> {
+        let path = self.path.join(name);
+        let text = self.read_text(name)?;
         text.parse().map_err(|_| io_error("read", &path)(io::ErrorKind::InvalidData.into()))
     }
 
     fn read_text(&self, name: &str) -> Result<String, AttesterError> {
         let text = String::from_utf8(self.read(name)?);
-        let path = self.entry.join(name);
+        let path = self.path.join(name);
         let text = text.map_err(|_| io_error("read", &path)(io::ErrorKind::InvalidData.into()))?;
         Ok(text.trim_end().to_owned())
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, AttesterError> {
-        let path = self.entry.join(name);
-        let bytes = fs::read(&path).map_err(io_error("read", &path))?;
-        if bytes.len() > EVIDENCE_MAX {
-            return Err(io_error("read", &path)(io::ErrorKind::FileTooLarge.into()));
+        let path = self.path.join(name);
+        match self.files.read(&path) {
+            Ok(bytes) if bytes.len() > EVIDENCE_MAX => Err(AttesterError::TooLarge { path }),
+            Ok(bytes) => Ok(bytes),
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::FBIG) => Err(AttesterError::TooLarge { path }),
+            Err(error) => Err(io_error("read", &path)(error)),
         }
-        Ok(bytes)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), AttesterError> {
+        let path = self.path.join(name);
+        self.files.write(&path, bytes).map_err(io_error("write", &path))
     }
 }
 
-fn is_busy(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::BUSY | Errno::WOULDBLOCK | Errno::INTR))
-}
-
-impl Drop for Tsm {
+impl Drop for Entry {
     fn drop(&mut self) {
         // It is empty for the kernel; an error leaves an unused entry behind until the next boot.
-        let _ = fs::remove_dir(&self.entry);
+        let _ = fs::remove_dir(&self.path);
     }
 }

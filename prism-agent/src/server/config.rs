@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What an agent needs to know before it wakes.
@@ -54,7 +54,29 @@ impl AgentConfig {
 pub enum PlatformChoice {
     /// AMD SEV-SNP: the kernel's configfs-tsm, or the guest device where only that exists.
     Snp {
-        /// The endorsements' file when the machine does not hand out its certificates itself.
+        /// The endorsements' file; completes what the host hands out, or stands for it where it hands out nothing.
+        endorsements: Option<PathBuf>,
+        /// The virtual machine privilege level to ask reports for; `None` leaves it to the kernel, which means 0.
+        vmpl: Option<u8>,
+    },
+    /// Intel TDX: the kernel's configfs-tsm, or Intel's library where only that exists.
+    Tdx {
+        /// The endorsements' file: a TDX guest is handed none.
+        endorsements: PathBuf,
+    },
+    /// AMD SEV-SNP in Azure, through its virtual TPM.
+    AzureSnp {
+        /// The endorsements' file.
+        endorsements: PathBuf,
+    },
+    /// Intel TDX in Azure, through its virtual TPM.
+    AzureTdx {
+        /// The endorsements' file.
+        endorsements: PathBuf,
+    },
+    /// Whatever hardware this machine has, in the order of [`probe`](crate::attester::probe()). Never the simulator.
+    Auto {
+        /// The endorsements' file; only SEV-SNP outside of Azure may do without.
         endorsements: Option<PathBuf>,
     },
     /// A pretend AMD, for trying things out. Everything says so.
@@ -63,6 +85,20 @@ pub enum PlatformChoice {
         /// Where the pretend vendor's keys are kept; made at first use, readable by its user only.
         vendor: PathBuf,
     },
+}
+
+impl PlatformChoice {
+    /// The endorsements' file, if one is configured.
+    pub(crate) fn endorsements(&self) -> Option<&Path> {
+        match self {
+            Self::Snp { endorsements, .. } | Self::Auto { endorsements } => endorsements.as_deref(),
+            Self::Tdx { endorsements } | Self::AzureSnp { endorsements } | Self::AzureTdx { endorsements } => {
+                Some(endorsements)
+            }
+            #[cfg(feature = "simulator")]
+            Self::Simulated { .. } => None,
+        }
+    }
 }
 
 /// Bounds on what peers may ask of the agent.

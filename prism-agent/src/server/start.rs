@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prism_attest::binding::{AgentBinding, BindingError};
-use prism_attest::evidence::Platform;
 use prism_core::audit::checkpoint::{LogKey, LogKeyError};
 use prism_core::audit::entry::{Actor, Event, LogOpenBody, LostBoot, ManifestBody};
 use prism_core::audit::log_origin;
@@ -143,7 +142,7 @@ impl Awake {
     fn wake(config: &AgentConfig, manifest: SignedManifest) -> Result<Self, StartError> {
         manifest.manifest().require_current(now())?;
         let attester = Attester::open(&config.platform, now())?;
-        let simulated = attester.platform() == Platform::Simulated;
+        let simulated = attester.platform().is_simulated();
         if simulated && !manifest.manifest().accepts_simulation() {
             return Err(StartError::SimulationNotNamed);
         }
@@ -190,7 +189,7 @@ fn log_beginning(engine: &Engine, boot: &Boot, lost: Vec<LostBoot>) -> Result<()
         computation: manifest.id.clone(),
         manifest: engine.signed().digest(),
         binding: Digest::sha256(&boot.binding),
-        simulated: engine.platform() == Platform::Simulated,
+        simulated: engine.platform().is_simulated(),
         software: concat!("prism-agent ", env!("CARGO_PKG_VERSION")).to_owned(),
         lost,
     };

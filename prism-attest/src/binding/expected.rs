@@ -3,6 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use prism_core::audit::tree::TreeHash;
 use prism_core::digest::Digest;
+use prism_core::hexadecimal::Hex;
 
 use super::{AgentBinding, BatchPath, NONCE_LEN, SessionBinding};
 use crate::finding::{Check, Notes};
@@ -16,7 +17,7 @@ pub struct ExpectedBinding(Kind);
 enum Kind {
     Live(Box<LiveBinding>),
     Recorded(Vec<u8>),
-    Foreign([u8; 64]),
+    Foreign(Vec<u8>),
     Unbound,
 }
 
@@ -70,8 +71,15 @@ impl ExpectedBinding {
 
     /// For a report that was not made by a Prism agent: these 64 bytes, whole. Never makes trust in a channel.
     #[must_use]
-    pub const fn foreign(report_data: [u8; 64]) -> Self {
-        Self(Kind::Foreign(report_data))
+    pub fn foreign(report_data: [u8; 64]) -> Self {
+        Self(Kind::Foreign(report_data.to_vec()))
+    }
+
+    /// For a TPM's quote that was not made for a Prism agent: this nonce, whole; an empty one never equals. Never makes
+    /// trust in a channel.
+    #[must_use]
+    pub const fn foreign_nonce(nonce: Vec<u8>) -> Self {
+        Self(Kind::Foreign(nonce))
     }
 
     /// For looking at a report whose binding cannot be known; the verdict says so. Never makes trust in a channel.
@@ -81,22 +89,27 @@ impl ExpectedBinding {
     }
 
     /// Compares with the signed bytes, notes every finding, and returns what was bound if all of it holds.
-    pub(crate) fn check(&self, report_data: &[u8; 64], notes: &mut Notes) -> Bound {
-        match &self.0 {
-            Kind::Live(live) => live.check(report_data, notes).map_or(Bound::Nothing, Bound::Channel),
-            Kind::Recorded(agent) => check_agent(agent, report_data, notes).map_or(Bound::Nothing, Bound::Recorded),
-            Kind::Foreign(expected) => {
-                let ok = verify_slices_are_equal(expected, report_data).is_ok();
-                notes.check(Check::BindingReportData, ok, hex::encode(expected), hex::encode(report_data));
+    pub(crate) fn check(&self, signed: &[u8], notes: &mut Notes) -> Bound {
+        let report_data = signed.try_into();
+        match (&self.0, report_data) {
+            (Kind::Live(live), Ok(report_data)) => {
+                live.check(report_data, notes).map_or(Bound::Nothing, Bound::Channel)
+            }
+            (Kind::Recorded(agent), Ok(report_data)) => {
+                check_agent(agent, report_data, notes).map_or(Bound::Nothing, Bound::Recorded)
+            }
+            (Kind::Live(_) | Kind::Recorded(_), Err(_)) => {
+                let found = format!("{} bytes", signed.len());
+                notes.check(Check::BindingReportData, false, "the 64 bytes of an agent's binding", found);
                 Bound::Nothing
             }
-            Kind::Unbound => {
-                notes.check(
-                    Check::BindingReportData,
-                    true,
-                    "anything: the caller only looks",
-                    hex::encode(report_data),
-                );
+            (Kind::Foreign(expected), _) => {
+                let ok = !expected.is_empty() && verify_slices_are_equal(expected, signed).is_ok();
+                notes.check(Check::BindingReportData, ok, Hex(expected), Hex(signed));
+                Bound::Nothing
+            }
+            (Kind::Unbound, _) => {
+                notes.check(Check::BindingReportData, true, "anything: the caller only looks", Hex(signed));
                 Bound::Nothing
             }
         }
@@ -158,7 +171,7 @@ fn check_agent(agent: &[u8], report_data: &[u8; 64], notes: &mut Notes) -> Optio
     let (_, signed) = halves(report_data);
     let claimed = Digest::sha256(agent);
     let ok = verify_slices_are_equal(claimed.as_bytes(), &signed).is_ok();
-    notes.check(Check::BindingAgent, ok, claimed.to_hex(), hex::encode(signed));
+    notes.check(Check::BindingAgent, ok, Hex(claimed.as_bytes()), Hex(&signed));
     let decoded = AgentBinding::decode(agent);
     let found = decoded.as_ref().map_or_else(ToString::to_string, |agent| {
         format!("boot {}, log {}", hex::encode(agent.boot_id()), agent.log_vkey())

@@ -1,7 +1,7 @@
 use prism_core::audit::tree::TreeHash;
 
 use super::*;
-use crate::finding::{Check, Finding, Notes};
+use crate::finding::{Check, Notes};
 
 /// The published case `vectors/protocol-v1.json`, written out so that it is checked wherever the code is.
 const BINDING: &str = "707269736d2f6167656e742f76310000000010000102030405060708090a0b0c0d0e0f0000002c302a300506032b65700321008a875fff1eb38451577acd5afee405456568dd7c89e090863a0557bc7af49f170000005a707269736d2e6578616d706c652f72756e2f386331663563316539643062346636662f312b37643364363631612b4165704b624750696e46494b7676565165784d7578666d5652336175767235376b6b4965366d6b5552744973000000201ee04b8f0c1bf58b557e655ce452bfb08b109b3842e81695b553a5974bf48c56";
@@ -35,8 +35,8 @@ fn live() -> LiveBinding {
 fn check(expected: &ExpectedBinding, report_data: &ReportData) -> (Bound, Vec<Check>) {
     let mut notes = Notes::default();
     let bound = expected.check(report_data.as_bytes(), &mut notes);
-    let failed = |finding: Finding| (!finding.ok).then_some(finding.check);
-    (bound, notes.into_findings().into_iter().filter_map(failed).collect())
+
+    (bound, notes.into_findings().unmet().map(|finding| finding.check).collect())
 }
 
 fn published() -> ReportData {

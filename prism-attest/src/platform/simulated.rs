@@ -25,9 +25,11 @@
 //! ```
 
 mod certificate;
+mod der;
 mod keys;
 mod machine;
 mod mutation;
+mod tdx;
 mod vendor_file;
 
 use std::fmt;
@@ -43,7 +45,8 @@ use self::certificate::{AuthorityDraft, ListDraft, VekDraft};
 use self::keys::{EcKey, RsaKey};
 pub use self::machine::{ReportVersion, SimulatedKey, SimulatedMachine};
 use self::mutation::{Draft, IssuerDraft};
-pub use self::mutation::{Mutation, Mutations, UnknownMutation};
+pub use self::mutation::{Expectation, Mutation, Mutations, TdxMutation, TdxMutations, UnknownMutation};
+pub use self::tdx::{PckAuthority, QuoteVersion, SimulatedTd, SimulatedTdxVendor};
 use crate::binding::ReportData;
 use crate::endorsements::{Endorsements, SnpEndorsements};
 use crate::evidence::{Evidence, Platform};
@@ -95,7 +98,7 @@ struct Authority {
 impl Authority {
     fn root(now: u64) -> Result<Self, SimulatorError> {
         let key = RsaKey::generate()?;
-        Ok(Self { der: certificate::ark(now, &key, &key)?, key })
+        Ok(Self { der: certificate::ark(now, &key, false)?, key })
     }
 
     fn under(root: &Self, now: u64, name: &str) -> Result<Self, SimulatorError> {
@@ -186,20 +189,21 @@ impl SimulatedVendor {
         let mut report = draft.report.write();
         let signer = if draft.signed_by_stranger { stranger } else { leaf };
         signer.sign_report(&mut report)?;
-        for change in draft.after_signing {
+        for change in &draft.after_signing {
             change(&mut report);
         }
-        let (ask, issuer_key) = self.issuer(draft.issuer, by_provider)?;
+        let (ask, issuer_key) = self.issuer(&draft, by_provider)?;
+        let issuer_key = issuer_key.as_ref().unwrap_or(&self.authority(by_provider).key);
         let root_key = if draft.other_root { &self.asvk.key } else { &self.ark.key };
         let parts = SnpEndorsements {
-            vek: draft.vek.build(leaf, issuer_key.as_ref().unwrap_or(&self.authority(by_provider).key))?,
+            vek: draft.vek.build(leaf, if draft.vek_by_root { &self.ark.key } else { issuer_key })?,
             ask,
-            ark: if draft.other_root {
-                certificate::ark(self.created, root_key, root_key)?
+            ark: if draft.other_root || draft.disguised {
+                certificate::ark(self.created, root_key, draft.disguised)?
             } else {
                 self.ark.der.clone()
             },
-            crl: draft.list.map(|list| self.list(&list)).transpose()?,
+            crl: draft.list.as_ref().map(|list| self.list(list)).transpose()?,
         };
         let evidence = Evidence::new(Platform::Simulated, report).map_err(|_| SimulatorError::Crypto)?;
         let endorsements = Endorsements::snp(parts).map_err(|_| SimulatorError::Crypto)?;
@@ -211,12 +215,15 @@ impl SimulatedVendor {
     }
 
     /// The intermediate certificate, and its key if that is not the kept one.
-    fn issuer(&self, draft: IssuerDraft, by_provider: bool) -> Result<(Vec<u8>, Option<RsaKey>), SimulatorError> {
+    fn issuer(&self, draft: &Draft, by_provider: bool) -> Result<(Vec<u8>, Option<RsaKey>), SimulatorError> {
         let kept = self.authority(by_provider);
         let name = if by_provider { "SEV-VLEK-Simulated" } else { "SEV-Simulated" };
         let mut certificate = AuthorityDraft::new(self.created, name);
-        match draft {
+        certificate.disguised = draft.disguised;
+        match draft.issuer {
+            IssuerDraft::AsKept if draft.disguised => {}
             IssuerDraft::AsKept => return Ok((kept.der.clone(), None)),
+            IssuerDraft::UnderOtherRoot => return Ok((certificate.build(&kept.key, &self.asvk.key)?, None)),
             IssuerDraft::NotAuthority => certificate.is_authority = false,
             IssuerDraft::Expired => certificate.not_after = certificate.not_before,
             IssuerDraft::Weak => {

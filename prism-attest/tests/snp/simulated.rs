@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use prism_attest::binding::{Batch, BatchPath, BindingClaim, ExpectedManifest, LiveBinding};
 use prism_attest::platform::simulated::{
-    Mutation, Mutations, ReportVersion, SimulatedKey, SimulatedMachine, SimulatedVendor,
+    Expectation, Mutation, Mutations, ReportVersion, SimulatedKey, SimulatedMachine, SimulatedVendor,
 };
 use prism_attest::{
     AgentBinding, Case, Check, Endorsements, Evidence, ExpectedBinding, Platform, ReportData, Roots, SessionBinding,
@@ -152,6 +152,30 @@ fn reason(mutation: Mutation) -> Check {
         Mutation::UnknownPolicyBit => Check::ReportGuestPolicy,
         Mutation::UnknownProduct => Check::ReportProduct,
         Mutation::Truncated | Mutation::Extended => Check::ReportLength,
+        Mutation::FlippedMeasurement | Mutation::FlippedSignature => Check::ReportSignature,
+        Mutation::ZeroR | Mutation::ZeroS => Check::ReportSignature,
+        Mutation::LongR | Mutation::LongS => Check::ReportSignatureForm,
+        Mutation::Version0 | Mutation::Version1 | Mutation::VersionMax => Check::ReportVersion,
+        Mutation::NoAlgorithm => Check::ReportAlgorithm,
+        Mutation::NoSigner | Mutation::UnknownSigner => Check::ReportSigningKey,
+        Mutation::ReservedKeyBit | Mutation::Reserved4c => Check::ReportReserved,
+        Mutation::Reserved18b | Mutation::Reserved29f => Check::ReportReserved,
+        Mutation::PolicyBit17 => Check::ReportGuestPolicy,
+        Mutation::VcekAsVlek => Check::VekKind,
+        Mutation::NewerTcb | Mutation::LongMicrocode | Mutation::NegativeMicrocode => Check::VekTcb,
+        Mutation::WrongFmc | Mutation::MilanLayout => Check::VekTcb,
+        Mutation::VlekExpired => Check::CertificateDates,
+        Mutation::ForgedRoot | Mutation::Disguised => Check::Root,
+        Mutation::OtherProduct => Check::VekProduct,
+        Mutation::VekByRoot => Check::VekSignature,
+        Mutation::PssSha256 | Mutation::ShortSalt => Check::CertificateAlgorithm,
+        Mutation::AsvkRevoked => Check::NotRevoked,
+        Mutation::CommittedAboveCurrent => Check::TcbOrder,
+        Mutation::ProvisionalTcb => Check::CommittedFirmware,
+        Mutation::NoMitigations | Mutation::UntoldMitigations => Check::LaunchMitigations,
+        Mutation::OldAbi => Check::Abi,
+        Mutation::ReportDataPrefix => Check::BindingAgent,
+        Mutation::LongChip => Check::VekIdentity,
         other => panic!("say what {other} has to be refused for"),
     }
 }
@@ -159,8 +183,17 @@ fn reason(mutation: Mutation) -> Check {
 #[test]
 fn every_mutation_is_refused_for_its_own_reason() {
     for mutation in Mutation::NAMED.iter().copied() {
-        let verdict = judge_live(live(), &attest(&[mutation]));
-        if matches!(mutation, Mutation::V2 | Mutation::V4 | Mutation::V5 | Mutation::Hardened) {
+        let (evidence, endorsements) = attest(&[mutation]);
+        let machine = Mutations::new(vec![mutation]).machine(&SimulatedMachine::default());
+        let policy = vendor().policy_for(&machine);
+        let verdict = judge(&evidence, &endorsements, &policy, &ExpectedBinding::live(live()), NOW);
+        let refusal = verdict.refusal().map(|finding| finding.check.stage());
+        assert_eq!(
+            refusal.map_or(Expectation::Accepted, Expectation::Refused),
+            mutation.expected(),
+            "{mutation}: {verdict}"
+        );
+        if mutation.expected() == Expectation::Accepted {
             assert!(verdict.is_good(), "{mutation}: {verdict}");
             continue;
         }

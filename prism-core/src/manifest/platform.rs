@@ -15,16 +15,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod document;
 mod list;
 mod snp;
+mod tdx;
+mod vtpm;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::document::{POLICY_MAX, PolicyDocument, PolicyError, Remarks};
 pub use self::list::{Accept, LIST_MAX, List, ListError};
 pub use self::snp::{
     AbiVersion, AbiVersionError, Minimum, Mitigations, Product, ProductError, Revocation, SigningKeyRule, SnpAllow,
     SnpPolicy, SnpRequire, Tcb, VlekRule, Vmpl, VmplError,
 };
+pub use self::tdx::{
+    AdvisoryId, AdvisoryIdError, EventLogRule, Rtmrs, TdxAllow, TdxPolicy, TdxRequire, TdxStatus, TdxStatusError,
+};
+pub use self::vtpm::{AkAnchor, AzureSnpPolicy, AzureTdxPolicy, PcrIndex, PcrIndexError, VtpmPolicy, VtpmRequire};
 pub use crate::hexadecimal::{HexBytes, HexError};
 
 use crate::digest::Digest;
@@ -56,7 +64,7 @@ impl PlatformPolicy {
     /// Whether some profile accepts a simulated machine; whoever shows a policy says so aloud.
     #[must_use]
     pub fn names_simulated(&self) -> bool {
-        self.accept.iter().any(|profile| matches!(profile, Profile::Simulated(_)))
+        self.accept.iter().any(|profile| profile.simulated_root().is_some())
     }
 }
 
@@ -67,8 +75,16 @@ impl PlatformPolicy {
 pub enum Profile {
     /// AMD SEV-SNP under AMD's own roots.
     Snp(SnpPolicy),
-    /// A pretend machine under a pretend vendor's root: for tests and demonstrations, protects nothing.
+    /// Intel TDX under Intel's own root.
+    Tdx(TdxPolicy),
+    /// AMD SEV-SNP on Azure, with its virtual TPM.
+    AzureSnp(AzureSnpPolicy),
+    /// Intel TDX on Azure, with its virtual TPM.
+    AzureTdx(AzureTdxPolicy),
+    /// A pretend AMD machine under a pretend vendor's root: for tests and demonstrations, protects nothing.
     Simulated(SimulatedPolicy),
+    /// A pretend Intel machine under a pretend vendor's root: for tests and demonstrations, protects nothing.
+    SimulatedTdx(SimulatedTdxPolicy),
 }
 
 impl Profile {
@@ -77,7 +93,21 @@ impl Profile {
     pub const fn platform(&self) -> &'static str {
         match self {
             Self::Snp(_) => "snp",
+            Self::Tdx(_) => "tdx",
+            Self::AzureSnp(_) => "azure-snp",
+            Self::AzureTdx(_) => "azure-tdx",
             Self::Simulated(_) => "simulated",
+            Self::SimulatedTdx(_) => "simulated-tdx",
+        }
+    }
+
+    /// The simulator's root, if the profile accepts simulated machines.
+    #[must_use]
+    pub const fn simulated_root(&self) -> Option<Digest> {
+        match self {
+            Self::Simulated(simulated) => Some(simulated.root),
+            Self::SimulatedTdx(simulated) => Some(simulated.root),
+            Self::Snp(_) | Self::Tdx(_) | Self::AzureSnp(_) | Self::AzureTdx(_) => None,
         }
     }
 }
@@ -98,6 +128,25 @@ impl SimulatedPolicy {
     #[must_use]
     pub const fn new(root: Digest, snp: SnpPolicy) -> Self {
         Self { root, snp }
+    }
+}
+
+/// Accepts TDX machines of one simulator, and which of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct SimulatedTdxPolicy {
+    /// SHA-256 of the pretend vendor's root certificate (DER).
+    pub root: Digest,
+    /// What the pretend TDX machine has to report.
+    pub tdx: TdxPolicy,
+}
+
+impl SimulatedTdxPolicy {
+    /// Accepts pretend machines under this root that meet `tdx`.
+    #[must_use]
+    pub const fn new(root: Digest, tdx: TdxPolicy) -> Self {
+        Self { root, tdx }
     }
 }
 

@@ -29,8 +29,11 @@ Example
 const SERVE_EXAMPLE: &str = "\
 Example
   prism agent serve --manifest covid19.prism --listen 0.0.0.0:6110 --platform snp --state /var/lib/prism
+  prism agent serve --manifest covid19.prism --listen 0.0.0.0:6110 --platform tdx --state /var/lib/prism \
+--endorsements tdx.json
   prism agent serve --manifest covid19.prism --listen 127.0.0.1:6110 --platform simulated --state DIR
 
+`prism attester probe` says which platform this machine is. \
 Serves one computation and goes on answering questions about its log until Ctrl-C or SIGTERM, which \
 stop the run, close the log and end the agent in order. What a boot holds in memory (keys, results) \
 dies with it: a new boot says what an earlier one lost. The simulator's keys are this user's: see \
@@ -58,9 +61,12 @@ pub(crate) struct Serve {
     /// The agent's own directory; one agent at a time
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// The vendor's certificates, where the machine does not hand them out itself
+    /// The vendor's endorsements; only SEV-SNP outside of Azure may do without, where the host hands them out
     #[arg(long, value_name = "FILE")]
     endorsements: Option<PathBuf>,
+    /// The virtual machine privilege level of SEV-SNP to ask reports for [default: 0]
+    #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
+    vmpl: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -70,6 +76,14 @@ enum Platform {
     Simulated,
     /// AMD SEV-SNP
     Snp,
+    /// Intel TDX
+    Tdx,
+    /// AMD SEV-SNP in Azure
+    AzureSnp,
+    /// Intel TDX in Azure
+    AzureTdx,
+    /// Whatever hardware this machine has; never the simulator
+    Auto,
 }
 
 /// What the agent says, one line each in JSON.
@@ -97,16 +111,32 @@ impl AgentCommand {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let Self::Serve(serve) = self;
         let signed = serve.manifest.read()?;
-        let config = AgentConfig::new(serve.listen, serve.state, platform(serve.platform, serve.endorsements)?);
+        let platform = platform(serve.platform, serve.endorsements, serve.vmpl)?;
+        let config = AgentConfig::new(serve.listen, serve.state, platform);
         diagnostics();
         on_runtime(run(config, signed, printer))
     }
 }
 
-#[cfg_attr(not(feature = "simulator"), expect(clippy::unnecessary_wraps, reason = "only the simulator can fail here"))]
-fn platform(platform: Platform, endorsements: Option<PathBuf>) -> Outcome<PlatformChoice> {
+fn platform(platform: Platform, endorsements: Option<PathBuf>, vmpl: Option<u8>) -> Outcome<PlatformChoice> {
+    if vmpl.is_some() && !matches!(platform, Platform::Snp) {
+        let message = "expected --vmpl with --platform snp, found it with another platform";
+        return Err(Failure::usage(message).hint("leave out --vmpl"));
+    }
+    let required = || {
+        endorsements.clone().ok_or_else(|| {
+            Failure::usage(
+                "expected --endorsements FILE, found none; this machine is not handed the vendor's endorsements",
+            )
+            .hint("fetch them on any machine with a network, and give the file")
+        })
+    };
     Ok(match platform {
-        Platform::Snp => PlatformChoice::Snp { endorsements },
+        Platform::Snp => PlatformChoice::Snp { endorsements, vmpl },
+        Platform::Tdx => PlatformChoice::Tdx { endorsements: required()? },
+        Platform::AzureSnp => PlatformChoice::AzureSnp { endorsements: required()? },
+        Platform::AzureTdx => PlatformChoice::AzureTdx { endorsements: required()? },
+        Platform::Auto => PlatformChoice::Auto { endorsements },
         #[cfg(feature = "simulator")]
         Platform::Simulated => PlatformChoice::Simulated { vendor: simulator::vendor(&default_state()?) },
     })
@@ -144,7 +174,7 @@ fn ready(agent: &Agent, computation: String, manifest: Digest) -> Ready {
         listening: agent.local_addr(),
         boot: HexBytes::new(*agent.boot_id()).to_string(),
         platform: agent.platform().to_string(),
-        simulated: agent.platform() == prism_attest::Platform::Simulated,
+        simulated: agent.platform().is_simulated(),
         log_key: agent.log_key().to_string(),
         computation,
         manifest,

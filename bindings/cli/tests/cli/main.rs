@@ -8,6 +8,7 @@ mod help;
 mod keys;
 mod kill;
 mod manifest;
+mod policy;
 mod support;
 mod transcripts;
 mod usage;

@@ -9,6 +9,12 @@ use crate::platform::snp::SIMULATOR_FAMILY;
 use crate::platform::snp::product::tcb_bytes;
 use crate::platform::snp::report::{ALGORITHM, Fields, key_info, platform, policy};
 
+/// The firmware interface that pretend guests demand is 0.31.
+const ABI_MINOR: u8 = 31;
+
+/// The mitigations that pretend machines have.
+const MITIGATIONS: u64 = 0x3f;
+
 /// Layout of a simulated report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -95,6 +101,9 @@ impl SimulatedMachine {
         policy.family_ids = Accept::only(HexBytes::new(*SIMULATOR_FAMILY));
         policy.vmpls = List::only(self.vmpl);
         policy.min_guest_svn = self.guest_svn;
+        policy.min_abi.minor = ABI_MINOR;
+        let mitigations = if self.version == ReportVersion::V5 { MITIGATIONS } else { 0 };
+        (policy.min_mitigations.launch, policy.min_mitigations.current) = (mitigations, mitigations);
         policy.require.alias_check = true;
         if self.key == SimulatedKey::Vlek {
             let rule = VlekRule { csp_ids: Accept::only("CN=simulated.invalid".to_owned()) };
@@ -109,14 +118,14 @@ impl SimulatedMachine {
             ReportVersion::V2 => (2, false, 0),
             ReportVersion::V3 => (3, true, 0),
             ReportVersion::V4 => (4, true, 0),
-            ReportVersion::V5 => (5, true, 0x3f),
+            ReportVersion::V5 => (5, true, MITIGATIONS),
         };
         let tcb = tcb_bytes(self.product, self.tcb);
         let key = if self.key == SimulatedKey::Vlek { 1 << key_info::SIGNING_KEY_SHIFT } else { 0 };
         Fields {
             version,
             guest_svn: self.guest_svn,
-            policy: policy::ALWAYS_ONE | policy::SMT | 0x1f,
+            policy: policy::ALWAYS_ONE | policy::SMT | u64::from(ABI_MINOR),
             family_id: *SIMULATOR_FAMILY,
             image_id: *b"prism-agent\0\0\0\0\0",
             vmpl: self.vmpl.into(),

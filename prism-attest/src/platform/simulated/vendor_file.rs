@@ -12,7 +12,7 @@ use super::{Authority, SimulatedVendor, SimulatorError};
 use crate::x509::Certificate;
 
 /// Largest kept state in bytes.
-const FILE_MAX: usize = 64 * 1024;
+pub(super) const FILE_MAX: usize = 64 * 1024;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,7 +38,7 @@ struct AuthorityFile {
 /// A private key (PKCS #8) in base64.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-struct Secret(String);
+pub(super) struct Secret(String);
 
 impl Drop for Secret {
     fn drop(&mut self) {
@@ -47,11 +47,11 @@ impl Drop for Secret {
 }
 
 impl Secret {
-    fn new(pkcs8: &[u8]) -> Self {
+    pub(super) fn new(pkcs8: &[u8]) -> Self {
         Self(STANDARD.encode(pkcs8))
     }
 
-    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+    pub(super) fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
         STANDARD.decode(&self.0).map(Zeroizing::new).map_err(|_| SimulatorError::Malformed)
     }
 }

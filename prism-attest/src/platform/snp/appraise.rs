@@ -1,13 +1,13 @@
 //! Is the machine wanted? Every condition of the policy becomes a finding.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use prism_core::manifest::platform::{Accept, Revocation, SigningKeyRule, SnpPolicy, Tcb};
 
 use super::chain::Key;
 use super::claims::{Bits, ChipId, SnpClaims};
 use super::report::{platform, policy as guest};
-use crate::finding::{Check, Notes};
+use crate::finding::{Check, Notes, alternatives};
 
 /// Compares the machine with every condition of the policy.
 pub(crate) fn appraise(claims: &SnpClaims, policy: &SnpPolicy, notes: &mut Notes) {
@@ -33,16 +33,15 @@ struct Appraisal<'a> {
 impl Appraisal<'_> {
     fn signer(&mut self) {
         let Self { claims, policy, notes } = self;
-        let products: Vec<_> = policy.products.keys().map(|product| product.name()).collect();
         let accepted = policy.products.contains_key(&claims.product);
-        notes.check(Check::Product, accepted, products.join(" or "), claims.product);
+        notes.check(Check::Product, accepted, alternatives(policy.products.keys()), claims.product);
         let fits = |rule: &SigningKeyRule| match (rule, &claims.key) {
             (SigningKeyRule::Vcek, Key::Vcek) => true,
             (SigningKeyRule::Vlek(rule), Key::Vlek(provider)) => rule.csp_ids.accepts(provider),
             _ => false,
         };
-        let rules: Vec<_> = policy.signing_keys.iter().map(describe).collect();
-        notes.check(Check::SigningKey, policy.signing_keys.iter().any(fits), rules.join(" or "), &claims.key);
+        let rules = alternatives(policy.signing_keys.iter().map(describe));
+        notes.check(Check::SigningKey, policy.signing_keys.iter().any(fits), rules, &claims.key);
     }
 
     fn identities(&mut self) {
@@ -58,9 +57,8 @@ impl Appraisal<'_> {
         } else {
             notes.check(Check::AuthorKey, policy.author_keys == Accept::Any, &policy.author_keys, "no author key");
         }
-        let levels: Vec<_> = policy.vmpls.iter().map(ToString::to_string).collect();
         let level = policy.vmpls.iter().any(|vmpl| u32::from(*vmpl) == claims.vmpl);
-        notes.check(Check::VmplLevel, level, levels.join(" or "), claims.vmpl);
+        notes.check(Check::VmplLevel, level, alternatives(policy.vmpls.iter()), claims.vmpl);
     }
 
     fn chip(&mut self) {
@@ -70,7 +68,7 @@ impl Appraisal<'_> {
             ChipId::Shown(id) => policy.chip_ids.accepts(&id),
             ChipId::Masked => policy.chip_ids == Accept::Any && (hidden_by_vlek || policy.allow.masked_chip_id),
         };
-        let expected = if policy.allow.masked_chip_id { String::new() } else { " and shown".to_owned() };
+        let expected = if policy.allow.masked_chip_id { "" } else { " and shown" };
         notes.check(Check::ChipId, ok, format_args!("{}{expected}", policy.chip_ids), claims.chip_id);
     }
 
@@ -93,11 +91,11 @@ impl Appraisal<'_> {
         let ordered = |lower: &Tcb| current_tcb.reaches(lower);
         let firmware = claims.committed_firmware <= claims.current_firmware;
         let ok = ordered(reported_tcb) && ordered(committed_tcb) && firmware;
-        let found = format!("reported {reported_tcb}; committed {committed_tcb}; current {current_tcb}");
+        let found = format_args!("reported {reported_tcb}; committed {committed_tcb}; current {current_tcb}");
         notes.check(Check::TcbOrder, ok, "reported and committed versions not above the current ones", found);
         let committed = committed_tcb == current_tcb && claims.committed_firmware == claims.current_firmware;
         let expected = if policy.allow.provisional_firmware { "any firmware" } else { "committed firmware" };
-        let found = format!(
+        let found = format_args!(
             "{} (committed {}), {current_tcb} (committed {committed_tcb})",
             claims.current_firmware, claims.committed_firmware
         );
@@ -121,7 +119,7 @@ impl Appraisal<'_> {
         let smt = demanded.has(guest::SMT) || !given.has(platform::SMT);
         let rapl = !demanded.has(guest::RAPL_DIS) || given.has(platform::RAPL_DIS);
         let hiding = !demanded.has(guest::CIPHERTEXT_HIDING) || given.has(platform::CIPHERTEXT_HIDING);
-        let expected = format!("a platform that keeps the guest's policy {demanded}");
+        let expected = format_args!("a platform that keeps the guest's policy {demanded}");
         notes.check(Check::GuestPolicyKept, smt && rapl && hiding, expected, format_args!("platform {given}"));
     }
 
@@ -172,16 +170,16 @@ fn compare<T: PartialEq + Display>(notes: &mut Notes, check: Check, accepted: &A
     notes.check(check, accepted.accepts(found), accepted, found);
 }
 
-fn describe(rule: &SigningKeyRule) -> String {
-    match rule {
-        SigningKeyRule::Vcek => "vcek".to_owned(),
-        SigningKeyRule::Vlek(rule) => format!("vlek of {}", rule.csp_ids),
-        _ => "a newer kind of key".to_owned(),
-    }
+fn describe(rule: &SigningKeyRule) -> impl Display {
+    fmt::from_fn(move |f| match rule {
+        SigningKeyRule::Vcek => f.write_str("vcek"),
+        SigningKeyRule::Vlek(rule) => write!(f, "vlek of {}", rule.csp_ids),
+        _ => f.write_str("a newer kind of key"),
+    })
 }
 
-fn at_least(minimum: impl Display) -> String {
-    format!("at least {minimum}")
+fn at_least(minimum: impl Display) -> impl Display {
+    fmt::from_fn(move |f| write!(f, "at least {minimum}"))
 }
 
 const fn switch(present: bool) -> &'static str {

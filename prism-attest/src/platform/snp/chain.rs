@@ -10,7 +10,7 @@ use super::verdict;
 use crate::crypto;
 use crate::finding::{Check, Notes, Stop};
 use crate::roots::Assurance;
-use crate::x509::{Certificate, SIMULATOR_ORGANISATION, time_text};
+use crate::x509::{Certificate, SIMULATOR_ORGANISATION, Scheme, time_text};
 
 const AMD_ORGANISATION: &str = "Advanced Micro Devices";
 
@@ -142,7 +142,7 @@ impl Links<'_, '_> {
     }
 
     fn check_signatures(&self, notes: &mut Notes) -> Result<(), Stop> {
-        let pss = self.all().iter().all(|(_, certificate)| certificate.is_signed_with_pss());
+        let pss = self.all().iter().all(|(_, certificate)| certificate.is_signed_with(Scheme::Pss));
         let expected = "RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes";
         notes.need(
             Check::CertificateAlgorithm,

@@ -1,5 +1,6 @@
 //! Endorsements verified once: what is left for each report is to tie it to them and one signature.
 
+use prism_core::hexadecimal::Hex;
 use prism_core::manifest::platform::Product;
 
 use super::chain::{Key, Links};
@@ -57,7 +58,7 @@ impl Prepared {
         Ok(Self {
             product,
             assurance,
-            point: vek.p384_key().and_then(|point| point.try_into().ok()).ok_or(Stop)?,
+            point: *vek.p384_key().ok_or(Stop)?,
             tcb: check_tcb(&vek, product, notes)?,
             identity: check_identity(&vek, product, signer, notes)?,
             certificates: ark.window().intersect(ask.window()).intersect(vek.window()),
@@ -107,13 +108,13 @@ impl Prepared {
         let signer = self.signer();
         notes.need(Check::VekKind, signer == report.signer, report.signer.subject(), signer.subject())?;
         let reported = report.fields.reported_tcb;
-        notes.need(Check::VekTcb, self.tcb == reported, hex::encode(reported), hex::encode(self.tcb))?;
+        notes.need(Check::VekTcb, self.tcb == reported, Hex(&reported), Hex(&self.tcb))?;
         match &self.identity {
             Identity::Chip(chip) => {
                 // A host may hide the chip; the policy decides about that. The certificate still names it.
                 let reported = report.fields.chip_id;
                 let ok = reported == [0; 64] || reported == *chip;
-                notes.need(Check::VekIdentity, ok, hex::encode(reported), hex::encode(chip))
+                notes.need(Check::VekIdentity, ok, Hex(&reported), Hex(chip))
             }
             Identity::Provider(provider) => notes.need(Check::VekIdentity, true, "a provider's id", provider),
         }

@@ -1,6 +1,6 @@
 //! `ATTESTATION_REPORT` over the bytes received (publication 56860, table 23).
 
-use prism_core::manifest::platform::Product;
+use prism_core::manifest::platform::{HexBytes, Product};
 
 #[cfg(feature = "simulator")]
 mod write;
@@ -161,9 +161,14 @@ impl<'a> Report<'a> {
     }
 
     /// The signature as `r ‖ s`, big-endian.
-    pub(crate) fn signature(&self) -> Vec<u8> {
-        let number = |field: &[u8; NUMBER_LEN]| field.iter().take(P384_LEN).rev().copied().collect::<Vec<_>>();
-        [number(&self.fields.r), number(&self.fields.s)].concat()
+    pub(crate) fn signature(&self) -> [u8; 2 * P384_LEN] {
+        let Fields { r, s, .. } = &self.fields;
+        let digits = [r, s].into_iter().flat_map(|number| number.iter().take(P384_LEN).rev());
+        let mut signature = [0; 2 * P384_LEN];
+        for (place, digit) in signature.iter_mut().zip(digits) {
+            *place = *digit;
+        }
+        signature
     }
 
     /// Checks the layout of security versions, which only the product tells.
@@ -171,8 +176,9 @@ impl<'a> Report<'a> {
         let Fields { current_tcb, committed_tcb, launch_tcb, reported_tcb, .. } = self.fields;
         let all = [current_tcb, committed_tcb, launch_tcb, reported_tcb];
         let ok = all.iter().all(|bytes| product::tcb(product, *bytes).1);
-        let found = all.map(hex::encode).join(" ");
-        notes.need(Check::ReportTcbLayout, ok, format_args!("security versions in the layout of {product}"), found)
+        let [current, committed, launch, reported] = all.map(HexBytes::new);
+        let expected = format_args!("security versions in the layout of {product}");
+        notes.need(Check::ReportTcbLayout, ok, expected, format_args!("{current} {committed} {launch} {reported}"))
     }
 }
 
@@ -234,7 +240,7 @@ impl Fields {
             1 if !masked => Some(Signer::Vlek),
             _ => None,
         };
-        let found = format!("key info {:#x}", self.key_info);
+        let found = format_args!("key info {:#x}", self.key_info);
         notes.need(Check::ReportSigningKey, signer.is_some(), "a report signed by VCEK or VLEK", found)?;
         signer.ok_or(Stop)
     }
@@ -244,7 +250,7 @@ impl Fields {
         let highest = if self.version >= 5 { policy::PAGE_SWAP_DISABLE } else { policy::CIPHERTEXT_HIDING };
         let unknown = self.policy & !((highest << 1) - 1);
         let ok = self.policy & policy::ALWAYS_ONE != 0 && unknown == 0;
-        let found = format!("{:#x}", self.policy);
+        let found = format_args!("{:#x}", self.policy);
         notes.need(Check::ReportGuestPolicy, ok, "bit 17 set and no unknown bit", found)?;
         notes.need(Check::ReportVmpl, self.vmpl <= HIGHEST_VMPL, "a privilege level from 0 to 3", self.vmpl)
     }
@@ -276,7 +282,7 @@ impl Fields {
 
     fn check_product(&self, notes: &mut Notes) -> Result<Option<Product>, Stop> {
         let unknown_bits = self.platform_info & !platform::KNOWN;
-        let found = format!("{:#x}, of which unknown here {unknown_bits:#x}", self.platform_info);
+        let found = format_args!("{:#x}, of which unknown here {unknown_bits:#x}", self.platform_info);
         notes.check(Check::ReportPlatformBits, true, "bits of the platform", found);
         if self.version < 3 {
             return Ok(None);
@@ -284,7 +290,7 @@ impl Fields {
         let [family, model, stepping] = self.cpuid;
         let product = product::from_cpuid(family, model);
         let name = product.map_or("unknown", Product::name);
-        let found = format!("{name} (family {family:#x}, model {model:#x}, stepping {stepping:#x})");
+        let found = format_args!("{name} (family {family:#x}, model {model:#x}, stepping {stepping:#x})");
         notes.need(Check::ReportProduct, product.is_some(), "a known product", found)?;
         Ok(product)
     }

@@ -8,7 +8,7 @@ use super::verdict;
 use crate::crypto;
 use crate::finding::{Check, Notes, Stop};
 use crate::window::Window;
-use crate::x509::{RevocationList, time_text};
+use crate::x509::{RevocationList, Scheme, time_text};
 
 /// Checks the list if there is one; whether one is needed is for the policy to say.
 pub(super) fn verify(
@@ -33,7 +33,7 @@ pub(super) fn verify(
 }
 
 fn parse<'a>(der: &'a [u8], notes: &mut Notes) -> Result<RevocationList<'a>, Stop> {
-    let parsed = RevocationList::parse(der);
+    let parsed = RevocationList::parse(der, Scheme::Pss);
     let found = parsed.as_ref().map_or_else(|problem| *problem, |_| "a revocation list of version 2");
     let expected = "a revocation list of version 2 in DER, signed with RSASSA-PSS";
     notes.need(Check::CrlForm, parsed.is_ok(), expected, found)?;

@@ -1,0 +1,11 @@
+//! Evidence of confidential machines on Azure through the public interface: real, and forged under a root of our own.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails; a skipped one says so")]
+
+mod amd;
+mod bound;
+mod forged;
+mod machine;
+mod policy;
+mod real;
+mod tdx;
+mod vectors;

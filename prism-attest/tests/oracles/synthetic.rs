@@ -1,0 +1,1 @@
+//! The synthetic cases and real machines.
