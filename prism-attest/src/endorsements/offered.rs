@@ -17,7 +17,8 @@ pub enum Offered {
 }
 
 impl Offered {
-    /// Reads a bundle, a file of one machine's endorsements, or a file of Intel's answers: whichever it is.
+    /// Reads a bundle, a file of one machine's endorsements, a file of Intel's answers, or the certificate (DER) of an
+    /// AMD machine's key: whichever it is.
     ///
     /// # Errors
     /// [`OfferedError`] with what is wrong with the form that the file seems to have.
@@ -25,7 +26,7 @@ impl Offered {
         if Bundle::is_meant_by(bytes) {
             return Ok(Self::Bundle(Bundle::read(bytes)?));
         }
-        let machine = match Endorsements::read(bytes) {
+        let machine = match Endorsements::read_any(bytes) {
             Ok(endorsements) => endorsements,
             Err(error) => Endorsements::from_collateral_json(bytes).map_err(|_| error)?,
         };

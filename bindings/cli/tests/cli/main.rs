@@ -3,6 +3,7 @@
 
 mod agent;
 mod attested;
+mod endorsements;
 mod foreign;
 mod help;
 mod keys;
