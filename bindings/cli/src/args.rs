@@ -9,8 +9,8 @@ use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
 use crate::commands::{
-    agent, attest, attestation, attester, audit, checksum, completions, doctor, explain, keys, manifest, measure, open,
-    policy, result, status, transcript, upload, watch,
+    agent, attest, attestation, attester, audit, checksum, completions, doctor, endorsements, explain, keys, manifest,
+    measure, open, policy, result, status, transcript, upload, watch,
 };
 #[cfg(feature = "simulator")]
 use crate::commands::{simulate, simulator};
@@ -91,6 +91,9 @@ pub(crate) enum Command {
     /// Draft, check and show policies: which confidential machines are accepted
     #[command(subcommand, after_help = policy::EXAMPLE)]
     Policy(policy::Policy),
+    /// Fetch, check and show what vendors vouch for
+    #[command(subcommand, after_help = endorsements::EXAMPLE)]
+    Endorsements(endorsements::EndorsementsCommand),
     /// Compute what a machine's measurements have to be, for a policy
     #[command(subcommand, after_help = measure::EXAMPLE)]
     Measure(measure::Measure),

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod endorsements;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Keys(keys) => keys.run(printer),
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
+        Command::Endorsements(endorsements) => endorsements.run(printer),
         Command::Policy(policy) => policy.run(printer),
         Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]

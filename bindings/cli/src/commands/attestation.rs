@@ -19,7 +19,8 @@ pub(crate) const EXAMPLE: &str = "\
 Example
   prism attestation verify --snp report.bin --endorsements bundle.json --policy policy.toml";
 
-const VERIFY_USAGE: &str = "prism attestation verify --snp|--tdx|… FILE --endorsements FILE|DIR --policy FILE [OPTIONS]";
+const VERIFY_USAGE: &str =
+    "prism attestation verify --snp|--tdx|… FILE --endorsements FILE|DIR --policy FILE [OPTIONS]";
 
 pub(crate) const VERIFY_EXAMPLE: &str = "\
 Example

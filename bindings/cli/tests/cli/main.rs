@@ -4,6 +4,7 @@
 mod agent;
 mod attestation;
 mod attested;
+mod endorsements;
 mod foreign;
 mod help;
 mod keys;
