@@ -1,4 +1,5 @@
 //! Evidence in files: genuine or not, wanted or not, with the exit code that says so.
+#![expect(clippy::print_stdout, reason = "a skipped test says so")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -94,7 +95,7 @@ fn a_root_that_nobody_named_and_another_moment_are_refused() {
     let said = verify(&place, &case, &SNP, &["--report-data", &report_data]);
     assert!(said.refused(4, "evidence.refused").out.contains("FAIL  binding.report-data"), "{}", said.out);
     let report = fs::read(case.join("report.bin")).unwrap();
-    let told: String = report[0x50..0x90].iter().map(|byte| format!("{byte:02x}")).collect();
+    let told = prism_core::hexadecimal::Hex(&report[0x50..0x90]).to_string();
     verify(&place, &case, &SNP, &["--report-data", &told]).ok();
 }
 

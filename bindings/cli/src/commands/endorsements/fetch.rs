@@ -91,7 +91,7 @@ impl Fetch {
             Some(path) => endorser.gather_for(&evidence(path, self.platform)?, &mut tell).await,
             None => endorser.gather(&self.keys()?, &mut tell).await,
         };
-        Ok(fetched.map_err(|error: FetchError| Failure::from(error))?)
+        fetched.map_err(|error: FetchError| Failure::from(error))
     }
 
     fn keys(&self) -> Outcome<Vec<EndorsementKey>> {

@@ -16,6 +16,7 @@ use prism_attest::{Endorsements, Evidence, ReportData};
 use prism_core::code::Code;
 use prism_core::digest::Digest;
 use prism_core::entropy::{SystemEntropy, draw};
+use prism_core::hexadecimal::Hex;
 use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument, Product};
 use serde::Serialize;
 
@@ -140,7 +141,7 @@ impl MakeEvidence {
             Pretended::Tdx => self.tdx(&report_data)?,
         };
         let policy = PolicyDocument::confirmed(made.policy).to_toml()?;
-        let hex = report_data.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hex = Hex(report_data.as_bytes()).to_string();
         let files: [(&str, Vec<u8>); 5] = [
             (made.name, made.evidence.bytes().to_vec()),
             ("endorsements.json", made.endorsements.to_json()),
