@@ -222,6 +222,13 @@ impl ReportData {
     pub const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
+
+    /// SHA-256 of the bytes, for a TPM that signs in a machine's place: it takes no more than its longest digest and two
+    /// bytes (TPM 2.0 Library, part 2, `TPM2B_DATA`), which is 50 bytes in Azure's. The bytes go beside the quote.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::sha256(&self.0)
+    }
 }
 
 fn encode(domain: &[u8], parts: &[&[u8]]) -> Vec<u8> {

@@ -2,17 +2,22 @@
 
 pub(crate) mod agent;
 pub(crate) mod attest;
+pub(crate) mod attestation;
 pub(crate) mod attester;
 pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod endorsements;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
+pub(crate) mod measure;
 pub(crate) mod open;
 pub(crate) mod policy;
 pub(crate) mod result;
+#[cfg(feature = "simulator")]
+pub(crate) mod simulate;
 #[cfg(feature = "simulator")]
 pub(crate) mod simulator;
 pub(crate) mod status;
@@ -30,12 +35,17 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Keys(keys) => keys.run(printer),
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
+        Command::Endorsements(endorsements) => endorsements.run(printer),
         Command::Policy(policy) => policy.run(printer),
+        Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(simulate) => simulate.run(printer),
         Command::Agent(agent) => agent.run(printer),
         Command::Attester(attester) => attester.run(printer),
         Command::Attest(attest) => attest.run(printer),
+        Command::Attestation(attestation) => attestation.run(printer),
         Command::Algo(algo) => algo.run(printer),
         Command::Data(data) => data.run(printer),
         Command::Watch(watch) => watch.run(printer),

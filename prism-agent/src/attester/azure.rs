@@ -2,23 +2,22 @@
 //! attestation design detail").
 //!
 //! The paravisor below the guest had the processor sign for the TPM's attestation key (AK) at boot and left that report
-//! in the TPM, so report data cannot go into it: they go into a quote of the TPM, signed by the AK.
+//! in the TPM, so report data cannot go into it: their digest goes into a quote of the TPM, signed by the AK.
 
 mod hcl;
 mod http;
 mod imds;
 
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use prism_attest::binding::ReportData;
 use prism_attest::evidence::Platform;
+use prism_attest::{AzureEvidence, AzureQuote};
 use prism_core::code::{Code, Coded};
-use serde::Serialize;
+use prism_core::hexadecimal::HexBytes;
 
 pub use self::http::HttpError;
 pub use self::imds::ImdsError;
@@ -29,7 +28,8 @@ use super::tpm::{Quote, Tpm, TpmError};
 /// Where the paravisor leaves its report.
 const REPORT_INDEX: u32 = 0x0140_0001;
 
-/// Writing here makes the paravisor ask the processor for a fresh report.
+/// What is written here goes into the paravisor's next report, which it makes when [`REPORT_INDEX`] is read, but not
+/// twice within two seconds.
 const USER_DATA_INDEX: u32 = 0x0140_0002;
 
 /// The attestation key.
@@ -60,9 +60,6 @@ pub enum AzureError {
         /// What is there.
         found: &'static str,
     },
-    /// The evidence could not be written down.
-    #[error("expected printable evidence, found something else; this is a fault of Prism")]
-    Container,
 }
 
 impl Coded for AzureError {
@@ -72,7 +69,6 @@ impl Coded for AzureError {
             Self::Tpm(TpmError::Busy { .. } | TpmError::Retry { .. }) => Code::AgentBusy,
             Self::Imds(error) => error.code(),
             Self::Tpm(_) | Self::Report { .. } => Code::PlatformUnsupported,
-            Self::Container => Code::Internal,
         }
     }
 }
@@ -83,13 +79,20 @@ pub(crate) struct Azure {
     service: SocketAddr,
     platform: Platform,
     patience: Patience,
+    reuse: Duration,
     known: Option<Known>,
 }
 
-/// A TDX machine's quote, which stays the same for as long as the paravisor's report does.
+/// How long a TDX machine's quote is used again. It says nothing that changes with a session, and the host's quoting
+/// service is slow and asked by everybody.
+const QUOTE_REUSE: Duration = Duration::from_mins(10);
+
+/// A paravisor's report and its quote.
+#[derive(Clone)]
 struct Known {
     report: Vec<u8>,
     quote: Vec<u8>,
+    since: Instant,
 }
 
 impl Azure {
@@ -102,7 +105,13 @@ impl Azure {
 
     pub(super) fn new(mut tpm: Tpm, service: SocketAddr, patience: Patience) -> Result<Self, AzureError> {
         let platform = hcl::platform(&tpm.nv_read(REPORT_INDEX)?)?;
-        Ok(Self { tpm, service, platform, patience, known: None })
+        Ok(Self { tpm, service, platform, patience, reuse: QUOTE_REUSE, known: None })
+    }
+
+    /// Has every quote made afresh.
+    #[cfg(test)]
+    pub(super) fn without_reuse(self) -> Self {
+        Self { reuse: Duration::ZERO, ..self }
     }
 
     /// Whose processor signed the paravisor's report.
@@ -112,23 +121,29 @@ impl Azure {
 
     /// Has the TPM sign `data` and its registers, and puts the evidence together.
     pub(super) fn attest(&mut self, data: &ReportData) -> Result<Vec<u8>, AzureError> {
-        let report = self.tpm.nv_read(REPORT_INDEX)?;
-        if hcl::platform(&report)? != self.platform {
-            return Err(AzureError::Report { found: "one of another processor than before" });
-        }
         let (report, td_quote) = match self.platform {
-            Platform::AzureTdx => self.td_quote(report, data).map(|(report, quote)| (report, Some(quote)))?,
-            _ => (report, None),
+            Platform::AzureTdx => self.known(data).map(|known| (known.report, Some(known.quote)))?,
+            _ => (self.report()?, None),
         };
-        let quote = self.tpm.quote(ATTESTATION_KEY, data.as_bytes())?;
-        container(&report, &quote, td_quote.as_deref())
+        let quote = self.tpm.quote(ATTESTATION_KEY, data.digest().as_bytes())?;
+        Ok(container(report, data, quote, td_quote))
     }
 
-    /// The quote of the report in hand, or of a fresh one where the host no longer accepts that.
-    fn td_quote(&mut self, report: Vec<u8>, data: &ReportData) -> Result<(Vec<u8>, Vec<u8>), AzureError> {
-        if let Some(known) = self.known.as_ref().filter(|known| known.report == report) {
-            return Ok((report, known.quote.clone()));
+    /// The paravisor's report as it is now.
+    fn report(&mut self) -> Result<Vec<u8>, AzureError> {
+        let report = self.tpm.nv_read(REPORT_INDEX)?;
+        if hcl::platform(&report)? == self.platform {
+            return Ok(report);
         }
+        Err(AzureError::Report { found: "one of another processor than before" })
+    }
+
+    /// The quote of a recent report, or of a fresh one where the host does not accept the report in hand.
+    fn known(&mut self, data: &ReportData) -> Result<Known, AzureError> {
+        if let Some(known) = self.known.as_ref().filter(|known| known.since.elapsed() < self.reuse) {
+            return Ok(known.clone());
+        }
+        let report = self.report()?;
         let (report, quote) = match self.ask_for_quote(&report) {
             Ok(quote) => (report, quote),
             Err(refused @ AzureError::Imds(ImdsError::Refused { .. })) => {
@@ -138,8 +153,7 @@ impl Azure {
             }
             Err(error) => return Err(error),
         };
-        self.known = Some(Known { report: report.clone(), quote: quote.clone() });
-        Ok((report, quote))
+        Ok(self.known.insert(Known { report, quote, since: Instant::now() }).clone())
     }
 
     fn ask_for_quote(&self, report: &[u8]) -> Result<Vec<u8>, AzureError> {
@@ -147,41 +161,18 @@ impl Azure {
         Ok(self.patience.ask(|| imds::td_quote(self.service, td_report).map(Some))?)
     }
 
-    /// A report that differs from the old one, made because user data were written.
+    /// A report that differs from the old one.
     fn fresh_report(&mut self, old: &[u8], data: &ReportData) -> Result<Vec<u8>, AzureError> {
-        self.tpm.nv_write(USER_DATA_INDEX, data.as_bytes())?;
-        let (patience, tpm) = (self.patience, &mut self.tpm);
+        // Older paravisors wait for this; newer ones need no index for it, and time alone makes the report afresh.
+        let _ = self.tpm.nv_write(USER_DATA_INDEX, data.as_bytes());
+        let (patience, tpm) = (self.patience.longer(), &mut self.tpm);
         Ok(patience.ask(|| tpm.nv_read(REPORT_INDEX).map(|fresh| (fresh != old).then_some(fresh)))?)
     }
 }
 
 /// The evidence of `azure-snp` and `azure-tdx`.
-#[derive(Serialize)]
-struct Container {
-    v: u32,
-    hcl_report: String,
-    quote: QuotePart,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    td_quote: Option<String>,
-}
-
-#[derive(Serialize)]
-struct QuotePart {
-    message: String,
-    signature: String,
-    pcrs: BTreeMap<u8, String>,
-}
-
-fn container(report: &[u8], quote: &Quote, td_quote: Option<&[u8]>) -> Result<Vec<u8>, AzureError> {
-    let container = Container {
-        v: 1,
-        hcl_report: BASE64_STANDARD.encode(report),
-        quote: QuotePart {
-            message: BASE64_STANDARD.encode(&quote.message),
-            signature: BASE64_STANDARD.encode(&quote.signature),
-            pcrs: quote.pcrs.iter().map(|(register, value)| (*register, hex::encode(value))).collect(),
-        },
-        td_quote: td_quote.map(|quote| BASE64_STANDARD.encode(quote)),
-    };
-    serde_json::to_vec(&container).map_err(|_| AzureError::Container)
+fn container(hcl_report: Vec<u8>, data: &ReportData, quote: Quote, td_quote: Option<Vec<u8>>) -> Vec<u8> {
+    let registers = quote.pcrs.into_iter().map(|(register, value)| (register, HexBytes::new(value))).collect();
+    let quote = AzureQuote { message: quote.message, signature: quote.signature, registers };
+    AzureEvidence { report_data: Some(*data.as_bytes()), hcl_report, quote, td_quote }.to_json()
 }

@@ -31,6 +31,11 @@ impl Patience {
     #[cfg(test)]
     pub(super) const HURRIED: Self = Self { attempts: 10, pause: Duration::ZERO };
 
+    /// Three times as long: for what is made once in two seconds.
+    pub(super) const fn longer(self) -> Self {
+        Self { attempts: self.attempts * 3, pause: self.pause }
+    }
+
     /// Asks until there is an answer; `Ok(None)` and errors of a busy interface are no answers.
     pub(super) fn ask<T, E: Tried>(self, mut attempt: impl FnMut() -> Result<Option<T>, E>) -> Result<T, E> {
         for _ in 0..self.attempts {

@@ -1,4 +1,4 @@
-//! A pretend AMD whose keys are in the user's own state: for trying things out, never for protection.
+//! A pretend AMD and a pretend Intel whose keys are in the user's own state: for trying things out, never for protection.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use prism_attest::binding::ReportData;
 use prism_attest::endorsements::Endorsements;
-use prism_attest::evidence::Evidence;
-use prism_attest::platform::simulated::{Mutations, SimulatedVendor, SimulatorError};
+use prism_attest::evidence::{Evidence, Platform};
+use prism_attest::platform::simulated::{Mutations, SimulatedTdxVendor, SimulatedVendor, SimulatorError, TdxMutations};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
@@ -62,29 +62,91 @@ fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Vendor
 }
 
 /// The pretend machine.
-pub(crate) struct Simulated(SimulatedVendor);
+pub(crate) enum Simulated {
+    /// Of the pretend AMD.
+    Snp(SimulatedVendor),
+    /// Of the pretend Intel.
+    Tdx(SimulatedTdxVendor),
+}
 
 impl Simulated {
-    /// Reads the vendor's keys, or makes them at first use.
-    pub(super) fn open(path: &Path, now: u64) -> Result<Self, VendorError> {
-        Ok(Self(open_vendor(path, now)?))
-    }
-
     /// Signs as the pretend machine would.
     pub(super) fn attest(&self, data: &ReportData) -> Result<(Evidence, Endorsements), VendorError> {
-        Ok(self.0.attest(data, &Mutations::none())?)
+        Ok(match self {
+            Self::Snp(vendor) => vendor.attest(data, &Mutations::none())?,
+            Self::Tdx(vendor) => vendor.attest(data, &TdxMutations::none())?,
+        })
+    }
+
+    /// The kind of machine.
+    pub(super) const fn platform(&self) -> Platform {
+        match self {
+            Self::Snp(_) => Platform::Simulated,
+            Self::Tdx(_) => Platform::SimulatedTdx,
+        }
     }
 }
 
-/// The digest of the pretend vendor's root, by which a manifest names it. Makes the vendor's keys at first use.
+/// The digest of the pretend AMD's root, by which a manifest names it. Makes the vendor's keys at first use.
 ///
 /// # Errors
 /// [`VendorError`] when the keys cannot be read, or not be made and kept.
 pub fn simulated_root(path: &Path, now: u64) -> Result<Digest, VendorError> {
-    Ok(open_vendor(path, now)?.root_digest())
+    Ok(simulated_vendor(path, now)?.root_digest())
 }
 
-fn open_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
+/// The pretend AMD whose keys are kept in this file. Makes them at first use.
+///
+/// # Errors
+/// [`VendorError`] when the keys cannot be read, or not be made and kept.
+pub fn simulated_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
+    open_vendor(path, now)
+}
+
+/// The pretend Intel whose keys are kept in this file. Makes them at first use.
+///
+/// # Errors
+/// [`VendorError`] when the keys cannot be read, or not be made and kept.
+pub fn simulated_tdx_vendor(path: &Path, now: u64) -> Result<SimulatedTdxVendor, VendorError> {
+    open_vendor(path, now)
+}
+
+/// What the pretend vendors have in common.
+trait Vendor: Sized {
+    fn generate(now: u64) -> Result<Self, SimulatorError>;
+    fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError>;
+    fn from_bytes(bytes: &[u8]) -> Result<Self, SimulatorError>;
+}
+
+impl Vendor for SimulatedVendor {
+    fn generate(now: u64) -> Result<Self, SimulatorError> {
+        Self::generate(&mut SystemEntropy::default(), now)
+    }
+
+    fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+        self.to_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, SimulatorError> {
+        Self::from_bytes(bytes)
+    }
+}
+
+impl Vendor for SimulatedTdxVendor {
+    fn generate(now: u64) -> Result<Self, SimulatorError> {
+        Self::generate(now)
+    }
+
+    fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+        self.to_bytes()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, SimulatorError> {
+        Self::from_bytes(bytes)
+    }
+}
+
+fn open_vendor<V: Vendor>(path: &Path, now: u64) -> Result<V, VendorError> {
     match fs::File::open(path) {
         Ok(file) => read_vendor(path, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => make_vendor(path, now),
@@ -92,19 +154,19 @@ fn open_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
     }
 }
 
-fn read_vendor(path: &Path, file: fs::File) -> Result<SimulatedVendor, VendorError> {
+fn read_vendor<V: Vendor>(path: &Path, file: fs::File) -> Result<V, VendorError> {
     let mode = file.metadata().map_err(io_error("look at", path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(VendorError::Exposed { path: path.to_owned(), mode });
     }
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(VENDOR_MAX).read_to_end(&mut bytes).map_err(io_error("read", path))?;
-    Ok(SimulatedVendor::from_bytes(&bytes)?)
+    Ok(V::from_bytes(&bytes)?)
 }
 
 /// Makes the keys beside their place and links them in: whoever comes first wins, and nobody sees half a file.
-fn make_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
-    let vendor = SimulatedVendor::generate(&mut SystemEntropy::default(), now)?;
+fn make_vendor<V: Vendor>(path: &Path, now: u64) -> Result<V, VendorError> {
+    let vendor = V::generate(now)?;
     let bytes = vendor.to_bytes()?;
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {

@@ -183,6 +183,8 @@ checks! {
     PcrSelection = Policy, "tpm.pcr-selection";
     /// The registers have the quoted digest.
     PcrDigest = Signature, "signature.pcr-digest";
+    /// The quote's nonce is the digest of the report data beside it.
+    BindingNonce = Binding, "binding.nonce";
     /// The register's value is accepted.
     Pcr = Policy, "policy.pcr";
     /// The registers that the policy does not name are shown, and mean nothing.
@@ -291,8 +293,8 @@ checks! {
     QuoteTrailing = Format, "quote.trailing";
     /// TDX: the certification data are of a kind that is verified here.
     QuoteCertification = Format, "quote.certification";
-    /// TDX: the quote's chain has few certificates.
-    QuoteCertificates = Limits, "limits.certificates";
+    /// TDX: chains have few certificates.
+    CertificatesMax = Limits, "limits.certificates";
 
     /// TDX: chains are PEM with exactly the certificates of their shape.
     CertificateChain = Endorsement, "endorsement.chain";

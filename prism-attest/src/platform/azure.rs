@@ -3,7 +3,7 @@
 //! The processor's report vouches for the paravisor and holds the digest of its runtime claims; the claims name the key
 //! of a virtual TPM; that key signs the guest's registers and the bytes that the guest gave. So the order: layouts →
 //! processor's evidence → runtime claims → TPM's signature → registers. What binds a machine to a channel is the TPM's
-//! nonce.
+//! nonce: the digest of the report data beside it.
 //!
 //! All of this is worth as much as the paravisor: a program of anyone's can name any key. A policy that does not pin
 //! the paravisor (by measurement or identity key) accepts whatever registers a machine claims to have.
@@ -130,16 +130,16 @@ const fn describe(parts: &AzureEvidence) -> &'static str {
 
 /// The parts whose lengths and numbers fit. Nothing in them is believed yet.
 struct Layouts<'a> {
+    parts: &'a AzureEvidence,
     hcl: HclReport<'a>,
     attest: Attest<'a>,
-    quote: &'a AzureQuote,
 }
 
 impl<'a> Layouts<'a> {
     fn read(parts: &'a AzureEvidence, hardware: Hardware, notes: &mut Notes) -> Result<Self, Stop> {
         let hcl = HclReport::read(&parts.hcl_report, hardware, notes)?;
         let attest = Attest::read(&parts.quote.message, notes)?;
-        Ok(Self { hcl, attest, quote: &parts.quote })
+        Ok(Self { parts, hcl, attest })
     }
 
     /// Ties the TPM's quote to report data that the processor signed: their first half is the digest of the claims,
@@ -149,9 +149,18 @@ impl<'a> Layouts<'a> {
         let same = verify_slices_are_equal(&claimed, report_data).is_ok();
         notes.need(Check::RuntimeClaims, same, Hex(&claimed), Hex(report_data))?;
         let claims = RuntimeClaims::read(self.hcl.claims, notes)?;
-        let registers = &self.quote.registers;
-        tpm::verify(&self.attest, (&claims.modulus, &self.quote.signature), registers, notes)?;
-        Ok(VtpmClaims::new(&self.attest, registers.clone(), claims.vm))
+        let AzureEvidence { quote, report_data, .. } = self.parts;
+        tpm::verify(&self.attest, (&claims.modulus, &quote.signature), &quote.registers, notes)?;
+        self.check_nonce(notes)?;
+        Ok(VtpmClaims::new(&self.attest, quote, *report_data, claims.vm))
+    }
+
+    /// A nonce that stands for report data is their digest.
+    fn check_nonce(&self, notes: &mut Notes) -> Result<(), Stop> {
+        let Some(report_data) = &self.parts.report_data else { return Ok(()) };
+        let (digest, nonce) = (Digest::sha256(report_data), self.attest.nonce());
+        let same = verify_slices_are_equal(digest.as_bytes(), nonce).is_ok();
+        notes.need(Check::BindingNonce, same, Hex(digest.as_bytes()), Hex(nonce))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::finding::{Check, Findings, Notes, Stop};
 
 /// Registers as the machine signed them. Only those given are compared; at least one has to be.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Registers<'a> {
     /// Runtime measurement registers of TDX by number, 0 to 3.
     Rtmrs(&'a [(u8, HexBytes<48>)]),

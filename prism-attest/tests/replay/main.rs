@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test that cannot go on fails; a skipped one says so")]
 
 mod altered;
+mod canonical;
 mod form;
 mod real;
 mod registers;

@@ -82,10 +82,22 @@ fn snp_in_azure_is_the_paravisors_report_and_a_quote_of_its_tpm() {
     assert_eq!(part(&evidence, "/hcl_report"), report(2));
     let message = part(&evidence, "/quote/message");
     verify(&modulus, &message, &part(&evidence, "/quote/signature"));
-    assert!(message.windows(64).any(|window| window == data().as_bytes()));
+    // Azure's TPM takes 50 bytes at most: it signs the digest of the report data, and they go beside it.
+    assert_eq!(message[42..76], [&[0, 32][..], data().digest().as_bytes()].concat());
+    assert_eq!(part(&evidence, "/report_data"), data().as_bytes());
     let pcrs = evidence["quote"]["pcrs"].as_object().unwrap();
     assert_eq!((pcrs.len(), &pcrs["23"]), (24, &json!("00".repeat(32))));
     assert!(evidence.get("td_quote").is_none());
+}
+
+#[test]
+fn a_quote_that_is_not_recent_is_made_again() {
+    let Some((mut emulator, _)) = machine(4) else { return };
+    let (address, answering) = service(vec![quoted(), quoted()]);
+    let mut azure = open(&mut emulator, address).unwrap().without_reuse();
+    azure.attest(&data()).unwrap();
+    azure.attest(&data()).unwrap();
+    assert_eq!(answering.join().unwrap().len(), 2);
 }
 
 #[test]
@@ -132,6 +144,19 @@ fn a_refusal_stands_where_no_fresh_report_can_be_made() {
     let (address, answering) = service(vec![(400, String::new())]);
     let refused = open(&mut emulator, address).unwrap().attest(&data());
     assert!(matches!(refused, Err(AzureError::Imds(ImdsError::Refused { status: 400 }))), "{refused:?}");
+    answering.join().unwrap();
+}
+
+#[test]
+fn a_report_that_time_alone_makes_afresh_needs_no_index_for_user_data() {
+    let (old, fresh) = (report(4), [&report(4)[..2047], &[1]].concat());
+    let absent = [Turn::Whole(hex::decode("80010000000a0000028b").unwrap())];
+    let script = [index(&old), index(&old), absent.to_vec(), index(&fresh), signing()].concat();
+    let (tpm, _) = tpm(&script);
+    let (address, answering) = service(vec![(400, String::new()), quoted()]);
+    let mut azure = Azure::new(tpm, address, Patience::HURRIED).unwrap();
+    let evidence: Value = serde_json::from_slice(&azure.attest(&data()).unwrap()).unwrap();
+    assert_eq!(part(&evidence, "/hcl_report"), fresh);
     answering.join().unwrap();
 }
 

@@ -20,13 +20,16 @@ use crate::tpm::REGISTERS;
 ///
 /// let registers = (0..24).map(|number| (number, "00".repeat(32).parse().unwrap())).collect();
 /// let quote = AzureQuote { message: vec![0xff; 122], signature: vec![1; 256], registers };
-/// let parts = AzureEvidence { hcl_report: vec![b'H'; 2600], quote, td_quote: None };
+/// let parts = AzureEvidence { report_data: Some([7; 64]), hcl_report: vec![b'H'; 2600], quote, td_quote: None };
 /// let evidence = Evidence::new(Platform::AzureSnp, parts.to_json())?;
 /// assert_eq!(AzureEvidence::read(evidence.bytes())?, parts);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AzureEvidence {
+    /// The bytes whose SHA-256 is the quote's nonce: a TPM takes no more than a digest, Azure's at most 50 bytes. Without
+    /// them, the nonce stands for itself.
+    pub report_data: Option<[u8; 64]>,
     /// The paravisor's report: what the virtual TPM keeps at index 0x01400001.
     pub hcl_report: Vec<u8>,
     /// What the virtual TPM signed.
@@ -65,6 +68,12 @@ pub enum AzureEvidenceError {
         /// Which part.
         part: &'static str,
     },
+    /// Report data of another length.
+    #[error("expected 64 bytes of report data, found {found}; collect the evidence again")]
+    ReportData {
+        /// The number of bytes found.
+        found: usize,
+    },
     /// A register that a TPM does not have.
     #[error("expected registers from 0 to 23, found {found}; collect the evidence again")]
     Register {
@@ -83,6 +92,8 @@ impl Coded for AzureEvidenceError {
 #[serde(deny_unknown_fields)]
 struct File {
     v: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    report_data: Option<String>,
     hcl_report: String,
     quote: QuoteFile,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,6 +124,7 @@ impl AzureEvidence {
         }
         let (message, signature) = (decode("message", &message)?, decode("signature", &signature)?);
         Ok(Self {
+            report_data: file.report_data.as_deref().map(report_data).transpose()?,
             hcl_report: decode("hcl_report", &file.hcl_report)?,
             quote: AzureQuote { message, signature, registers },
             td_quote: file.td_quote.map(|quote| decode("td_quote", &quote)).transpose()?,
@@ -125,6 +137,7 @@ impl AzureEvidence {
         let AzureQuote { message, signature, registers } = &self.quote;
         let file = File {
             v: 1,
+            report_data: self.report_data.map(|bytes| STANDARD.encode(bytes)),
             hcl_report: STANDARD.encode(&self.hcl_report),
             quote: QuoteFile {
                 message: STANDARD.encode(message),
@@ -139,4 +152,9 @@ impl AzureEvidence {
 
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, AzureEvidenceError> {
     STANDARD.decode(text).map_err(|_| AzureEvidenceError::Base64 { part })
+}
+
+fn report_data(text: &str) -> Result<[u8; 64], AzureEvidenceError> {
+    let bytes = decode("report_data", text)?;
+    <[u8; 64]>::try_from(bytes).map_err(|bytes| AzureEvidenceError::ReportData { found: bytes.len() })
 }
