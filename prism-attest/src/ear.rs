@@ -93,27 +93,24 @@ impl EarClaims {
     /// The claims in JSON.
     fn to_json(&self) -> Json {
         let vector: Map<_, _> = self.vector.entries().map(|(name, _, value)| (name.to_owned(), json!(value))).collect();
-        let mut submodule = json!({
-            "ear.status": self.status.name(),
-            "ear.appraisal-policy-id": self.policy.to_string(),
-            VERDICT: self.verdict,
-        });
+        let mut submodule = Map::from_iter([
+            ("ear.status".to_owned(), json!(self.status.name())),
+            ("ear.appraisal-policy-id".to_owned(), json!(self.policy.to_string())),
+            (VERDICT.to_owned(), self.verdict.clone()),
+        ]);
         if !vector.is_empty() {
-            submodule["ear.trustworthiness-vector"] = vector.into();
+            submodule.insert("ear.trustworthiness-vector".to_owned(), vector.into());
         }
-        let mut claims = json!({
-            "eat_profile": EAR_PROFILE,
-            "iat": self.issued,
-            "ear.verifier-id": { "build": BUILD, "developer": DEVELOPER },
-            "submods": { SUBMODULE: submodule },
-        });
-        if let Some(expires) = self.expires {
-            claims["exp"] = expires.into();
-        }
-        if let Some(nonce) = &self.nonce {
-            claims["eat_nonce"] = URL_SAFE_NO_PAD.encode(nonce).into();
-        }
-        claims
+        let mut claims = Map::from_iter([
+            ("eat_profile".to_owned(), json!(EAR_PROFILE)),
+            ("iat".to_owned(), json!(self.issued)),
+            ("ear.verifier-id".to_owned(), json!({ "build": BUILD, "developer": DEVELOPER })),
+            ("submods".to_owned(), json!({ SUBMODULE: submodule })),
+        ]);
+        claims.extend(self.expires.map(|expires| ("exp".to_owned(), json!(expires))));
+        let nonce = self.nonce.as_ref().map(|nonce| URL_SAFE_NO_PAD.encode(nonce));
+        claims.extend(nonce.map(|nonce| ("eat_nonce".to_owned(), json!(nonce))));
+        Json::Object(claims)
     }
 
     /// The claims in CBOR, under the keys of the draft and of IANA's registry of CWT claims.

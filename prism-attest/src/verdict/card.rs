@@ -103,8 +103,8 @@ impl Verdict {
 
     /// The number of the policy's profile that holds, counted from 0.
     fn profile(&self) -> Option<usize> {
-        let held = self.findings.iter().filter_map(|finding| finding.profile);
-        held.last().filter(|_| self.wanted)
+        let mut held = self.findings.iter().filter_map(|finding| finding.profile);
+        held.next().filter(|_| self.wanted)
     }
 }
 

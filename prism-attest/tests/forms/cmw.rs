@@ -11,7 +11,7 @@ fn evidence(bytes: &[u8]) -> Evidence {
 /// A CBOR text or byte string of at most 255 bytes.
 fn string(major: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u8::try_from(bytes.len()).unwrap();
-    let head = if length < 24 { vec![major << 5 | length] } else { vec![major << 5 | 24, length] };
+    let head = if length < 24 { vec![major << 5 | length] } else { vec![major << 5 | 0x18, length] };
     [head, bytes.to_vec()].concat()
 }
 
@@ -69,7 +69,7 @@ fn a_wrapper_in_another_form_is_refused() {
         format!(r#"["{SNP}","AQ",4,4]"#),
         format!(r#"["{SNP}","AQ",4.0]"#),
         format!(r#"["{SNP}"]"#),
-        format!(r#"[10571,"AQ"]"#),
+        r#"[10571,"AQ"]"#.to_owned(),
         "{}".to_owned(),
         r#"{"__cmwc_t":"tag:example.org,2026:x"}"#.to_owned(),
         format!(r#"{{"a":["{SNP}","AQ"],"a":["{SNP}","AQ"]}}"#),

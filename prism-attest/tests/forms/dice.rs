@@ -16,8 +16,8 @@ fn string(major: u8, bytes: &[u8]) -> Vec<u8> {
     let length = u16::try_from(bytes.len()).unwrap();
     let head = match length {
         0..=23 => vec![major << 5 | u8::try_from(length).unwrap()],
-        24..=255 => vec![major << 5 | 24, u8::try_from(length).unwrap()],
-        _ => [vec![major << 5 | 25], length.to_be_bytes().to_vec()].concat(),
+        24..=255 => vec![major << 5 | 0x18, u8::try_from(length).unwrap()],
+        _ => [vec![major << 5 | 0x19], length.to_be_bytes().to_vec()].concat(),
     };
     [head, bytes.to_vec()].concat()
 }

@@ -4,7 +4,7 @@ use prism_attest::ear::{EarClaims, Tier};
 use prism_attest::{Case, Endorsements, Evidence, ExpectedBinding, Platform, Roots, SnpEndorsements, Vendor, Verdict};
 use prism_core::digest::Digest;
 use prism_core::key::KeyAlgorithm;
-use prism_core::manifest::platform::{Accept, PlatformPolicy, Profile, SnpPolicy};
+use prism_core::manifest::platform::{Accept, Minimum, PlatformPolicy, Product, Profile, Revocation, SnpPolicy, Tcb};
 use serde_json::{Value, json};
 
 use crate::world::{NOW, accepted, key, not_genuine, refused};
@@ -55,7 +55,7 @@ fn a_refused_or_forged_machine_is_contraindicated() {
     assert_eq!(json(&claims)["submods"]["prism"]["ear.trustworthiness-vector"], json!({ "hardware": 99 }));
 }
 
-/// A real Milan machine, if the public vectors are there, under a policy that the caller changes.
+/// A synthetic Milan machine under a test root, if the public vectors are there, under a policy that the caller changes.
 fn real(change: impl FnOnce(&mut SnpPolicy)) -> Option<Verdict> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
     let folder = std::env::var_os("PRISM_VECTORS").map_or_else(|| beside.into(), std::path::PathBuf::from);
@@ -73,12 +73,12 @@ fn real(change: impl FnOnce(&mut SnpPolicy)) -> Option<Verdict> {
         crl: Some(part("crl.der")),
     };
     let expect: Value = serde_json::from_slice(&part("expect.json")).unwrap();
-    let ark = std::fs::read(folder.join("test-ark-milan.der")).unwrap();
-    let product = prism_core::manifest::platform::Product::Milan;
+    let ark = std::fs::read(folder.join("test-ark-Milan.der")).unwrap();
+    let product = Product::Milan;
     let roots = Roots::built_in().with_custom(Vendor::Amd(product), &ark);
-    let minimum = prism_core::manifest::platform::Minimum::both(Default::default());
+    let minimum = Minimum::both(Tcb::default());
     let mut policy = SnpPolicy::strict([(product, minimum)].into(), Accept::Any);
-    policy.revocation = prism_core::manifest::platform::Revocation::IfPresent;
+    policy.revocation = Revocation::IfPresent;
     change(&mut policy);
     let policy = PlatformPolicy::new(vec![Profile::Snp(policy)]).unwrap();
     let evidence = Evidence::new(Platform::Snp, report).unwrap();
