@@ -8,7 +8,7 @@
 //! | claim | 2 or 3: affirming | 32: warning | 96, 97, 99: contraindicated |
 //! |---|---|---|---|
 //! | `hardware` | 2: genuine under the vendor's built-in root | 32: so, but the vendor names vulnerabilities (a TDX status that is not `UpToDate`); -33: genuine under a root that the caller brought | 96: simulated, or revoked; 97: a platform that is not accepted; 99: not genuine |
-//! | `executables` | 3: the launch measurement is one that the policy names | | 96: it is not |
+//! | `executables` | 3: the launch measurement (of TDX: MRTD, RTMR1 and RTMR2) is one that the policy names; under a TPM never | | 96: it is not |
 //! | `configuration` | 2: all else that the policy demands holds | | 96: something does not |
 //! | `instance-identity` | 2: the chip is one that the policy names | | 97: it is not |
 //! | `runtime-opaque` | 2: memory is encrypted, and debugging is off | -33: so, under a root that the caller brought | 96: simulated, or open to a debugger |

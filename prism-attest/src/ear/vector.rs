@@ -17,9 +17,10 @@ const UNRECOGNIZED: i8 = 97;
 const NOT_GENUINE: i8 = 99;
 
 /// The checks of what was launched.
-const LAUNCHED: [Check; 6] = [Check::Measurement, Check::MrTd, Check::Rtmr0, Check::Rtmr1, Check::Rtmr2, Check::Rtmr3];
-/// The checks of what was launched where a TPM measures it; the processor then measures the paravisor only.
-const LAUNCHED_UNDER_TPM: [Check; 1] = [Check::Pcr];
+const LAUNCHED: [Check; 7] =
+    [Check::Measurement, Check::MrTd, Check::Rtmr0, Check::Rtmr1, Check::Rtmr2, Check::Rtmr3, Check::Pcr];
+/// Those without which something of the boot was not looked at: the rest are firmware's settings and what came later.
+const BOOTED: [Check; 4] = [Check::Measurement, Check::MrTd, Check::Rtmr1, Check::Rtmr2];
 /// The checks that nobody looks inside.
 const DEBUGGING: [Check; 2] = [Check::Debug, Check::TdDebug];
 /// The checks of which machine it is.
@@ -94,12 +95,12 @@ impl TrustVector {
         };
         let unmet = |checks: &[Check]| verdict.findings().unmet().any(|finding| checks.contains(&finding.check));
         let others = |finding: &Finding| {
-            let elsewhere =
-                [&LAUNCHED[..], &LAUNCHED_UNDER_TPM, &MACHINE].iter().any(|checks| checks.contains(&finding.check));
+            let elsewhere = LAUNCHED.contains(&finding.check) || MACHINE.contains(&finding.check);
             finding.check.stage() == Stage::Policy && !elsewhere
         };
         let configured = !verdict.findings().unmet().any(|finding| others(&finding));
-        let launched: &[Check] = if claims.facts().vtpm().is_some() { &LAUNCHED_UNDER_TPM } else { &LAUNCHED };
+        // Under a TPM the processor measures the paravisor only, and which registers are the boot is for the policy's author.
+        let measured = claims.facts().vtpm().is_none();
         let hardware = hardware(claims);
         let opaque = match hardware {
             VULNERABLE => AFFIRMING,
@@ -111,7 +112,7 @@ impl TrustVector {
             executables: if unmet(&LAUNCHED) {
                 Some(CONTRAINDICATED)
             } else {
-                named(verdict, launched, APPROVED_BOOT, CONTRAINDICATED)
+                named(verdict, &BOOTED, APPROVED_BOOT, CONTRAINDICATED).filter(|_| measured)
             },
             hardware: Some(hardware),
             runtime_opaque: Some(if unmet(&DEBUGGING) { CONTRAINDICATED } else { opaque }),
@@ -155,11 +156,12 @@ fn hardware(claims: &Claims) -> i8 {
     }
 }
 
-/// A word about these checks, if the policy names what it accepts for any of them.
+/// A word about these checks, if the policy names what it accepts for all of them that were looked at.
 fn named(verdict: &Verdict, checks: &[Check], good: i8, bad: i8) -> Option<i8> {
     let found = || verdict.findings().iter().filter(|finding| checks.contains(&finding.check));
     if found().any(|finding| !finding.ok) {
         return Some(bad);
     }
-    found().any(|finding| !finding.expected.starts_with("any")).then_some(good)
+    let any = found().any(|finding| finding.expected.starts_with("any"));
+    (found().next().is_some() && !any).then_some(good)
 }

@@ -114,3 +114,25 @@ fn another_measurement_or_setting_is_named_where_it_belongs() {
     let Some(verdict) = real(|policy| policy.chip_ids = Accept::only("ab".repeat(64).parse().unwrap())) else { return };
     assert_eq!(claims(&verdict).vector().instance_identity, Some(97));
 }
+
+#[test]
+fn a_td_whose_kernel_nobody_named_earns_no_word_about_it() {
+    use crate::world::{report_data, tdx, tdx_policy};
+    let (evidence, endorsements) = tdx(&report_data());
+    let executables = |any: bool| {
+        let Profile::SimulatedTdx(mut profile) = tdx_policy().accept[0].clone() else {
+            panic!("a policy of another platform")
+        };
+        if any {
+            profile.tdx.rtmrs.rtmr1 = Accept::Any;
+        }
+        let policy = PlatformPolicy::only(Profile::SimulatedTdx(profile));
+        let expected = ExpectedBinding::unbound();
+        let case =
+            Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now: NOW };
+        let verdict = case.judge_under(&Roots::built_in());
+        assert!(verdict.is_good(), "{verdict}");
+        claims(&verdict).vector().executables
+    };
+    assert_eq!((executables(false), executables(true)), (Some(3), None));
+}
