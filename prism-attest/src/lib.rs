@@ -8,20 +8,11 @@
 //! No socket, file, clock or environment is used: the same inputs and the same `now` give the same verdict, on a laptop
 //! and in court five years on.
 //!
-//! ```
-//! use prism_attest::{Endorsements, Evidence, ExpectedBinding, Platform, Verdict, judge};
-//! use prism_core::manifest::platform::PolicyDocument;
-//!
-//! fn look(report: Vec<u8>, vcek: Vec<u8>, policy: &[u8], now: u64) -> Result<Verdict, Box<dyn std::error::Error>> {
-//!     let evidence = Evidence::new(Platform::Snp, report)?;
-//!     let endorsements = Endorsements::snp_from_leaf(vcek, None)?;
-//!     let policy = PolicyDocument::read(policy)?.into_policy()?;
-//!     Ok(judge(&evidence, &endorsements, &policy, &ExpectedBinding::unbound(), now))
-//! }
-//! ```
-//!
 //! This crate does not fetch certificates, does not ask a machine for evidence, and does not
 //! open channels; `prism-agent` does.
+//!
+//! ---
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(test), warn(clippy::indexing_slicing))]
 
 pub mod appraise;
