@@ -8,24 +8,21 @@ mod hcl;
 mod http;
 mod imds;
 
-use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use prism_attest::binding::ReportData;
 use prism_attest::evidence::Platform;
+use prism_attest::{AzureEvidence, AzureQuote};
 use prism_core::code::{Code, Coded};
-use serde::Serialize;
 
 pub use self::http::HttpError;
 pub use self::imds::ImdsError;
 pub(super) use self::imds::SERVICE;
 use super::busy::Patience;
-use super::tpm::{Quote, Tpm, TpmError};
+use super::tpm::{Tpm, TpmError};
 
 /// Where the paravisor leaves its report.
 const REPORT_INDEX: u32 = 0x0140_0001;
@@ -62,9 +59,6 @@ pub enum AzureError {
         /// What is there.
         found: &'static str,
     },
-    /// The evidence could not be written down.
-    #[error("expected printable evidence, found something else; this is a fault of Prism")]
-    Container,
 }
 
 impl Coded for AzureError {
@@ -74,7 +68,6 @@ impl Coded for AzureError {
             Self::Tpm(TpmError::Busy { .. } | TpmError::Retry { .. }) => Code::AgentBusy,
             Self::Imds(error) => error.code(),
             Self::Tpm(_) | Self::Report { .. } => Code::PlatformUnsupported,
-            Self::Container => Code::Internal,
         }
     }
 }
@@ -132,7 +125,9 @@ impl Azure {
             _ => (self.report()?, None),
         };
         let quote = self.tpm.quote(ATTESTATION_KEY, data.digest().as_bytes())?;
-        container(&report, data, &quote, td_quote.as_deref())
+        let quote = AzureQuote { message: quote.message, signature: quote.signature, registers: quote.pcrs };
+        let report_data = Some(*data.as_bytes());
+        Ok(AzureEvidence { hcl_report: report, quote, td_quote, report_data }.to_json())
     }
 
     /// The paravisor's report as it is now.
@@ -174,37 +169,4 @@ impl Azure {
         let (patience, tpm) = (self.patience.longer(), &mut self.tpm);
         Ok(patience.ask(|| tpm.nv_read(REPORT_INDEX).map(|fresh| (fresh != old).then_some(fresh)))?)
     }
-}
-
-/// The evidence of `azure-snp` and `azure-tdx`.
-#[derive(Serialize)]
-struct Container {
-    v: u32,
-    report_data: String,
-    hcl_report: String,
-    quote: QuotePart,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    td_quote: Option<String>,
-}
-
-#[derive(Serialize)]
-struct QuotePart {
-    message: String,
-    signature: String,
-    pcrs: BTreeMap<u8, String>,
-}
-
-fn container(report: &[u8], data: &ReportData, quote: &Quote, td_quote: Option<&[u8]>) -> Result<Vec<u8>, AzureError> {
-    let container = Container {
-        v: 1,
-        report_data: BASE64_STANDARD.encode(data.as_bytes()),
-        hcl_report: BASE64_STANDARD.encode(report),
-        quote: QuotePart {
-            message: BASE64_STANDARD.encode(&quote.message),
-            signature: BASE64_STANDARD.encode(&quote.signature),
-            pcrs: quote.pcrs.iter().map(|(register, value)| (*register, hex::encode(value))).collect(),
-        },
-        td_quote: td_quote.map(|quote| BASE64_STANDARD.encode(quote)),
-    };
-    serde_json::to_vec(&container).map_err(|_| AzureError::Container)
 }

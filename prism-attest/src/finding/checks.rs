@@ -177,6 +177,8 @@ checks! {
     RuntimeClaimsForm = Binding, "binding.runtime-claims-form";
     /// The runtime claims name one attestation key.
     TpmAttestationKey = Binding, "binding.attestation-key";
+    /// The report data beside the TPM's quote are those whose digest is its nonce.
+    TpmReportData = Binding, "binding.tpm-report-data";
     /// The attestation key signed the TPM's quote.
     TpmQuoteSignature = Signature, "signature.tpm-quote";
     /// The quote is about exactly the registers that are claimed.

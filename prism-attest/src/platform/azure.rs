@@ -3,7 +3,7 @@
 //! The processor's report vouches for the paravisor and holds the digest of its runtime claims; the claims name the key
 //! of a virtual TPM; that key signs the guest's registers and the bytes that the guest gave. So the order: layouts →
 //! processor's evidence → runtime claims → TPM's signature → registers. What binds a machine to a channel is the TPM's
-//! nonce.
+//! nonce, which is the digest of the report data.
 //!
 //! All of this is worth as much as the paravisor: a program of anyone's can name any key. A policy that does not pin
 //! the paravisor (by measurement or identity key) accepts whatever registers a machine claims to have.
@@ -131,13 +131,14 @@ struct Layouts<'a> {
     hcl: HclReport<'a>,
     attest: Attest<'a>,
     quote: &'a AzureQuote,
+    report_data: Option<&'a [u8; 64]>,
 }
 
 impl<'a> Layouts<'a> {
     fn read(parts: &'a AzureEvidence, hardware: Hardware, notes: &mut Notes) -> Result<Self, Stop> {
         let hcl = HclReport::read(&parts.hcl_report, hardware, notes)?;
         let attest = Attest::read(&parts.quote.message, notes)?;
-        Ok(Self { hcl, attest, quote: &parts.quote })
+        Ok(Self { hcl, attest, quote: &parts.quote, report_data: parts.report_data.as_ref() })
     }
 
     /// Ties the TPM's quote to report data that the processor signed: their first half is the digest of the claims,
@@ -149,7 +150,19 @@ impl<'a> Layouts<'a> {
         let claims = RuntimeClaims::read(self.hcl.claims, notes)?;
         let registers = &self.quote.registers;
         tpm::verify(&self.attest, (&claims.modulus, &self.quote.signature), registers, notes)?;
-        Ok(VtpmClaims::new(&self.attest, registers.clone(), claims.vm))
+        let bound = self.bound(notes)?;
+        Ok(VtpmClaims::new(&self.attest, registers.clone(), claims.vm, bound))
+    }
+
+    /// What the TPM signed for the program inside: the report data beside the quote if their digest is its nonce, since
+    /// a TPM takes no 64 bytes; else the nonce itself.
+    fn bound(&self, notes: &mut Notes) -> Result<Vec<u8>, Stop> {
+        let nonce = self.attest.nonce();
+        let Some(report_data) = self.report_data else { return Ok(nonce.to_vec()) };
+        let digest = Digest::sha256(report_data);
+        let same = verify_slices_are_equal(digest.as_bytes(), nonce).is_ok();
+        notes.need(Check::TpmReportData, same, Hex(digest.as_bytes()), Hex(nonce))?;
+        Ok(report_data.to_vec())
     }
 }
 

@@ -1,7 +1,7 @@
-//! What binds a machine on Azure to a channel is the nonce of its TPM's quote, whole.
+//! What binds a machine on Azure to a channel is the nonce of its TPM's quote: whole, or as the digest of report data.
 
 use prism_attest::binding::{Batch, BatchPath, BindingClaim, ExpectedManifest, LiveBinding};
-use prism_attest::{AgentBinding, Check, ExpectedBinding, ReportData, SessionBinding, Stage};
+use prism_attest::{AgentBinding, AzureEvidence, Check, ExpectedBinding, ReportData, SessionBinding, Stage};
 
 use crate::machine::{Draft, NONCE, judge, policy};
 
@@ -47,10 +47,49 @@ fn live() -> LiveBinding {
     }
 }
 
+fn report_data() -> ReportData {
+    ReportData::compose(&Batch::new(&[session().leaf()]).unwrap().root(), &agent())
+}
+
+/// Evidence as Prism's agent makes it: Azure's TPM takes 50 bytes, so it signs the digest of the report data.
+fn digested() -> Draft {
+    let parts = |parts: &mut AzureEvidence| parts.report_data = Some(*report_data().as_bytes());
+    Draft { nonce: report_data().digest().as_bytes().to_vec(), parts, ..Draft::default() }
+}
+
+#[test]
+fn a_tpm_that_quoted_the_digest_of_the_report_data_binds_them() {
+    let verdict = judge(&digested().evidence(), policy(), &ExpectedBinding::live(live()));
+    assert!(verdict.is_good(), "{verdict}");
+    assert_eq!(verdict.into_trust().unwrap().summary().agent(), &agent());
+    let elsewhere = LiveBinding { exporter: [9; 32], ..live() };
+    assert_eq!(refused(&digested(), &ExpectedBinding::live(elsewhere)), Some(Check::BindingSession));
+    let foreign = ExpectedBinding::foreign(*report_data().as_bytes());
+    assert!(judge(&digested().evidence(), policy(), &foreign).is_good());
+}
+
+#[test]
+fn report_data_whose_digest_the_tpm_did_not_quote_are_refused() {
+    let nonces: [fn(&mut Vec<u8>); 4] = [
+        |nonce| nonce[31] ^= 1,
+        |nonce| nonce.truncate(31),
+        |nonce| nonce.push(0),
+        |nonce| *nonce = report_data().as_bytes().to_vec(),
+    ];
+    for change in nonces {
+        let mut draft = digested();
+        change(&mut draft.nonce);
+        let verdict = judge(&draft.evidence(), policy(), &ExpectedBinding::live(live()));
+        assert_eq!(verdict.refusal().map(|finding| finding.check), Some(Check::TpmReportData), "{verdict}");
+    }
+    // Without the report data beside it, the digest is bound to nothing.
+    let bare = Draft { parts: |_| {}, ..digested() };
+    assert_eq!(refused(&bare, &ExpectedBinding::live(live())), Some(Check::BindingReportData));
+}
+
 #[test]
 fn a_machine_whose_tpm_quoted_the_agent_s_binding_is_trusted_on_that_connection_only() {
-    let report_data = ReportData::compose(&Batch::new(&[session().leaf()]).unwrap().root(), &agent());
-    let draft = Draft { nonce: report_data.as_bytes().to_vec(), ..Draft::default() };
+    let draft = Draft { nonce: report_data().as_bytes().to_vec(), ..Draft::default() };
     let verdict = judge(&draft.evidence(), policy(), &ExpectedBinding::live(live()));
     assert!(verdict.is_good(), "{verdict}");
     let trust = verdict.into_trust().unwrap();

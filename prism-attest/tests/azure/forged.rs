@@ -297,10 +297,11 @@ proptest! {
         signature in proptest::collection::vec(any::<u8>(), 0..300),
         registers in proptest::collection::btree_map(0_u8..24, any::<[u8; 32]>(), 0..24),
         td_quote in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..6000)),
+        report_data in proptest::option::of(any::<u8>()),
     ) {
         let registers = registers.into_iter().map(|(number, value)| (number, prism_core::manifest::platform::HexBytes::new(value))).collect();
         let quote = prism_attest::AzureQuote { message, signature, registers };
-        let parts = AzureEvidence { hcl_report, quote, td_quote };
+        let parts = AzureEvidence { hcl_report, quote, td_quote, report_data: report_data.map(|byte| [byte; 64]) };
         prop_assert_eq!(AzureEvidence::read(&parts.to_json()).unwrap(), parts);
     }
 }

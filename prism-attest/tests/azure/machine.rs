@@ -181,7 +181,7 @@ impl Draft {
         let mut signature = vec![0; self.signer.public_modulus_len()];
         self.signer.sign(self.encoding, &SystemRandom::new(), &message, &mut signature).unwrap();
         let quote = AzureQuote { message, signature, registers: self.registers.clone() };
-        let mut parts = AzureEvidence { hcl_report: self.hcl_report(), quote, td_quote: None };
+        let mut parts = AzureEvidence { hcl_report: self.hcl_report(), quote, td_quote: None, report_data: None };
         (self.parts)(&mut parts);
         Evidence::new(Platform::AzureSnp, parts.to_json()).unwrap()
     }

@@ -57,6 +57,7 @@ fn parts(value: &Value) -> AzureEvidence {
             registers: (0..).zip(registers).collect(),
         },
         td_quote: value.get("td_quote").map(bytes),
+        report_data: None,
     }
 }
 

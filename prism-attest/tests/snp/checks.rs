@@ -147,6 +147,7 @@ const OF_AZURE: &[Check] = &[
     Check::RuntimeClaims,
     Check::RuntimeClaimsForm,
     Check::TpmAttestationKey,
+    Check::TpmReportData,
     Check::TpmQuoteSignature,
     Check::PcrSelection,
     Check::PcrDigest,

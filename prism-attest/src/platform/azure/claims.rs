@@ -62,18 +62,25 @@ pub struct VtpmClaims {
     vm: AzureVm,
     #[serde(skip)]
     nonce: Vec<u8>,
+    #[serde(skip)]
+    bound: Vec<u8>,
 }
 
 impl VtpmClaims {
-    pub(super) fn new(attest: &Attest, registers: Registers, vm: AzureVm) -> Self {
+    pub(super) fn new(attest: &Attest, registers: Registers, vm: AzureVm, bound: Vec<u8>) -> Self {
         let (clock, firmware, nonce) = (attest.clock(), attest.firmware(), attest.nonce().to_vec());
-        Self { registers, clock, firmware, vm, nonce }
+        Self { registers, clock, firmware, vm, nonce, bound }
     }
 
     /// The registers of the bank SHA-256 by number: every one that was quoted, and no other.
     #[must_use]
     pub const fn registers(&self) -> &std::collections::BTreeMap<u8, HexBytes<32>> {
         &self.registers
+    }
+
+    /// What the TPM signed for the program inside: the report data whose digest is its nonce, else the nonce itself.
+    pub(crate) fn bound(&self) -> &[u8] {
+        &self.bound
     }
 
     /// The TPM's clock when it signed.

@@ -20,7 +20,7 @@ use crate::tpm::REGISTERS;
 ///
 /// let registers = (0..24).map(|number| (number, "00".repeat(32).parse().unwrap())).collect();
 /// let quote = AzureQuote { message: vec![0xff; 122], signature: vec![1; 256], registers };
-/// let parts = AzureEvidence { hcl_report: vec![b'H'; 2600], quote, td_quote: None };
+/// let parts = AzureEvidence { hcl_report: vec![b'H'; 2600], quote, td_quote: None, report_data: Some([1; 64]) };
 /// let evidence = Evidence::new(Platform::AzureSnp, parts.to_json())?;
 /// assert_eq!(AzureEvidence::read(evidence.bytes())?, parts);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -33,6 +33,9 @@ pub struct AzureEvidence {
     pub quote: AzureQuote,
     /// The processor's quote over the paravisor's report, on TDX.
     pub td_quote: Option<Vec<u8>>,
+    /// The report data whose SHA-256 is the quote's nonce ([`ReportData::digest`](crate::ReportData::digest)). Without
+    /// them the nonce itself is what is bound: for evidence that was not made by a Prism agent.
+    pub report_data: Option<[u8; 64]>,
 }
 
 /// What a virtual TPM signed, and the registers that it is about.
@@ -65,6 +68,12 @@ pub enum AzureEvidenceError {
         /// Which part.
         part: &'static str,
     },
+    /// The report data are not 64 bytes.
+    #[error("expected report data of 64 bytes, found {found}; collect the evidence again")]
+    ReportData {
+        /// The number of bytes found.
+        found: usize,
+    },
     /// A register that a TPM does not have.
     #[error("expected registers from 0 to 23, found {found}; collect the evidence again")]
     Register {
@@ -87,6 +96,8 @@ struct File {
     quote: QuoteFile,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     td_quote: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    report_data: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,6 +127,7 @@ impl AzureEvidence {
             hcl_report: decode("hcl_report", &file.hcl_report)?,
             quote: AzureQuote { message, signature, registers },
             td_quote: file.td_quote.map(|quote| decode("td_quote", &quote)).transpose()?,
+            report_data: file.report_data.map(|data| report_data(&data)).transpose()?,
         })
     }
 
@@ -132,9 +144,16 @@ impl AzureEvidence {
                 pcrs: registers.clone(),
             },
             td_quote: self.td_quote.as_ref().map(|quote| STANDARD.encode(quote)),
+            report_data: self.report_data.map(|data| STANDARD.encode(data)),
         };
         serde_json::to_vec(&file).unwrap_or_default()
     }
+}
+
+fn report_data(text: &str) -> Result<[u8; 64], AzureEvidenceError> {
+    let bytes = decode("report_data", text)?;
+    let found = bytes.len();
+    bytes.try_into().map_err(|_| AzureEvidenceError::ReportData { found })
 }
 
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, AzureEvidenceError> {
