@@ -82,7 +82,8 @@ impl Attester {
         };
         let (machine, platform) = found;
         let endorsements = choice.endorsements().map(|path| read_endorsements(path, platform)).transpose()?;
-        if endorsements.is_none() && platform != Platform::Snp {
+        let host_vouches = matches!((&machine, platform), (Machine::Tsm(_), Platform::Snp));
+        if endorsements.is_none() && !host_vouches {
             return Err(AttesterError::NoEndorsements);
         }
         Ok(Self { machine, platform, endorsements })

@@ -44,6 +44,7 @@ fn every_command_explains_itself_with_an_example() {
         "manifest approve",
         "simulator root",
         "agent serve",
+        "attester probe",
         "attest",
         "algo",
         "data",

@@ -3,6 +3,7 @@
 
 mod agent;
 mod attested;
+mod attester;
 mod foreign;
 mod help;
 mod keys;
