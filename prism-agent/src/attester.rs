@@ -34,7 +34,7 @@ pub use self::azure::{AzureError, HttpError, ImdsError};
 pub use self::error::AttesterError;
 pub use self::probe::{Interface, ProbeLine, ProbePaths, probe};
 #[cfg(feature = "simulator")]
-pub use self::simulated::{VendorError, simulated_root};
+pub use self::simulated::{VendorError, simulated_root, simulated_tdx_root};
 pub use self::tdx_attest::TdxAttestError;
 pub use self::tpm::TpmError;
 
@@ -75,9 +75,10 @@ impl Attester {
             PlatformChoice::AzureTdx { .. } => find::azure(paths, Some(Platform::AzureTdx))?,
             PlatformChoice::Auto { .. } => find::any(paths)?,
             #[cfg(feature = "simulator")]
-            PlatformChoice::Simulated { vendor } => {
-                let machine = Machine::Simulated(Box::new(simulated::Simulated::open(vendor, now)?));
-                return Ok(Self { machine, platform: Platform::Simulated, endorsements: None });
+            PlatformChoice::Simulated { vendor } => return Ok(simulated::Simulated::open(vendor, now)?.into()),
+            #[cfg(feature = "simulator")]
+            PlatformChoice::SimulatedTdx { vendor } => {
+                return Ok(simulated::Simulated::open_tdx(vendor, now)?.into());
             }
         };
         let (machine, platform) = found;
@@ -130,6 +131,14 @@ impl Attester {
             return cert_table::endorsements(table, report, file);
         }
         self.endorsements.clone().ok_or(AttesterError::NoEndorsements)
+    }
+}
+
+#[cfg(feature = "simulator")]
+impl From<simulated::Simulated> for Attester {
+    fn from(simulated: simulated::Simulated) -> Self {
+        let platform = simulated.platform();
+        Self { machine: Machine::Simulated(Box::new(simulated)), platform, endorsements: None }
     }
 }
 

@@ -4,7 +4,7 @@
 mod vendor {
     use std::path::{Path, PathBuf};
 
-    use prism_agent::attester::simulated_root;
+    use prism_agent::attester::{simulated_root, simulated_tdx_root};
     use prism_attest::platform::simulated::SimulatedMachine;
     use prism_core::digest::Digest;
     use prism_core::manifest::platform::SimulatedPolicy;
@@ -16,6 +16,16 @@ mod vendor {
     /// Where the vendor's keys are kept.
     pub(crate) fn vendor(state: &Path) -> PathBuf {
         state.join("simulator.json")
+    }
+
+    /// Where the pretend Intel's keys are kept.
+    pub(crate) fn tdx_vendor(state: &Path) -> PathBuf {
+        state.join("simulator-tdx.json")
+    }
+
+    /// The digest of the pretend Intel's root; the vendor is made at first use.
+    pub(crate) fn tdx_root(state: &StateArg) -> Outcome<Digest> {
+        Ok(simulated_tdx_root(&tdx_vendor(&state.directory()?), now())?)
     }
 
     /// The digest of the vendor's root; the vendor is made at first use.
@@ -31,7 +41,7 @@ mod vendor {
 }
 
 #[cfg(feature = "simulator")]
-pub(crate) use vendor::{policy, root, vendor};
+pub(crate) use vendor::{policy, root, tdx_root, tdx_vendor, vendor};
 
 /// Refuses: this build contains no simulator.
 #[cfg(not(feature = "simulator"))]

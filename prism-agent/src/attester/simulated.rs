@@ -1,4 +1,4 @@
-//! A pretend AMD whose keys are in the user's own state: for trying things out, never for protection.
+//! Pretend vendors whose keys are in the user's own state: for trying things out, never for protection.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use prism_attest::binding::ReportData;
 use prism_attest::endorsements::Endorsements;
-use prism_attest::evidence::Evidence;
-use prism_attest::platform::simulated::{Mutations, SimulatedVendor, SimulatorError};
+use prism_attest::evidence::{Evidence, Platform};
+use prism_attest::platform::simulated::{Mutations, SimulatedTdxVendor, SimulatedVendor, SimulatorError, TdxMutations};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
@@ -62,29 +62,93 @@ fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Vendor
 }
 
 /// The pretend machine.
-pub(crate) struct Simulated(SimulatedVendor);
+pub(crate) enum Simulated {
+    /// Of a pretend AMD.
+    Snp(SimulatedVendor),
+    /// Of a pretend Intel.
+    Tdx(SimulatedTdxVendor),
+}
 
 impl Simulated {
-    /// Reads the vendor's keys, or makes them at first use.
+    /// Reads the pretend AMD's keys, or makes them at first use.
     pub(super) fn open(path: &Path, now: u64) -> Result<Self, VendorError> {
-        Ok(Self(open_vendor(path, now)?))
+        open_vendor(path, now).map(Self::Snp)
+    }
+
+    /// Reads the pretend Intel's keys, or makes them at first use.
+    pub(super) fn open_tdx(path: &Path, now: u64) -> Result<Self, VendorError> {
+        open_vendor(path, now).map(Self::Tdx)
+    }
+
+    /// What it pretends to be.
+    pub(super) const fn platform(&self) -> Platform {
+        match self {
+            Self::Snp(_) => Platform::Simulated,
+            Self::Tdx(_) => Platform::SimulatedTdx,
+        }
     }
 
     /// Signs as the pretend machine would.
     pub(super) fn attest(&self, data: &ReportData) -> Result<(Evidence, Endorsements), VendorError> {
-        Ok(self.0.attest(data, &Mutations::none())?)
+        Ok(match self {
+            Self::Snp(vendor) => vendor.attest(data, &Mutations::none())?,
+            Self::Tdx(vendor) => vendor.attest(data, &TdxMutations::none())?,
+        })
     }
 }
 
-/// The digest of the pretend vendor's root, by which a manifest names it. Makes the vendor's keys at first use.
+/// The digest of the pretend AMD's root, by which a manifest names it. Makes the vendor's keys at first use.
 ///
 /// # Errors
 /// [`VendorError`] when the keys cannot be read, or not be made and kept.
 pub fn simulated_root(path: &Path, now: u64) -> Result<Digest, VendorError> {
-    Ok(open_vendor(path, now)?.root_digest())
+    Ok(open_vendor::<SimulatedVendor>(path, now)?.root_digest())
 }
 
-fn open_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
+/// The digest of the pretend Intel's root, by which a manifest names it. Makes the vendor's keys at first use.
+///
+/// # Errors
+/// [`VendorError`] when the keys cannot be read, or not be made and kept.
+pub fn simulated_tdx_root(path: &Path, now: u64) -> Result<Digest, VendorError> {
+    Ok(open_vendor::<SimulatedTdxVendor>(path, now)?.root_digest())
+}
+
+/// A pretend vendor as it is kept.
+trait Vendor: Sized {
+    fn make(now: u64) -> Result<Self, SimulatorError>;
+    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError>;
+    fn read(bytes: &[u8]) -> Result<Self, SimulatorError>;
+}
+
+impl Vendor for SimulatedVendor {
+    fn make(now: u64) -> Result<Self, SimulatorError> {
+        Self::generate(&mut SystemEntropy::default(), now)
+    }
+
+    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+        self.to_bytes()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, SimulatorError> {
+        Self::from_bytes(bytes)
+    }
+}
+
+impl Vendor for SimulatedTdxVendor {
+    fn make(now: u64) -> Result<Self, SimulatorError> {
+        Self::generate(now)
+    }
+
+    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+        self.to_bytes()
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, SimulatorError> {
+        Self::from_bytes(bytes)
+    }
+}
+
+fn open_vendor<V: Vendor>(path: &Path, now: u64) -> Result<V, VendorError> {
     match fs::File::open(path) {
         Ok(file) => read_vendor(path, file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => make_vendor(path, now),
@@ -92,20 +156,20 @@ fn open_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
     }
 }
 
-fn read_vendor(path: &Path, file: fs::File) -> Result<SimulatedVendor, VendorError> {
+fn read_vendor<V: Vendor>(path: &Path, file: fs::File) -> Result<V, VendorError> {
     let mode = file.metadata().map_err(io_error("look at", path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(VendorError::Exposed { path: path.to_owned(), mode });
     }
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(VENDOR_MAX).read_to_end(&mut bytes).map_err(io_error("read", path))?;
-    Ok(SimulatedVendor::from_bytes(&bytes)?)
+    Ok(V::read(&bytes)?)
 }
 
 /// Makes the keys beside their place and links them in: whoever comes first wins, and nobody sees half a file.
-fn make_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
-    let vendor = SimulatedVendor::generate(&mut SystemEntropy::default(), now)?;
-    let bytes = vendor.to_bytes()?;
+fn make_vendor<V: Vendor>(path: &Path, now: u64) -> Result<V, VendorError> {
+    let vendor = V::make(now)?;
+    let bytes = vendor.bytes()?;
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error("make", parent))?;

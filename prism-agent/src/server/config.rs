@@ -85,6 +85,12 @@ pub enum PlatformChoice {
         /// Where the pretend vendor's keys are kept; made at first use, readable by its user only.
         vendor: PathBuf,
     },
+    /// A pretend Intel, for trying things out. Everything says so.
+    #[cfg(feature = "simulator")]
+    SimulatedTdx {
+        /// Where the pretend vendor's keys are kept; made at first use, readable by its user only.
+        vendor: PathBuf,
+    },
 }
 
 impl PlatformChoice {
@@ -96,7 +102,7 @@ impl PlatformChoice {
                 Some(endorsements)
             }
             #[cfg(feature = "simulator")]
-            Self::Simulated { .. } => None,
+            Self::Simulated { .. } | Self::SimulatedTdx { .. } => None,
         }
     }
 }

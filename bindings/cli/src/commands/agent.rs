@@ -74,6 +74,9 @@ enum Platform {
     /// A pretend machine: no hardware protects the data
     #[cfg(feature = "simulator")]
     Simulated,
+    /// A pretend TDX machine: no hardware protects the data
+    #[cfg(feature = "simulator")]
+    SimulatedTdx,
     /// AMD SEV-SNP
     Snp,
     /// Intel TDX
@@ -139,6 +142,8 @@ fn platform(platform: Platform, endorsements: Option<PathBuf>, vmpl: Option<u8>)
         Platform::Auto => PlatformChoice::Auto { endorsements },
         #[cfg(feature = "simulator")]
         Platform::Simulated => PlatformChoice::Simulated { vendor: simulator::vendor(&default_state()?) },
+        #[cfg(feature = "simulator")]
+        Platform::SimulatedTdx => PlatformChoice::SimulatedTdx { vendor: simulator::tdx_vendor(&default_state()?) },
     })
 }
 

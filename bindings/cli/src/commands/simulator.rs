@@ -29,6 +29,9 @@ pub(crate) enum Simulator {
 /// The arguments of `prism simulator root`.
 #[derive(Args, Debug)]
 pub(crate) struct Root {
+    /// The root of the pretend Intel instead of the pretend AMD
+    #[arg(long)]
+    tdx: bool,
     #[command(flatten)]
     state: StateArg,
 }
@@ -42,7 +45,7 @@ struct Shown {
 impl Simulator {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let Self::Root(root) = self;
-        let root = simulator::root(&root.state)?;
+        let root = if root.tdx { simulator::tdx_root(&root.state)? } else { simulator::root(&root.state)? };
         printer.show(&Shown { root, simulated: true })
     }
 }
