@@ -5,7 +5,7 @@ use prism_attest::platform::simulated::{Mutation, Mutations, SimulatedVendor};
 use prism_attest::{Endorsements, Evidence, Platform, Prepared, Roots, SnpEndorsements, verify};
 use prism_benches::{Operation, Ratios};
 use prism_core::entropy::SystemEntropy;
-use sev::certificates::snp::{Chain, Verifiable};
+use sev::certs::snp::{Chain, Verifiable};
 use sev::firmware::guest::AttestationReport;
 use sev::parser::ByteParser;
 use x509_parser::prelude::{FromDer, X509Certificate};

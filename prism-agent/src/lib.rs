@@ -4,6 +4,7 @@
 pub mod attester;
 pub(crate) mod channel;
 pub mod client;
+pub mod endorser;
 pub mod files;
 pub mod runner;
 pub mod server;

@@ -3,11 +3,16 @@
 //! Nothing in here is believed because it is here: every entry is signed by the vendor, and verification begins at a
 //! pinned root.
 
+pub mod bundle;
+mod collateral;
 mod file;
+mod folder;
+mod offered;
 
 use prism_core::code::{Code, Coded};
 use prism_core::strict::JsonError;
 
+pub use self::offered::{Offered, OfferedError};
 use crate::roots;
 
 /// Largest certificate or revocation list of AMD's in bytes.
@@ -123,6 +128,19 @@ impl Endorsements {
         file::read(bytes)
     }
 
+    /// Reads the self-contained file form, or the certificate (DER) of an AMD machine's key, which AMD's built-in
+    /// certificates complete.
+    ///
+    /// # Errors
+    /// [`EndorsementsError`] for anything else.
+    pub fn read_any(bytes: &[u8]) -> Result<Self, EndorsementsError> {
+        match bytes.first() {
+            // SEQUENCE
+            Some(0x30) => Self::snp_from_leaf(bytes.to_vec(), None),
+            _ => Self::read(bytes),
+        }
+    }
+
     /// The self-contained file form: strict JSON with base64.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
@@ -174,6 +192,18 @@ pub enum EndorsementsError {
         /// Which part.
         part: &'static str,
     },
+    /// A part is not hexadecimal.
+    #[error("expected the {part} in hexadecimal, found something else; fetch the file again")]
+    Hexadecimal {
+        /// Which part.
+        part: &'static str,
+    },
+    /// A folder lacks a file that it needs.
+    #[error("expected collateral.json or vek.der among the vendor's files, found neither; see --help for their names")]
+    Folder,
+    /// A folder has one certificate of AMD's issuers, but not the other.
+    #[error("expected ask.der and ark.der, or neither of them, found one; add the other")]
+    HalfChain,
     /// A part is empty or too large.
     #[error("expected 1 to {limit} bytes for the {part}, found {found}; fetch it again")]
     Size {

@@ -7,6 +7,9 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::{Serialize, Serializer};
 
+use crate::platform::snp::SIMULATOR_FAMILY;
+use crate::platform::snp::report::REPORT_LEN;
+
 /// Longest evidence in bytes. An SEV-SNP report has 1,184, a TDX quote with its certificates about 8 KiB.
 pub const EVIDENCE_MAX: usize = 64 * 1024;
 
@@ -43,6 +46,19 @@ impl Platform {
             Self::AzureTdx => "azure-tdx",
             Self::Simulated => "simulated",
             Self::SimulatedTdx => "simulated-tdx",
+        }
+    }
+
+    /// What bytes look like that nobody named: an SEV-SNP report by its length, a simulated one by its family, a TDX
+    /// quote by its header. A guess for convenience; verification believes nothing of it.
+    #[must_use]
+    pub fn guess(bytes: &[u8]) -> Option<Self> {
+        let family = bytes.get(0x10..0x20);
+        match bytes {
+            _ if bytes.len() == REPORT_LEN && family == Some(SIMULATOR_FAMILY) => Some(Self::Simulated),
+            _ if bytes.len() == REPORT_LEN => Some(Self::Snp),
+            [4 | 5, 0, _, _, 0x81, 0, 0, 0, ..] => Some(Self::Tdx),
+            _ => None,
         }
     }
 
@@ -155,6 +171,19 @@ mod tests {
             assert_eq!(evidence, Err(EvidenceError::Size { found: length }));
         }
         assert!(Evidence::new(Platform::Snp, vec![0; EVIDENCE_MAX]).is_ok());
+    }
+
+    #[test]
+    fn a_platform_is_guessed_from_the_layout_only() {
+        let mut report = vec![0; 1184];
+        assert_eq!(Platform::guess(&report), Some(Platform::Snp));
+        report[0x10..0x20].copy_from_slice(b"PRISM-SIMULATED\0");
+        assert_eq!(Platform::guess(&report), Some(Platform::Simulated));
+        assert_eq!(Platform::guess(&[4, 0, 2, 0, 0x81, 0, 0, 0, 9]), Some(Platform::Tdx));
+        assert_eq!(Platform::guess(&[5, 0, 2, 0, 0x81, 0, 0, 0]), Some(Platform::Tdx));
+        for other in [&[][..], &[3, 0, 2, 0, 0x81, 0, 0, 0], &[4, 0, 2, 0, 0, 0, 0, 0], &[0; 1183]] {
+            assert_eq!(Platform::guess(other), None);
+        }
     }
 
     #[test]

@@ -10,11 +10,12 @@
 //!
 //! ```
 //! use prism_attest::{Endorsements, Evidence, ExpectedBinding, Platform, Verdict, judge};
+//! use prism_core::manifest::platform::PolicyDocument;
 //!
 //! fn look(report: Vec<u8>, vcek: Vec<u8>, policy: &[u8], now: u64) -> Result<Verdict, Box<dyn std::error::Error>> {
 //!     let evidence = Evidence::new(Platform::Snp, report)?;
 //!     let endorsements = Endorsements::snp_from_leaf(vcek, None)?;
-//!     let policy = prism_core::strict::read(policy, 1 << 20)?;
+//!     let policy = PolicyDocument::read(policy)?.into_policy()?;
 //!     Ok(judge(&evidence, &endorsements, &policy, &ExpectedBinding::unbound(), now))
 //! }
 //! ```
@@ -27,6 +28,7 @@ pub mod appraise;
 pub mod audit;
 pub mod binding;
 mod crypto;
+pub mod draft;
 pub mod endorsements;
 pub mod evidence;
 mod facts;
@@ -46,6 +48,7 @@ use prism_core::manifest::platform::PlatformPolicy;
 
 pub use self::appraise::{Appraisal, appraise};
 pub use self::binding::{AgentBinding, ExpectedBinding, ReportData, SessionBinding};
+pub use self::draft::{PolicyDraft, policy_from};
 pub use self::endorsements::{Endorsements, SignedJson, SnpEndorsements, TdxEndorsements};
 pub use self::evidence::{Evidence, Platform};
 pub use self::facts::Facts;

@@ -38,7 +38,7 @@ pub struct Prepared {
 
 #[derive(Debug)]
 enum Parts {
-    Snp(snp::Prepared),
+    Snp(Box<snp::Prepared>),
     Tdx(Box<tdx::Prepared>),
 }
 
@@ -161,7 +161,7 @@ fn prepare(
     }
     let parts = snp::endorsements(endorsements, notes)?;
     let source = snp::Source { platform, endorsements: parts, roots, now };
-    snp::Prepared::new(source, notes).map(Parts::Snp)
+    Ok(Parts::Snp(Box::new(snp::Prepared::new(source, notes)?)))
 }
 
 fn admit(

@@ -29,6 +29,7 @@ mod kind;
 mod proof;
 mod registers;
 mod rest;
+mod words;
 
 pub use self::bank::Bank;
 pub use self::compare::{Registers, compare};

@@ -107,6 +107,11 @@ impl<'a> Certificate<'a> {
         name(self.0.subject())
     }
 
+    /// The issuer's first common name.
+    pub(crate) fn issuer_name(&self) -> Option<&str> {
+        self.0.issuer().iter_common_name().next().and_then(|attribute| attribute.as_str().ok())
+    }
+
     /// The certificate's serial number without leading zeros.
     pub(crate) fn serial(&self) -> Vec<u8> {
         self.0.tbs_certificate.serial.to_bytes_be()

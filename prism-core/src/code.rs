@@ -96,6 +96,10 @@ codes! {
     ApprovalInvalid = "manifest.approval-invalid", NotTrusted;
     /// The manifest is not valid yet or no longer.
     ManifestNotCurrent = "manifest.not-current", Refused;
+    /// A policy file is malformed, or leaves something out.
+    PolicyMalformed = "policy.malformed", Usage;
+    /// A drafted policy that nobody has confirmed yet.
+    PolicyUnconfirmed = "policy.unconfirmed", Usage;
     /// An archive is unsafe or malformed.
     ArchiveUnsafe = "archive.unsafe", Refused;
     /// An archive exceeds a bound on size, count or ratio.
@@ -104,6 +108,16 @@ codes! {
     EvidenceRefused = "evidence.refused", NotTrusted;
     /// The platform is unknown here or not built in.
     PlatformUnsupported = "platform.unsupported", NotTrusted;
+    /// Endorsements are missing that this evidence needs.
+    EndorsementsMissing = "endorsements.missing", NotFound;
+    /// An endorsement is not valid yet or no longer.
+    EndorsementsNotCurrent = "endorsements.not-current", NotTrusted;
+    /// A revocation list or judgement is older than one seen before.
+    EndorsementsRolledBack = "endorsements.rolled-back", NotTrusted;
+    /// The vendor's service cannot be reached or is busy.
+    VendorUnreachable = "vendor.unreachable", Unavailable;
+    /// The vendor's service says something that cannot be an endorsement.
+    VendorMisbehaved = "vendor.misbehaved", NotTrusted;
     /// The agent cannot be reached.
     AgentUnreachable = "agent.unreachable", Unavailable;
     /// The agent or an asset is busy with another connection.

@@ -11,8 +11,8 @@ use prism_core::manifest::SignedManifest;
 #[cfg(feature = "simulator")]
 use crate::commands::simulator;
 use crate::commands::{
-    agent, attest, attester, audit, checksum, completions, doctor, explain, keys, manifest, open, result, status,
-    transcript, upload, watch,
+    agent, attest, attester, audit, checksum, completions, doctor, explain, keys, manifest, measure, open, policy,
+    result, status, transcript, upload, watch,
 };
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
@@ -88,6 +88,12 @@ pub(crate) enum Command {
     /// Write, show, approve and assemble the terms of a computation
     #[command(subcommand, after_help = manifest::EXAMPLE)]
     Manifest(manifest::Manifest),
+    /// Draft, check and show policies: which confidential machines are accepted
+    #[command(subcommand, after_help = policy::EXAMPLE)]
+    Policy(policy::Policy),
+    /// Compute what a machine's measurements have to be, for a policy
+    #[command(subcommand, after_help = measure::EXAMPLE)]
+    Measure(measure::Measure),
     /// Print the root of this machine's simulator, a pretend vendor of confidential machines
     #[cfg(feature = "simulator")]
     #[command(subcommand, after_help = simulator::EXAMPLE)]

@@ -10,7 +10,9 @@ pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
+pub(crate) mod measure;
 pub(crate) mod open;
+pub(crate) mod policy;
 pub(crate) mod result;
 #[cfg(feature = "simulator")]
 pub(crate) mod simulator;
@@ -29,6 +31,8 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Keys(keys) => keys.run(printer),
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
+        Command::Policy(policy) => policy.run(printer),
+        Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
         Command::Agent(agent) => agent.run(printer),

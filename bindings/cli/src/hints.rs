@@ -60,6 +60,26 @@ fn local(code: Code) -> Row {
 /// Manifests, approvals and signatures.
 fn terms(code: Code) -> Row {
     Some(match code {
+        Code::EndorsementsMissing => (
+            "The vendor's certificates or lists for this machine are not there.",
+            "`prism endorsements fetch --for EVIDENCE -o bundle.json` gets what is missing",
+        ),
+        Code::EndorsementsNotCurrent => (
+            "An endorsement is not valid yet or no longer.",
+            "run `prism endorsements fetch` again, or judge as of the time of the evidence with --at",
+        ),
+        Code::EndorsementsRolledBack => (
+            "A revocation list or judgement is older than one seen before.",
+            "fetch from the vendor itself; if a mirror gave it, the mirror is out of date or hides something",
+        ),
+        Code::VendorUnreachable => (
+            "The vendor's service, or its mirror, cannot be reached or is busy.",
+            "check the network, or name a mirror with --mirror URL; AMD's service wants 10 seconds between questions",
+        ),
+        Code::VendorMisbehaved => (
+            "The vendor's service, or its mirror, answered with something that cannot be an endorsement.",
+            "check the address of the mirror; nothing of the answer was kept",
+        ),
         Code::KeyUnknown => (
             "The key is not one that the manifest names.",
             "use the key whose public half the owner put into the manifest; `prism keys show` and `prism manifest show` print both",
@@ -87,6 +107,14 @@ fn terms(code: Code) -> Row {
         Code::ManifestNotCurrent => (
             "The manifest is not valid yet, or no longer.",
             "check this machine's clock; if the time is right, the owner makes a manifest with new dates and all approve it",
+        ),
+        Code::PolicyMalformed => (
+            "A policy file is malformed, names something unknown or leaves something out.",
+            "correct the place that is named; every field has to be there, and what may be anything says \"any\". `prism policy new` drafts a whole one",
+        ),
+        Code::PolicyUnconfirmed => (
+            "A drafted policy was not confirmed by a person yet.",
+            "read the file, check every line marked CONFIRM, then write confirmed = true in it; `prism policy show` says what it would accept",
         ),
         Code::RoleRefused => (
             "This participant's role does not allow the call.",

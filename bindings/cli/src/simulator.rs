@@ -6,6 +6,7 @@ mod vendor {
 
     use prism_agent::attester::{simulated_root, simulated_tdx_root};
     use prism_attest::platform::simulated::SimulatedMachine;
+    use prism_attest::{Platform, Roots};
     use prism_core::digest::Digest;
     use prism_core::manifest::platform::SimulatedPolicy;
 
@@ -33,6 +34,16 @@ mod vendor {
         Ok(simulated_root(&vendor(&state.directory()?), now())?)
     }
 
+    /// The built-in roots, and this machine's simulator for evidence that says it is simulated.
+    pub(crate) fn roots(state: &StateArg, platform: Platform) -> Outcome<Roots> {
+        let roots = Roots::built_in();
+        Ok(match platform {
+            Platform::Simulated => roots.with_simulated(root(state)?),
+            Platform::SimulatedTdx => roots.with_simulated(tdx_root(state)?),
+            _ => roots,
+        })
+    }
+
     /// What machines of the simulator with this root report; without a root, of this machine's simulator.
     pub(crate) fn policy(state: &StateArg, known: Option<Digest>) -> Outcome<SimulatedPolicy> {
         let root = known.map_or_else(|| root(state), Ok)?;
@@ -41,7 +52,7 @@ mod vendor {
 }
 
 #[cfg(feature = "simulator")]
-pub(crate) use vendor::{policy, root, tdx_root, tdx_vendor, vendor};
+pub(crate) use vendor::{policy, root, roots, tdx_root, tdx_vendor, vendor};
 
 /// Refuses: this build contains no simulator.
 #[cfg(not(feature = "simulator"))]
@@ -51,4 +62,10 @@ pub(crate) fn policy(
 ) -> crate::exit::Outcome<prism_core::manifest::platform::SimulatedPolicy> {
     let message = "expected a platform that this build contains, found `simulated`; use a build with the simulator";
     Err(crate::exit::Failure::new(prism_core::code::Code::PlatformUnsupported, message))
+}
+
+/// The built-in roots: this build contains no simulator.
+#[cfg(not(feature = "simulator"))]
+pub(crate) fn roots(_: &crate::args::StateArg, _: prism_attest::Platform) -> crate::exit::Outcome<prism_attest::Roots> {
+    Ok(prism_attest::Roots::built_in())
 }

@@ -5,7 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use prism_attest::{Case as Judged, Endorsements, Evidence, Platform, Roots, SnpEndorsements, Stage, Vendor, Verdict};
+use prism_attest::{
+    Case as Judged, Endorsements, Evidence, Platform, Roots, SignedJson, SnpEndorsements, Stage, TdxEndorsements,
+    Vendor, Verdict,
+};
 use prism_core::manifest::platform::Product;
 use serde_json::Value;
 
@@ -98,7 +101,10 @@ impl Case {
     }
 
     fn endorsements(&self, platform: Platform) -> Result<Endorsements, Outcome> {
-        let _ = platform;
+        if platform == Platform::Tdx {
+            let parts = collateral(&self.bytes("collateral.json")?).ok_or_else(|| malformed("collateral.json"))?;
+            return Endorsements::tdx(parts).map_err(|error| beyond_limits(&error));
+        }
         let parts = SnpEndorsements {
             vek: self.bytes("vek.der")?,
             ask: self.bytes("ask.der")?,
@@ -108,21 +114,54 @@ impl Case {
         Endorsements::snp(parts).map_err(|error| beyond_limits(&error))
     }
 
-    /// The roots of the vendors and the test roots that lie beside the case.
+    /// The vendors' roots and the test roots beside the case; a case may ask for the vendors' alone.
     fn roots(&self) -> Roots {
+        let note = self.expect.get("note").and_then(Value::as_str).unwrap_or_default();
+        if note.contains("production root") {
+            return Roots::built_in();
+        }
         let beside = |name: String| fs::read(self.folder.with_file_name(name)).ok();
-        let roots = Product::ALL.into_iter().fold(Roots::built_in(), |roots, product| {
-            let root = beside(format!("test-ark-{product}.der"));
-            root.map_or(roots.clone(), |root| roots.with_custom(Vendor::Amd(product), &root))
-        });
-        let intel = beside("test-root.der".to_owned());
-        intel.map_or(roots.clone(), |root| roots.with_custom(Vendor::Intel, &root))
+        let mut roots = Roots::built_in();
+        for product in Product::ALL {
+            if let Some(root) = beside(format!("test-ark-{product}.der")) {
+                roots = roots.with_custom(Vendor::Amd(product), &root);
+            }
+        }
+        match beside("test-root.der".to_owned()) {
+            Some(root) => roots.with_custom(Vendor::Intel, &root),
+            None => roots,
+        }
     }
 
     fn bytes(&self, name: &str) -> Result<Vec<u8>, Outcome> {
         let missing = |error: io::Error| Outcome::Reject { stage: Stage::Format.as_str(), code: error.to_string() };
         fs::read(self.folder.join(name)).map_err(missing)
     }
+}
+
+/// The parts of a file of collateral: texts as they are, binary parts in hexadecimal.
+fn collateral(file: &[u8]) -> Option<TdxEndorsements> {
+    let file: Value = serde_json::from_slice(file).ok()?;
+    let text = |name: &str| Some(file.get(name)?.as_str()?.as_bytes().to_vec());
+    let bytes = |name: &str| hex::decode(file.get(name)?.as_str()?).ok();
+    let signed = |name: &str| {
+        let signature = bytes(&format!("{name}_signature"))?.try_into().ok()?;
+        Some(SignedJson { json: text(name)?, signature })
+    };
+    Some(TdxEndorsements {
+        tcb_info: signed("tcb_info")?,
+        tcb_info_chain: text("tcb_info_issuer_chain")?,
+        qe_identity: signed("qe_identity")?,
+        qe_identity_chain: text("qe_identity_issuer_chain")?,
+        pck_crl: bytes("pck_crl")?,
+        pck_crl_chain: text("pck_crl_issuer_chain")?,
+        root_crl: bytes("root_ca_crl")?,
+        pck_chain: file.get("pck_certificate_chain").and_then(Value::as_str).map(|chain| chain.as_bytes().to_vec()),
+    })
+}
+
+fn malformed(name: &str) -> Outcome {
+    Outcome::Reject { stage: Stage::Collateral.as_str(), code: format!("collateral.malformed({name})") }
 }
 
 fn beyond_limits(error: &dyn Error) -> Outcome {

@@ -10,6 +10,7 @@
 
 mod appraise;
 mod claims;
+mod draft;
 mod evidence;
 mod hcl;
 mod runtime;
@@ -24,6 +25,7 @@ use prism_core::hexadecimal::Hex;
 
 pub(crate) use self::appraise::appraise;
 pub use self::claims::{AzureSnpClaims, AzureTdxClaims, VtpmClaims};
+pub(crate) use self::draft::draft;
 pub use self::evidence::{AzureEvidence, AzureEvidenceError, AzureQuote};
 use self::hcl::HclReport;
 pub use self::runtime::AzureVm;

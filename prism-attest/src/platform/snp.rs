@@ -6,6 +6,7 @@
 mod appraise;
 mod chain;
 mod claims;
+mod draft;
 mod extensions;
 mod prepared;
 pub(crate) mod product;
@@ -16,6 +17,8 @@ use prism_core::digest::Digest;
 
 pub(crate) use self::appraise::appraise;
 pub use self::claims::{ChipId, SnpClaims};
+pub(crate) use self::draft::draft;
+pub(crate) use self::extensions::{certified_product, chip_and_tcb, provider_tcb};
 pub(crate) use self::prepared::{Prepared, Source};
 pub(crate) use self::report::Report;
 use crate::endorsements::{Endorsements, SnpEndorsements};

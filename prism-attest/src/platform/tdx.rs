@@ -7,18 +7,20 @@
 mod appraise;
 mod certificates;
 mod claims;
+mod draft;
 mod json;
 mod machine;
 mod pck;
 mod prepared;
 mod qe_identity;
-mod quote;
+pub(crate) mod quote;
 mod revocation;
 mod status;
 mod tcb_info;
 
 pub(crate) use self::appraise::appraise;
 pub use self::claims::{TdxClaims, TdxLevel, TdxTcb};
+pub(crate) use self::draft::draft;
 pub(crate) use self::prepared::{Prepared, Source};
 pub(crate) use self::quote::Quote;
 use crate::endorsements::{Endorsements, TdxEndorsements};

@@ -39,10 +39,8 @@ pub(crate) fn only(tag: u8, bytes: &[u8]) -> Option<&[u8]> {
 /// A non-negative INTEGER of at most 16 bits that `bytes` are.
 pub(crate) fn small_integer(bytes: &[u8]) -> Option<u16> {
     match only(INTEGER, bytes)? {
-        [low @ 0..=0x7f] => Some(u16::from(*low)),
-        [0, low @ 0x80..=0xff] => Some(u16::from(*low)),
-        [high @ 1..=0x7f, low] => Some(u16::from_be_bytes([*high, *low])),
-        [0, high @ 0x80..=0xff, low] => Some(u16::from_be_bytes([*high, *low])),
+        [low @ 0..=0x7f] | [0, low @ 0x80..=0xff] => Some(u16::from(*low)),
+        [high @ 1..=0x7f, low] | [0, high @ 0x80..=0xff, low] => Some(u16::from_be_bytes([*high, *low])),
         _ => None,
     }
 }

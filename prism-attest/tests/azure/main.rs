@@ -7,3 +7,5 @@ mod forged;
 mod machine;
 mod policy;
 mod real;
+mod tdx;
+mod vectors;

@@ -1,65 +1,19 @@
-//! Evidence of real machines on Azure, in another project's forms, brought into ours.
+//! Evidence of real SEV-SNP machines on Azure.
 
-use std::path::PathBuf;
-
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use prism_attest::{
-    AzureEvidence, AzureQuote, Check, Endorsements, Evidence, ExpectedBinding, Platform, Roots, Verdict, judge, verify,
+    AzureEvidence, Check, Endorsements, Evidence, ExpectedBinding, Platform, Roots, Verdict, judge, policy_from, verify,
 };
 use prism_core::manifest::platform::{
-    Accept, AzureSnpPolicy, HexBytes, Minimum, PcrIndex, PlatformPolicy, Product, Profile, Revocation, SnpPolicy, Tcb,
-    VtpmPolicy,
+    Accept, AzureSnpPolicy, HexBytes, Minimum, PcrIndex, PlatformPolicy, PolicyDocument, Product, Profile, Revocation,
+    SnpPolicy, Tcb, VtpmPolicy,
 };
 use serde_json::Value;
+
+use crate::vectors::{bytes, parts, vector};
 
 /// First and last second of the machine's certificate.
 const WINDOW: (u64, u64) = (1_738_081_615, 1_958_920_015);
 const NONCE: &[u8] = b"challenge";
-
-fn vector(name: &str) -> Option<Value> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
-    let root = std::env::var_os("PRISM_VECTORS").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let file = root.join("real/trustee").join(format!("deps__verifier__test_data__{name}.json"));
-    let Ok(bytes) = std::fs::read(&file) else {
-        println!("skipped: no test vector at {}", file.display());
-        return None;
-    };
-    Some(serde_json::from_slice(&bytes).unwrap())
-}
-
-/// Bytes that the other project writes as numbers, as hexadecimal or as base64.
-fn bytes(value: &Value) -> Vec<u8> {
-    match value {
-        Value::Array(numbers) => numbers.iter().map(|number| u8::try_from(number.as_u64().unwrap()).unwrap()).collect(),
-        Value::String(pem) if pem.starts_with("-----") => {
-            let body: String = pem.lines().take_while(|line| !line.starts_with("-----END")).skip(1).collect();
-            STANDARD.decode(body).unwrap()
-        }
-        other => {
-            let text = other.as_str().unwrap();
-            hex::decode(text).unwrap_or_else(|_| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).unwrap())
-        }
-    }
-}
-
-/// Either version of the other project's form: the first calls the report and the quote otherwise.
-fn parts(value: &Value) -> AzureEvidence {
-    let either = |one: &str, other: &str| if value[one].is_null() { value[other].clone() } else { value[one].clone() };
-    let quote = either("tpm_quote", "quote");
-    let registers =
-        quote["pcrs"].as_array().unwrap().iter().map(|value| HexBytes::new(bytes(value).try_into().unwrap()));
-    AzureEvidence {
-        hcl_report: bytes(&either("hcl_report", "report")),
-        quote: AzureQuote {
-            message: bytes(&quote["message"]),
-            signature: bytes(&quote["signature"]),
-            registers: (0..).zip(registers).collect(),
-        },
-        td_quote: value.get("td_quote").map(bytes),
-        report_data: None,
-    }
-}
 
 struct Machine {
     parts: AzureEvidence,
@@ -192,4 +146,33 @@ fn parts_of_two_real_machines_do_not_fit() {
     assert_eq!(last(other_report), Check::HclForm);
     assert_eq!(last(AzureEvidence { td_quote: None, ..tdx_parts.clone() }), Check::HclForm);
     assert_eq!(last(tdx_parts), Check::AzureForm);
+}
+
+#[test]
+fn a_policy_drafted_from_a_real_machine_accepts_it_once_confirmed_and_no_other() {
+    for machine in snp_machines() {
+        let claims = verify(&machine.evidence(), &machine.endorsements, &Roots::built_in(), WINDOW.0).unwrap();
+        let draft = policy_from(&claims).to_toml().unwrap();
+        let read = |text: &str| PolicyDocument::read(text.as_bytes()).unwrap().into_policy();
+        assert!(read(&draft).is_err());
+        let confirmed = draft.replacen("\nconfirmed = false\n", "\nconfirmed = true\n", 1).replacen(
+            "\nrevocation = \"require\"\n",
+            "\nrevocation = \"if-present\"\n",
+            1,
+        );
+        let policy = read(&confirmed).unwrap();
+        let judged = |machine: &Machine, policy: &PlatformPolicy| {
+            let expected = ExpectedBinding::foreign_nonce(NONCE.to_vec());
+            judge(&machine.evidence(), &machine.endorsements, policy, &expected, WINDOW.0)
+        };
+        assert!(judged(&machine, &policy).is_good(), "{}", judged(&machine, &policy));
+        let Profile::AzureSnp(pinned) = &policy.accept[0] else { panic!("{policy:?}") };
+        assert_eq!(pinned.vtpm.pcrs.len(), 22, "all of 24 but those that the guest can reset");
+        for index in pinned.vtpm.pcrs.keys() {
+            let mut other = pinned.clone();
+            other.vtpm.pcrs.insert(*index, Accept::only(HexBytes::new([9; 32])));
+            let other = PlatformPolicy::only(Profile::AzureSnp(other));
+            assert_eq!(refused(&judged(&machine, &other)), Some(Check::Pcr), "{index}");
+        }
+    }
 }

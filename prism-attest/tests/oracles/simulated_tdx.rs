@@ -72,7 +72,13 @@ fn dcap_qvl_accepts_the_simulator_s_quotes_only_without_their_marks() {
 
 /// Faults of the marks say nothing to a verifier that does not know them.
 fn about_marks(mutation: TdxMutation) -> bool {
-    matches!(mutation, TdxMutation::UnmarkedQuote | TdxMutation::UnmarkedCertificate | TdxMutation::Disguised)
+    matches!(
+        mutation,
+        TdxMutation::UnmarkedQuote
+            | TdxMutation::UnmarkedCertificate
+            | TdxMutation::Disguised
+            | TdxMutation::DisguisedCertificates
+    )
 }
 
 /// Their answer under a policy as strict as the simulator's own, as far as theirs goes.

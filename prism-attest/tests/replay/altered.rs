@@ -1,7 +1,8 @@
 //! Logs that lie about what the machine signed (E1), about their own data (E2), or are not there (E3).
 
+use prism_attest::Check;
+use prism_attest::finding::Findings;
 use prism_attest::replay::{Bank, EventLog, EventType, Proof, Registers, compare};
-use prism_attest::{Check, Findings};
 use prism_core::hexadecimal::HexBytes;
 
 use crate::written::{Line, boot, log, variable};

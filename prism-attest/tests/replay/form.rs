@@ -3,7 +3,7 @@
 use prism_attest::replay::{Bank, EVENT_LOG_MAX, EventLog, EventLogError, EventType};
 use proptest::prelude::*;
 
-use crate::written::{Line, SHA256_ID, SHA384_ID, boot, header, log, sha256, spec_id};
+use crate::written::{Line, SHA256_ID, SHA384_ID, boot, header, log, sha256, spec_id, variable};
 
 fn refusal(bytes: &[u8]) -> EventLogError {
     EventLog::read(bytes).unwrap_err()
@@ -161,5 +161,31 @@ proptest! {
             }
         }
         ask_everything(&bytes);
+    }
+}
+
+#[test]
+fn events_speak_in_printable_words_or_not_at_all() {
+    let words = |kind, data: &[u8]| {
+        let bytes = log(&[Line::of(1, kind, data, data)]);
+        EventLog::read(&bytes).unwrap().events().next().unwrap().words()
+    };
+    let said = |text: &str| Some(text.to_owned());
+    assert_eq!(words(EventType::EFI_ACTION, b"Exit\x1b[2J Boot"), said("Exit?[2J Boot"));
+    assert_eq!(words(EventType::EFI_VARIABLE_BOOT, &variable("BootOrder", &[9; 40])), said("BootOrder"));
+    assert_eq!(words(EventType::EFI_VARIABLE_AUTHORITY, &variable("d\u{202e}b name", b"")), said("d?b name"));
+    assert_eq!(words(EventType::EFI_HANDOFF_TABLES2, b"\x08TdxTable\x01\0\0\0"), said("TdxTable"));
+    assert_eq!(words(EventType::EVENT_TAG, b"\xec\";\x8f\x0d\0\0\0Linux initrd\0"), said("Linux initrd"));
+    assert_eq!(words(EventType::S_CRTM_VERSION, b"1\0.\x002\0\0\0"), said("1.2"));
+    assert_eq!(words(EventType::IPL, &[b'a'; 1000]).unwrap().len(), 160);
+    for (kind, data) in [
+        (EventType::SEPARATOR, [0; 4].as_slice()),
+        (EventType::POST_CODE, &[1, 2, 3, b'a']),
+        (EventType::EFI_VARIABLE_BOOT, b"short"),
+        (EventType::EFI_HANDOFF_TABLES2, b"\xffshort"),
+        (EventType::EVENT_TAG, b"\x01\0\0\0\xff\0\0\0short"),
+        (EventType::EFI_ACTION, b""),
+    ] {
+        assert_eq!(words(kind, data), None, "{kind}");
     }
 }

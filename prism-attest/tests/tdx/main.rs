@@ -2,5 +2,6 @@
 
 mod bits;
 mod real;
+mod simulated;
 mod support;
 mod synthetic;

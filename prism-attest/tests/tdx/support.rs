@@ -79,3 +79,11 @@ pub(crate) fn parts(file: &Path) -> TdxEndorsements {
 pub(crate) fn endorsements(file: &Path) -> Endorsements {
     Endorsements::tdx(parts(file)).unwrap()
 }
+
+/// The last certificate (DER) of a chain in PEM: its root.
+pub(crate) fn last_certificate(chain: &[u8]) -> Vec<u8> {
+    use base64::Engine;
+    let chain = std::str::from_utf8(chain).unwrap();
+    let body = chain.rsplit("-----BEGIN CERTIFICATE-----").next().unwrap().split("-----END").next().unwrap();
+    base64::engine::general_purpose::STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()
+}

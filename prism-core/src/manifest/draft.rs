@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::platform::{PlatformPolicy, SimulatedPolicy, SnpPolicy};
+use super::platform::{AzureSnpPolicy, AzureTdxPolicy, PlatformPolicy, SimulatedPolicy, SnpPolicy, TdxPolicy};
 use super::{Manifest, ManifestError, Runtime, SandboxLayer};
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
@@ -57,18 +57,27 @@ pub struct Draft {
     pub logs: DraftLogs,
 }
 
-/// Accepted platforms; at least one of the three.
+/// Accepted platforms; at least one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct DraftPlatform {
     /// Accept a simulator. It protects nothing. Default: no.
     pub simulated: Option<DraftSimulator>,
-    /// A file with a whole platform policy in the manifest's JSON form.
+    /// A file with a whole platform policy: one of its own, or in the manifest's JSON form.
     pub policy: Option<String>,
     /// Accepted SEV-SNP machines.
     #[serde(default)]
     pub snp: Vec<SnpPolicy>,
+    /// Accepted TDX machines.
+    #[serde(default)]
+    pub tdx: Vec<TdxPolicy>,
+    /// Accepted SEV-SNP machines on Azure.
+    #[serde(default, rename = "azure-snp")]
+    pub azure_snp: Vec<AzureSnpPolicy>,
+    /// Accepted TDX machines on Azure.
+    #[serde(default, rename = "azure-tdx")]
+    pub azure_tdx: Vec<AzureTdxPolicy>,
 }
 
 /// Which simulator is accepted.
@@ -211,7 +220,7 @@ pub enum Source {
     Key(String),
     /// A file, or a folder to be measured as its canonical archive.
     Asset(String),
-    /// A platform policy in the manifest's JSON form.
+    /// A platform policy: a file of its own, or the manifest's JSON form.
     Policy(String),
     /// What machines of the simulator with this root report; without a root, of this machine's simulator.
     Simulator(Option<Digest>),

@@ -15,6 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod document;
 mod list;
 mod snp;
 mod tdx;
@@ -22,6 +23,7 @@ mod vtpm;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::document::{POLICY_MAX, PolicyDocument, PolicyError, Remarks};
 pub use self::list::{Accept, LIST_MAX, List, ListError};
 pub use self::snp::{
     AbiVersion, AbiVersionError, Minimum, Mitigations, Product, ProductError, Revocation, SigningKeyRule, SnpAllow,

@@ -57,10 +57,10 @@ impl Manifest {
 
 /// Where to write, and whether something may be replaced there.
 #[derive(Args, Debug)]
-struct Target {
+pub(super) struct Target {
     /// The file to write
     #[arg(short, long, value_name = "FILE")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// Replace the file if it exists
     #[arg(long)]
     force: bool,
@@ -68,7 +68,7 @@ struct Target {
 
 impl Target {
     /// Refuses before any work what would be refused after it.
-    fn require_free(&self) -> Outcome {
+    pub(super) fn require_free(&self) -> Outcome {
         if !self.force && self.out.symlink_metadata().is_ok() {
             return Err(Failure::from(FileError::Exists { path: self.out.clone() })
                 .hint("choose another name, or replace it with --force"));
@@ -76,7 +76,7 @@ impl Target {
         Ok(())
     }
 
-    fn write(&self, bytes: &[u8]) -> Outcome {
+    pub(super) fn write(&self, bytes: &[u8]) -> Outcome {
         write_document(&self.out, bytes, self.force)
     }
 }

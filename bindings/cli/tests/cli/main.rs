@@ -9,6 +9,7 @@ mod help;
 mod keys;
 mod kill;
 mod manifest;
+mod policy;
 mod support;
 mod transcripts;
 mod usage;

@@ -9,7 +9,7 @@ use crate::finding::{Check, Notes};
 
 /// Registers that the guest itself can reset whenever it likes: what they hold says nothing (PC Client Platform TPM
 /// Profile, section 4.6.2).
-const RESETTABLE: [u8; 2] = [16, 23];
+pub(super) const RESETTABLE: [u8; 2] = [16, 23];
 
 /// Compares the virtual TPM's words with every condition of the policy.
 pub(crate) fn appraise(claims: &VtpmClaims, policy: &VtpmPolicy, notes: &mut Notes) {

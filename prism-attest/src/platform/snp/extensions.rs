@@ -1,6 +1,6 @@
 //! AMD's extensions of machines' certificates (publication 57230, section 3.1): product, security versions, chip, provider.
 
-use prism_core::manifest::platform::Product;
+use prism_core::manifest::platform::{Product, Tcb};
 
 use super::product;
 use crate::x509::Certificate;
@@ -36,6 +36,23 @@ pub(super) fn certified_tcb(vek: &Certificate, product: Product) -> Option<[u8; 
         *byte = vek.extension(&oid(&[TCB_ARC, arc])).and_then(small_integer)?;
     }
     Some(bytes)
+}
+
+/// The product that the certificate names.
+pub(crate) fn certified_product(vek: &Certificate) -> Option<Product> {
+    product_name(vek).and_then(product::from_certificate)
+}
+
+/// Identity and security versions of a chip's certificate.
+pub(crate) fn chip_and_tcb(vek: &Certificate, product: Product) -> Option<([u8; 64], Tcb)> {
+    let (tcb, _) = product::tcb(product, certified_tcb(vek, product)?);
+    chip_id(vek, product).filter(|_| certified_product(vek) == Some(product)).map(|chip| (chip, tcb))
+}
+
+/// Security versions of a provider's certificate.
+pub(crate) fn provider_tcb(vek: &Certificate, product: Product) -> Option<Tcb> {
+    let (tcb, _) = product::tcb(product, certified_tcb(vek, product)?);
+    csp_id(vek).filter(|_| certified_product(vek) == Some(product)).map(|_| tcb)
 }
 
 /// `CHIP_ID` as the certificate has it: raw, or wrapped in an OCTET STRING.

@@ -32,6 +32,12 @@ impl Role {
         }
     }
 
+    /// Whether the certificate has this role's name; nobody has verified that.
+    pub(super) fn is_named(self, der: &[u8]) -> bool {
+        let certificate = Certificate::parse(der);
+        certificate.is_ok_and(|it| it.subject().is_some_and(|(_, name)| self.names().contains(&name)))
+    }
+
     const fn is_authority(self) -> bool {
         matches!(self, Self::Root | Self::PckCa)
     }

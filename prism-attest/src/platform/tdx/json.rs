@@ -24,11 +24,11 @@ pub(super) struct Checks {
 /// Verifies the signature over the bytes as received, then reads them, then compares the dates.
 pub(super) fn open<T: DeserializeOwned>(
     signed: &SignedJson,
-    signer: &Issuer,
+    by: &Issuer,
     checks: Checks,
     notes: &mut Notes,
 ) -> Result<T, Stop> {
-    let holds = crypto::ecdsa_p256_sha256(&signer.key, &signed.json, &signed.signature);
+    let holds = crypto::ecdsa_p256_sha256(&by.key, &signed.json, &signed.signature);
     notes.need(checks.signature, holds, "a signature by the signer of TCB data", super::verdict(holds))?;
     let read = strict::read(&signed.json, COLLATERAL_MAX);
     if let Err(problem) = &read {

@@ -1,10 +1,11 @@
-//! One machine's certificate under Intel's authorities.
+//! One machine's certificate, and the authority that certified it.
 
 use prism_core::hexadecimal::Hex;
 
 use super::certificates::{self, Issuer, Role, Vetting};
 use super::pck::Pck;
 use super::prepared::Prepared;
+use super::revocation::Revoked;
 use super::tcb_info::TcbInfo;
 use crate::finding::{Check, Notes, Stop};
 use crate::window::Window;
@@ -27,16 +28,24 @@ impl Machine {
         let found = if same { "the same root" } else { "another root" };
         notes.need(Check::Root, same, "the root of the endorsements", found)?;
         let vetting = Vetting { assurance: under.assurance, now };
-        let (pck_ca, authority) = check_authority(under, vetting, &pck_ca, notes)?;
+        let above = Under { vetting, root: &under.root, list: &under.root_list };
+        let fresh;
+        let authority = match &under.authority {
+            Some(authority) if authority.issuer.der == pck_ca => authority,
+            _ => {
+                fresh = Authority::open(above, &pck_ca, &under.pck_crl, notes)?;
+                &fresh
+            }
+        };
         let certificate = certificates::parse(Role::Pck, &leaf, notes)?;
-        vetting.vet_issued(Role::Pck, &certificate, &pck_ca, notes)?;
+        vetting.vet_issued(Role::Pck, &certificate, &authority.issuer, notes)?;
         let key = certificates::key(Role::Pck, &certificate, notes)?;
         let pck = Pck::read(&certificate);
         let expected = "every field of Intel's SGX extension, once";
         let found = if pck.is_some() { expected } else { "another extension" };
         notes.need(Check::PckExtension, pck.is_some(), expected, found)?;
-        under.pck_list.check("PCK", &certificate.serial(), notes)?;
-        let window = certificate.window().intersect(authority);
+        authority.list.check("PCK", &certificate.serial(), notes)?;
+        let window = certificate.window().intersect(authority.window());
         Ok(Self { chain: chain.into(), key, pck: pck.ok_or(Stop)?, window })
     }
 
@@ -49,21 +58,31 @@ impl Machine {
     }
 }
 
-/// The authority in the machine's chain: that of the revocation list, or the same key under another certificate.
-fn check_authority(
-    under: &Prepared,
-    vetting: Vetting,
-    der: &[u8],
-    notes: &mut Notes,
-) -> Result<(Issuer, Window), Stop> {
-    if der == under.pck_ca.der {
-        return Ok((under.pck_ca.clone(), Window::ALWAYS));
+/// What certificates are verified under.
+#[derive(Clone, Copy)]
+pub(super) struct Under<'a> {
+    pub(super) vetting: Vetting,
+    pub(super) root: &'a Issuer,
+    pub(super) list: &'a Revoked,
+}
+
+/// An authority that certifies machines, and its revocation list.
+#[derive(Clone, Debug)]
+pub(super) struct Authority {
+    pub(super) issuer: Issuer,
+    pub(super) list: Revoked,
+}
+
+impl Authority {
+    /// Verifies certificate and list.
+    pub(super) fn open(under: Under, der: &[u8], list: &[u8], notes: &mut Notes) -> Result<Self, Stop> {
+        let issuer = under.vetting.issued(Role::PckCa, der, under.root, notes)?;
+        under.list.check("PCK CA", &issuer.serial, notes)?;
+        let list = Revoked::open("PCK CA's list", list, &issuer, under.vetting.now, notes)?;
+        Ok(Self { issuer, list })
     }
-    let authority = vetting.issued(Role::PckCa, der, &under.root, notes)?;
-    under.root_list.check("PCK CA", &authority.serial, notes)?;
-    let same = authority.key == under.pck_ca.key && authority.subject == under.pck_ca.subject;
-    let found = if same { "a list by the machine's PCK CA" } else { "a list by another PCK CA" };
-    notes.need(Check::CrlIssuer, same, "a list by the machine's PCK CA", found)?;
-    let window = authority.window;
-    Ok((authority, window))
+
+    pub(super) fn window(&self) -> Window {
+        self.issuer.window.intersect(self.list.window)
+    }
 }

@@ -111,9 +111,11 @@ impl Configuration {
     }
 }
 
-const fn below(arc: u8) -> [u8; 10] {
-    let [a, b, c, d, e, f, g, h, i] = SGX;
-    [a, b, c, d, e, f, g, h, i, arc]
+/// [`SGX`] and one more arc below 128.
+fn below(arc: u8) -> [u8; 10] {
+    let mut oid = [arc; 10];
+    oid.iter_mut().zip(SGX).for_each(|(byte, above)| *byte = above);
+    oid
 }
 
 /// `SEQUENCE OF SEQUENCE { OBJECT IDENTIFIER, value }` with the last arcs 1 to `N - 1`, each at most once.

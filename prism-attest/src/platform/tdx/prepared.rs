@@ -4,7 +4,7 @@
 use prism_core::digest::Digest;
 
 use super::certificates::{self, Issuer, Role, Vetting};
-use super::machine::Machine;
+use super::machine::{Authority, Machine, Under};
 use super::qe_identity::QeIdentity;
 use super::quote::Quote;
 use super::revocation::Revoked;
@@ -33,10 +33,12 @@ pub(crate) struct Source<'a> {
 pub(crate) struct Prepared {
     pub(super) assurance: Assurance,
     pub(super) root: Issuer,
-    pub(super) pck_ca: Issuer,
     pub(super) root_list: Revoked,
-    pub(super) pck_list: Revoked,
-    pub(super) tcb_info: TcbInfo,
+    /// `None` if the endorsements do not have its certificate; the machine's chain always has.
+    pub(super) authority: Option<Authority>,
+    /// The authority's list as received.
+    pub(super) pck_crl: Vec<u8>,
+    tcb_info: TcbInfo,
     qe_identity: QeIdentity,
     certificates: Window,
     machine: Option<Machine>,
@@ -46,24 +48,24 @@ impl Prepared {
     /// Verifies all that does not depend on the quote; and the machine's certificate if the endorsements have it.
     pub(crate) fn new(source: Source, notes: &mut Notes) -> Result<Self, Stop> {
         let Source { endorsements: parts, now, .. } = source;
-        let [pck_ca, root] = certificates::chain("PCK CA", &parts.pck_crl_chain, Check::CertificateChain, notes)?;
+        let [first, root] = certificates::chain("PCK CA", &parts.pck_crl_chain, Check::CertificateChain, notes)?;
         let assurance = check_root(source, &root, notes)?;
         let vetting = Vetting { assurance, now };
         let root = vetting.root(&root, notes)?;
-        let pck_ca = vetting.issued(Role::PckCa, &pck_ca, &root, notes)?;
         let root_list = Revoked::open("root's list", &parts.root_crl, &root, now, notes)?;
         root_list.check("root", &root.serial, notes)?;
-        root_list.check("PCK CA", &pck_ca.serial, notes)?;
-        let pck_list = Revoked::open("PCK CA's list", &parts.pck_crl, &pck_ca, now, notes)?;
-        let signing = Signing { vetting, root: &root, list: &root_list };
-        let tcb_signer = signing.signer(&parts.tcb_info_chain, None, notes)?;
+        let under = Under { vetting, root: &root, list: &root_list };
+        let given = !Role::TcbSigner.is_named(&first);
+        let authority = if given { Some(Authority::open(under, &first, &parts.pck_crl, notes)?) } else { None };
+        let tcb_signer = signer(under, &parts.tcb_info_chain, None, notes)?;
         let tcb_info = TcbInfo::open(&parts.tcb_info, &tcb_signer, now, notes)?;
-        let qe_signer = signing.signer(&parts.qe_identity_chain, Some(&tcb_signer), notes)?;
+        let qe_signer = signer(under, &parts.qe_identity_chain, Some(&tcb_signer), notes)?;
         let qe_identity = QeIdentity::open(&parts.qe_identity, &qe_signer, now, notes)?;
-        let windows = [&root, &pck_ca, &tcb_signer, &qe_signer].map(|issuer| issuer.window);
+        let windows = [&root, &tcb_signer, &qe_signer].map(|issuer| issuer.window);
         let certificates = windows.into_iter().fold(Window::ALWAYS, Window::intersect);
+        let (pck_crl, machine) = (parts.pck_crl.clone(), None);
         let mut prepared =
-            Self { assurance, root, pck_ca, root_list, pck_list, tcb_info, qe_identity, certificates, machine: None };
+            Self { assurance, root, root_list, authority, pck_crl, tcb_info, qe_identity, certificates, machine };
         if let Some(chain) = &parts.pck_chain {
             prepared.machine = Some(Machine::admit(&prepared, chain, now, notes)?);
         }
@@ -91,7 +93,8 @@ impl Prepared {
     }
 
     fn collateral(&self) -> Window {
-        [self.root_list.window, self.pck_list.window, self.tcb_info.window, self.qe_identity.window]
+        let authority = self.authority.as_ref().map_or(Window::ALWAYS, Authority::window);
+        [self.root_list.window, self.tcb_info.window, self.qe_identity.window, authority]
             .into_iter()
             .fold(self.certificates, Window::intersect)
     }
@@ -134,7 +137,9 @@ impl Prepared {
         let window = self.collateral().intersect(admitted.map_or(Window::ALWAYS, |machine| machine.window));
         if !window.contains(now) {
             self.root_list.check_dates(now, notes)?;
-            self.pck_list.check_dates(now, notes)?;
+            if let Some(authority) = &self.authority {
+                authority.list.check_dates(now, notes)?;
+            }
             self.tcb_info.check_dates(now, notes)?;
             self.qe_identity.check_dates(now, notes)?;
         }
@@ -173,25 +178,16 @@ fn check_root(source: Source, root: &[u8], notes: &mut Notes) -> Result<Assuranc
     assurance.ok_or(Stop)
 }
 
-/// Who signs TCB data.
-struct Signing<'a> {
-    vetting: Vetting,
-    root: &'a Issuer,
-    list: &'a Revoked,
-}
-
-impl Signing<'_> {
-    /// Verifies the signer's chain, unless it is the one that was verified before.
-    fn signer(&self, chain: &[u8], before: Option<&Issuer>, notes: &mut Notes) -> Result<Issuer, Stop> {
-        let [signer, root] = certificates::chain("TCB signer", chain, Check::TcbSigner, notes)?;
-        let same = root == self.root.der;
-        let found = if same { "the same root" } else { "another root" };
-        notes.need(Check::TcbSigner, same, "the root of the PCK CA", found)?;
-        if let Some(before) = before.filter(|before| before.der == signer) {
-            return Ok(before.clone());
-        }
-        let signer = self.vetting.issued(Role::TcbSigner, &signer, self.root, notes)?;
-        self.list.check("TCB signer", &signer.serial, notes)?;
-        Ok(signer)
+/// Verifies the chain of whoever signs TCB data, unless it is the one that was verified before.
+fn signer(under: Under, chain: &[u8], before: Option<&Issuer>, notes: &mut Notes) -> Result<Issuer, Stop> {
+    let [signer, root] = certificates::chain("TCB signer", chain, Check::TcbSigner, notes)?;
+    let same = root == under.root.der;
+    let found = if same { "the same root" } else { "another root" };
+    notes.need(Check::TcbSigner, same, "the root of the PCK CA", found)?;
+    if let Some(before) = before.filter(|before| before.der == signer) {
+        return Ok(before.clone());
     }
+    let signer = under.vetting.issued(Role::TcbSigner, &signer, under.root, notes)?;
+    under.list.check("TCB signer", &signer.serial, notes)?;
+    Ok(signer)
 }

@@ -33,8 +33,8 @@ pub(super) struct QeIdentity {
 
 impl QeIdentity {
     /// Verifies, reads and dates the document.
-    pub(super) fn open(signed: &SignedJson, signer: &Issuer, now: u64, notes: &mut Notes) -> Result<Self, Stop> {
-        let document: Document = json::open(signed, signer, CHECKS, notes)?;
+    pub(super) fn open(signed: &SignedJson, by: &Issuer, now: u64, notes: &mut Notes) -> Result<Self, Stop> {
+        let document: Document = json::open(signed, by, CHECKS, notes)?;
         let known = document.id == "TD_QE" && document.version == 2 && !document.tcb_levels.is_empty();
         let found = format_args!("{} of version {}", document.id, document.version);
         notes.need(Check::QeIdentityForm, known, "TD_QE of version 2 with levels", found)?;

@@ -55,8 +55,8 @@ pub(super) struct PlatformLevel {
 
 impl TcbInfo {
     /// Verifies, reads and dates the document.
-    pub(super) fn open(signed: &SignedJson, signer: &Issuer, now: u64, notes: &mut Notes) -> Result<Self, Stop> {
-        let document: Document = json::open(signed, signer, CHECKS, notes)?;
+    pub(super) fn open(signed: &SignedJson, by: &Issuer, now: u64, notes: &mut Notes) -> Result<Self, Stop> {
+        let document: Document = json::open(signed, by, CHECKS, notes)?;
         let window = Window::new(document.issue_date.0, document.next_update.0);
         let found = format_args!("{} of version {}", document.id, document.version);
         let known = document.id == "TDX" && document.version == 3 && document.tcb_type == 0;
@@ -168,7 +168,7 @@ impl Document {
         let mut levels: Vec<_> = self.tcb_levels.into_iter().map(PlatformEntry::read).collect();
         levels.sort_by_key(|level| Reverse((level.sgx, level.tdx, level.pce_svn)));
         let whole = versions.len() == modules.len() && !levels.is_empty();
-        whole.then(|| TcbInfo {
+        whole.then_some(TcbInfo {
             fmspc: self.fmspc.0,
             pce_id: self.pce_id.0,
             evaluation_number: self.tcb_evaluation_data_number,

@@ -94,11 +94,15 @@ fn platform(draft: &Draft, resolved: &Resolved) -> Result<PlatformPolicy, DraftE
         accept.extend(resolved.policy.as_ref().ok_or_else(|| absent(path))?.accept.iter().cloned());
     }
     accept.extend(draft.platform.snp.iter().cloned().map(Profile::Snp));
+    accept.extend(draft.platform.tdx.iter().cloned().map(Profile::Tdx));
+    accept.extend(draft.platform.azure_snp.iter().cloned().map(Profile::AzureSnp));
+    accept.extend(draft.platform.azure_tdx.iter().cloned().map(Profile::AzureTdx));
     if draft.platform.simulated.and_then(DraftSimulator::source).is_some() {
         let simulator = resolved.simulator.clone().ok_or_else(|| absent("the simulator's root"))?;
         accept.push(Profile::Simulated(simulator));
     }
-    let expected = "simulated = true, a policy or at least one [[platform.snp]], none of them twice";
+    let expected =
+        "simulated = true, a policy or at least one [[platform.snp]] or [[platform.tdx]], none of them twice";
     PlatformPolicy::new(accept).map_err(|error| field("platform", expected, error.to_string()))
 }
 

@@ -160,3 +160,31 @@ fn unknown_and_mistyped_fields_are_refused() {
         assert!(serde_json::from_value::<Draft>(value.clone()).is_err(), "{value}");
     }
 }
+
+#[test]
+fn tdx_and_azure_machines_are_accepted_where_they_are_written_out() {
+    use crate::manifest::platform::{AzureSnpPolicy, AzureTdxPolicy, PcrIndex, Profile, Rtmrs, TdxPolicy, VtpmPolicy};
+    let any = || Accept::Any;
+    let tdx = TdxPolicy::strict(any(), Rtmrs::new([any(), any(), any(), any()]));
+    let snp = SnpPolicy::strict([(Product::Genoa, Minimum::both(Tcb::default()))].into(), any());
+    let vtpm = VtpmPolicy::new([(PcrIndex::try_from(4).unwrap(), Accept::Any)].into());
+    let platform = json!({
+        "tdx": [tdx.clone()],
+        "azure-snp": [AzureSnpPolicy::new(snp.clone(), vtpm.clone())],
+        "azure-tdx": [AzureTdxPolicy::new(tdx.clone(), vtpm.clone())],
+    });
+    let manifest = complete(with(|draft| draft["platform"] = platform.clone())).unwrap();
+    let expected = [
+        Profile::Tdx(tdx.clone()),
+        Profile::AzureSnp(AzureSnpPolicy::new(snp, vtpm.clone())),
+        Profile::AzureTdx(AzureTdxPolicy::new(tdx, vtpm)),
+    ];
+    assert_eq!(manifest.platform.accept[..], expected);
+    for platform_kind in ["tdx", "azure-snp", "azure-tdx"] {
+        let mut short = platform.clone();
+        let first = short[platform_kind][0].as_object_mut().unwrap();
+        let name = first.keys().next().unwrap().clone();
+        first.remove(&name);
+        assert!(serde_json::from_value::<Draft>(with(|draft| draft["platform"] = short)).is_err(), "{platform_kind}");
+    }
+}

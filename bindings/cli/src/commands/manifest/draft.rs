@@ -10,8 +10,7 @@ use prism_core::digest::{Digest, Hasher};
 use prism_core::entropy::{SystemEntropy, draw};
 use prism_core::manifest::Manifest;
 use prism_core::manifest::draft::{Draft, Facts, Resolved, Source};
-use prism_core::manifest::platform::PlatformPolicy;
-use prism_core::strict;
+use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument};
 use serde::Serialize;
 
 use super::Target;
@@ -30,7 +29,8 @@ covid19.toml, in which relative paths start at its own folder:
   valid = "30d"                        # or not_before = "2026-01-31T12:00:00Z" and not_after
   [platform]
   simulated = true                     # this machine's simulator; or "sha256:…", the root that
-                                       # `prism simulator root` prints; or policy = "policy.json"
+                                       # `prism simulator root` prints; or policy = "policy.toml",
+                                       # which `prism policy new` drafts
   [participants.lab]
   organisation = "Imaging Lab"
   key = "lab.pub"
@@ -138,9 +138,8 @@ fn facts(path: &Path) -> Outcome<Facts> {
 }
 
 fn policy(path: &Path) -> Outcome<PlatformPolicy> {
-    let limit = usize::try_from(DOCUMENT_MAX).unwrap_or(usize::MAX);
-    strict::read(&read(path, DOCUMENT_MAX)?, limit)
-        .map_err(|error| Failure::new(Code::ManifestMalformed, crate::exit::chain(&error)).at(path.display()))
+    let policy = PolicyDocument::read_for_manifest(&read(path, DOCUMENT_MAX)?);
+    policy.map_err(|error| Failure::from(error).at(path.display()))
 }
 
 fn written(terms: &Manifest, digest: Digest, file: &Path) -> Written {

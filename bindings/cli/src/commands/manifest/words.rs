@@ -3,11 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 
 use prism_core::digest::Digest;
-use prism_core::manifest::platform::{Profile, SnpAllow, SnpPolicy};
 use prism_core::manifest::{Algorithm, Install, Limits, Manifest, Network, Role};
 use prism_core::name::Name;
 
-use crate::print::{SIMULATED, Safe, moment, size, span};
+use crate::machines::Machines;
+use crate::print::{Safe, moment, size, span};
 
 /// Everything a participant has to know before approving.
 pub(super) struct Words<'a> {
@@ -28,7 +28,7 @@ impl Display for Words<'_> {
         algorithm(f, &terms.algorithm)?;
         datasets(f, terms)?;
         results(f, terms)?;
-        platform(f, terms)
+        write!(f, "\n{}", Machines(&terms.platform.accept))
     }
 }
 
@@ -124,47 +124,4 @@ fn names(names: &[Name]) -> String {
         [] => "nobody".to_owned(),
         _ => names.iter().map(Name::as_str).collect::<Vec<_>>().join(", "),
     }
-}
-
-fn platform(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
-    writeln!(f, "\nOn which machines{}", if terms.platform.accept.len() > 1 { " (any of these)" } else { "" })?;
-    for profile in &terms.platform.accept {
-        match profile {
-            Profile::Snp(snp) => {
-                writeln!(f, "  AMD SEV-SNP")?;
-                measured(f, snp)?;
-            }
-            Profile::Simulated(simulated) => {
-                writeln!(f, "  {SIMULATED}")?;
-                writeln!(f, "  simulator     root {}", simulated.root)?;
-                measured(f, &simulated.snp)?;
-            }
-            other => writeln!(f, "  {}: this build does not know this platform", other.platform())?,
-        }
-    }
-    Ok(())
-}
-
-fn measured(f: &mut Formatter<'_>, snp: &SnpPolicy) -> fmt::Result {
-    for (product, minimum) in &snp.products {
-        writeln!(f, "  processor     {product}, firmware not older than {}", minimum.min_tcb)?;
-    }
-    writeln!(f, "  measurement   {}", snp.measurements)?;
-    weaknesses(f, snp.allow)
-}
-
-/// What the policy lets a machine do that a strict one forbids; everyone has several threads on a core.
-fn weaknesses(f: &mut Formatter<'_>, allow: SnpAllow) -> fmt::Result {
-    let permitted = [
-        (allow.debug, "DEBUG: the host may read and write the guest's memory"),
-        (allow.migration, "a migration agent may move the guest"),
-        (allow.cxl, "memory may sit on CXL devices"),
-        (allow.trusted_io, "trusted devices may be attached"),
-        (allow.provisional_firmware, "firmware that is not committed may run"),
-        (allow.masked_chip_id, "the chip may hide its identity"),
-    ];
-    permitted
-        .into_iter()
-        .filter(|(permits, _)| *permits)
-        .try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
 }

@@ -27,6 +27,8 @@ mutations! {
     UnmarkedCertificate = "unmarked-certificate", Endorsement;
     /// Everything lacks the simulator's marks and names Intel as the organisation.
     Disguised = "disguised", Endorsement;
+    /// Every certificate lacks the simulator's marks and names Intel as the organisation; the quote has its mark.
+    DisguisedCertificates = "disguised-certificates", Endorsement;
     /// One bit of MRTD is flipped after signing.
     FlippedMrTd = "flipped-mrtd", Signature;
     /// One bit of the report data is flipped after signing.
@@ -206,7 +208,7 @@ mutations! {
     /// The quote brings an encrypted identity in place of certificates.
     NoChain = "no-chain", Format;
     /// The quote brings 40 certificates of the authority.
-    LongChain = "long-chain", Endorsement;
+    LongChain = "long-chain", Limits;
     /// The authentication data claim to be longer than the quote.
     SizeLie = "size-lie", Format;
 }

@@ -4,9 +4,7 @@ use aws_lc_rs::digest;
 
 use super::keys::P256Key;
 use crate::platform::simulated::SimulatorError;
-
-/// What every quote of the simulator carries as user data of its header.
-pub(crate) const USER_DATA: &[u8; 20] = b"PRISM-SIMULATED-TDX\0";
+use crate::platform::tdx::quote::SIMULATOR_USER_DATA;
 
 const INTEL: [u8; 16] =
     [0x93, 0x9a, 0x72, 0x33, 0xf7, 0x9c, 0x4c, 0xa9, 0x94, 0x0a, 0x0d, 0xb3, 0x95, 0x7f, 0x06, 0x07];
@@ -141,7 +139,7 @@ impl QuoteDraft {
             key_type: 2,
             tee: 0x81,
             vendor: INTEL,
-            user_data: *USER_DATA,
+            user_data: *SIMULATOR_USER_DATA,
             body_type: if body.has_15 { TD15 } else { TD10 },
             body,
             qe: QeReport {

@@ -113,9 +113,9 @@ impl SimulatedTd {
         policy.min_tee_tcb_svn = self.tee_tcb_svn;
         policy.min_qe_svn = 4;
         policy.min_pce_svn = u16::from(PCE_SVNS[0]);
-        policy.allow.dynamic_platform = false;
-        policy.allow.cached_keys = false;
-        policy.allow.smt = false;
+        // Certificates of machines with one processor do not tell these.
+        let untold = self.authority == PckAuthority::Processor;
+        (policy.allow.dynamic_platform, policy.allow.cached_keys, policy.allow.smt) = (untold, untold, untold);
         policy
     }
 

@@ -50,6 +50,7 @@ impl TdxMutation {
             Self::LongAuthentication => draft.quote.authentication.resize(1000, 0x5a),
             Self::UnmarkedQuote => draft.quote.user_data = [0; 20],
             Self::UnmarkedCertificate => draft.pck.marked = false,
+            Self::DisguisedCertificates => draft.disguise(),
             Self::Disguised => {
                 draft.quote.user_data = [0; 20];
                 draft.disguise();

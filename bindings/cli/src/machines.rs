@@ -1,0 +1,220 @@
+//! The machines that a policy accepts, in plain words.
+
+use std::fmt::{self, Display, Formatter};
+
+use prism_core::manifest::platform::{
+    Accept, EventLogRule, Profile, SnpAllow, SnpPolicy, TdxAllow, TdxPolicy, TdxStatus, VtpmPolicy,
+};
+
+use crate::print::{SIMULATED, Safe};
+
+/// What a person has to know before approving a policy.
+pub(crate) struct Machines<'a>(pub(crate) &'a [Profile]);
+
+impl Display for Machines<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "On which machines{}", if self.0.len() > 1 { " (any of these)" } else { "" })?;
+        self.0.iter().try_for_each(|machine| profile(f, machine))
+    }
+}
+
+/// One kind of machine.
+pub(crate) fn profile(f: &mut Formatter<'_>, machine: &Profile) -> fmt::Result {
+    match machine {
+        Profile::Snp(policy) => {
+            writeln!(f, "  AMD SEV-SNP")?;
+            snp(f, policy)
+        }
+        Profile::Tdx(policy) => {
+            writeln!(f, "  Intel TDX")?;
+            tdx(f, policy)
+        }
+        Profile::AzureSnp(policy) => {
+            writeln!(f, "  AMD SEV-SNP on Azure, with its virtual TPM")?;
+            snp(f, &policy.snp)?;
+            vtpm(f, &policy.vtpm)
+        }
+        Profile::AzureTdx(policy) => {
+            writeln!(f, "  Intel TDX on Azure, with its virtual TPM")?;
+            tdx(f, &policy.tdx)?;
+            vtpm(f, &policy.vtpm)
+        }
+        Profile::Simulated(policy) => {
+            writeln!(f, "  {SIMULATED}\n  simulator     root {}", policy.root)?;
+            snp(f, &policy.snp)
+        }
+        Profile::SimulatedTdx(policy) => {
+            writeln!(f, "  {SIMULATED}\n  simulator     root {}", policy.root)?;
+            tdx(f, &policy.tdx)
+        }
+        other => writeln!(f, "  {}: this build does not know this platform", other.platform()),
+    }
+}
+
+fn snp(f: &mut Formatter<'_>, policy: &SnpPolicy) -> fmt::Result {
+    for (product, minimum) in &policy.products {
+        writeln!(f, "  processor     {product}, firmware not older than {}", minimum.min_tcb)?;
+    }
+    writeln!(f, "  measurement   {}", policy.measurements)?;
+    weaknesses(f, policy.allow)
+}
+
+/// What the policy lets a machine do that a strict one forbids; everyone has several threads on a core.
+fn weaknesses(f: &mut Formatter<'_>, allow: SnpAllow) -> fmt::Result {
+    permits(
+        f,
+        &[
+            (allow.debug, "DEBUG: the host may read and write the guest's memory"),
+            (allow.migration, "a migration agent may move the guest"),
+            (allow.cxl, "memory may sit on CXL devices"),
+            (allow.trusted_io, "trusted devices may be attached"),
+            (allow.provisional_firmware, "firmware that is not committed may run"),
+            (allow.masked_chip_id, "the chip may hide its identity"),
+        ],
+    )
+}
+
+fn tdx(f: &mut Formatter<'_>, policy: &TdxPolicy) -> fmt::Result {
+    let statuses: Vec<_> = policy.tcb_status.iter().map(TdxStatus::to_string).collect();
+    writeln!(f, "  status        {}", statuses.join(" or "))?;
+    if policy.tcb_status.iter().any(|status| status.is_out_of_date()) {
+        writeln!(f, "                out of date for at most {} days", policy.grace_days)?;
+    }
+    for advisory in &policy.deny_advisories {
+        writeln!(f, "  refuses       machines with {advisory}")?;
+    }
+    writeln!(f, "  measurement   {}", policy.mrtd)?;
+    for (at, register) in policy.rtmrs.each().into_iter().enumerate() {
+        writeln!(f, "  register      RTMR{at} {register}")?;
+    }
+    event_log(f, policy.event_log)?;
+    if !policy.require.sept_ve_disable {
+        writeln!(f, "  permits       the host may raise exceptions in the guest by taking its pages away")?;
+    }
+    guests(f, policy.allow)
+}
+
+/// What the policy lets a guest be; most platforms have several processors, cached keys and threads.
+fn guests(f: &mut Formatter<'_>, allow: TdxAllow) -> fmt::Result {
+    permits(
+        f,
+        &[
+            (allow.debug, "DEBUG: the host may read and write the guest's memory"),
+            (allow.migratable, "the guest may be moved to another machine"),
+            (allow.service_td, "a service guest may be bound to the guest"),
+            (allow.perfmon, "the guest may use performance counters"),
+            (allow.key_locker, "the guest may use Key Locker"),
+            (allow.pks, "the guest may use supervisor protection keys"),
+        ],
+    )
+}
+
+fn vtpm(f: &mut Formatter<'_>, policy: &VtpmPolicy) -> fmt::Result {
+    for (index, accepted) in &policy.pcrs {
+        writeln!(f, "  register      PCR{index} {accepted}")?;
+    }
+    event_log(f, policy.event_log)?;
+    permits(
+        f,
+        &[
+            (!policy.require.secure_boot, "the firmware may boot programs that nobody signed"),
+            (!policy.require.safe_clock, "the TPM's clock may have been set back"),
+        ],
+    )
+}
+
+fn event_log(f: &mut Formatter<'_>, rule: EventLogRule) -> fmt::Result {
+    match rule {
+        EventLogRule::Require => writeln!(f, "  event log     demanded: it has to explain the registers"),
+        _ => Ok(()),
+    }
+}
+
+fn permits(f: &mut Formatter<'_>, weaknesses: &[(bool, &str)]) -> fmt::Result {
+    let permitted = weaknesses.iter().filter(|(permits, _)| *permits);
+    permitted.into_iter().try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
+}
+
+/// What a profile compares besides, and what it does not look at because it says "any".
+pub(crate) struct Identities {
+    compared: Vec<(&'static str, String)>,
+    /// Fields that may be anything.
+    pub(crate) not_compared: Vec<&'static str>,
+}
+
+impl Identities {
+    pub(crate) fn of(machine: &Profile) -> Self {
+        let mut identities = Self { compared: Vec::new(), not_compared: Vec::new() };
+        match machine {
+            Profile::Snp(policy) => identities.snp(policy),
+            Profile::AzureSnp(policy) => {
+                identities.snp(&policy.snp);
+                identities.vtpm(&policy.vtpm);
+            }
+            Profile::Simulated(policy) => identities.snp(&policy.snp),
+            Profile::Tdx(policy) => identities.tdx(policy),
+            Profile::AzureTdx(policy) => {
+                identities.tdx(&policy.tdx);
+                identities.vtpm(&policy.vtpm);
+            }
+            Profile::SimulatedTdx(policy) => identities.tdx(&policy.tdx),
+            _ => {}
+        }
+        identities
+    }
+
+    fn snp(&mut self, policy: &SnpPolicy) {
+        self.add("measurement", &policy.measurements);
+        self.add("host data", &policy.host_data);
+        self.add("family id", &policy.family_ids);
+        self.add("image id", &policy.image_ids);
+        self.add("report id", &policy.report_ids);
+        self.add("chip id", &policy.chip_ids);
+        self.add("id key", &policy.id_keys);
+        self.add("author key", &policy.author_keys);
+    }
+
+    fn tdx(&mut self, policy: &TdxPolicy) {
+        self.add("measurement", &policy.mrtd);
+        for (name, register) in ["RTMR0", "RTMR1", "RTMR2", "RTMR3"].into_iter().zip(policy.rtmrs.each()) {
+            self.add(name, register);
+        }
+        self.add("config id", &policy.mr_config_ids);
+        self.add("owner", &policy.mr_owners);
+        self.add("owner config", &policy.mr_owner_configs);
+        self.add("TDX module", &policy.mr_seams);
+        self.add("service TD", &policy.mr_service_tds);
+        self.add("attributes", &policy.td_attributes);
+        self.add("XFAM", &policy.xfam);
+        self.add("FMSPC", &policy.fmspcs);
+        self.add("PPID", &policy.ppids);
+        self.add("instance id", &policy.platform_instance_ids);
+    }
+
+    fn vtpm(&mut self, policy: &VtpmPolicy) {
+        self.add("vm id", &policy.vm_ids);
+        self.add("resets", &policy.reset_counts);
+        self.add("restarts", &policy.restart_counts);
+    }
+
+    fn add<T: Display>(&mut self, name: &'static str, accepted: &Accept<T>) {
+        match accepted {
+            Accept::Any => self.not_compared.push(name),
+            // The machine's own lines show these.
+            Accept::OneOf(_) if name == "measurement" || name.starts_with("RTMR") => {}
+            Accept::OneOf(_) => self.compared.push((name, accepted.to_string())),
+        }
+    }
+}
+
+impl Display for Identities {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        for (name, values) in &self.compared {
+            writeln!(f, "  {name:12}  {}", Safe::new(values))?;
+        }
+        match self.not_compared.as_slice() {
+            [] => Ok(()),
+            fields => writeln!(f, "  not compared  {}", fields.join(", ")),
+        }
+    }
+}
