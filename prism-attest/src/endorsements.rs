@@ -128,19 +128,6 @@ impl Endorsements {
         file::read(bytes)
     }
 
-    /// Reads the self-contained file form, or the certificate (DER) of an AMD machine's key, which AMD's built-in
-    /// certificates complete.
-    ///
-    /// # Errors
-    /// [`EndorsementsError`] for anything else.
-    pub fn read_any(bytes: &[u8]) -> Result<Self, EndorsementsError> {
-        match bytes.first() {
-            // SEQUENCE
-            Some(0x30) => Self::snp_from_leaf(bytes.to_vec(), None),
-            _ => Self::read(bytes),
-        }
-    }
-
     /// The self-contained file form: strict JSON with base64.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {

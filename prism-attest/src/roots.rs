@@ -2,12 +2,13 @@
 
 use std::fmt;
 
+use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::manifest::platform::{PlatformPolicy, Product, Profile};
 use serde::{Serialize, Serializer};
 
 use crate::evidence::Platform;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, pem};
 
 /// Certificates of one product as AMD's key distribution service publishes them.
 struct Amd {
@@ -127,6 +128,35 @@ enum Kind {
     Simulated,
 }
 
+/// The common name of Intel's root.
+const INTEL_ROOT: &str = "Intel SGX Root CA";
+
+/// Why a file is not a root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RootError {
+    /// Not one certificate.
+    #[error("expected one certificate of a root (DER or PEM), found something else; give the vendor's root alone")]
+    Certificate,
+    /// A certificate of nobody that is known here.
+    #[error("expected a root named ARK-Milan, ARK-Genoa, ARK-Turin or Intel SGX Root CA, found another name")]
+    Unnamed,
+}
+
+impl Coded for RootError {
+    fn code(&self) -> Code {
+        Code::FileMalformed
+    }
+}
+
+fn one_certificate(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !bytes.starts_with(b"-----BEGIN") {
+        return Some(bytes.to_vec());
+    }
+    let [der] = <[Vec<u8>; 1]>::try_from(pem::certificates(bytes)?).ok()?;
+    Some(der)
+}
+
 /// The roots at which verification may begin.
 ///
 /// A simulator's root only ever vouches for evidence that calls itself simulated, and every other root only for
@@ -152,6 +182,23 @@ impl Roots {
     pub fn with_custom(mut self, vendor: Vendor, root_der: &[u8]) -> Self {
         self.0.push(Anchor { digest: Digest::sha256(root_der), kind: Kind::Custom(vendor) });
         self
+    }
+
+    /// Also accepts the root in this file (DER or PEM, one certificate), in the place that its name says: `ARK-Milan`,
+    /// `Intel SGX Root CA`. A simulator's root is accepted for simulated evidence only.
+    ///
+    /// # Errors
+    /// [`RootError`] for anything else than one certificate of a root.
+    pub fn with_custom_file(self, bytes: &[u8]) -> Result<Self, RootError> {
+        let der = one_certificate(bytes).ok_or(RootError::Certificate)?;
+        let certificate = Certificate::parse(&der).map_err(|_| RootError::Certificate)?;
+        if certificate.has_a_simulator_mark() {
+            return Ok(self.with_simulated(Digest::sha256(&der)));
+        }
+        let name = certificate.subject().map(|(_, name)| name).ok_or(RootError::Unnamed)?;
+        let amd = || name.strip_prefix("ARK-")?.parse().ok().map(Vendor::Amd);
+        let vendor = if name == INTEL_ROOT { Some(Vendor::Intel) } else { amd() };
+        Ok(self.with_custom(vendor.ok_or(RootError::Unnamed)?, &der))
     }
 
     /// Also accepts simulated evidence under the simulator's root with this SHA-256.
@@ -207,6 +254,20 @@ mod tests {
             );
         }
         assert_eq!(Roots::built_in().0.len(), AMD.len() + 1, "Intel's besides");
+    }
+
+    #[test]
+    fn a_root_in_a_file_takes_the_place_that_its_name_says() {
+        let [milan, ..] = &AMD;
+        let custom = Roots(Vec::new()).with_custom_file(milan.ark).unwrap();
+        let digest = Digest::sha256(milan.ark);
+        let found = |vendor| custom.find(&digest, Platform::Snp, vendor);
+        assert_eq!(found(Vendor::Amd(Product::Milan)), Some(Assurance::Custom(digest)));
+        assert_eq!([found(Vendor::Amd(Product::Genoa)), found(Vendor::Intel)], [None, None]);
+        for (bytes, error) in [(milan.ask, RootError::Unnamed), (b"no certificate".as_slice(), RootError::Certificate)]
+        {
+            assert_eq!(Roots::built_in().with_custom_file(bytes).err(), Some(error));
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ use prism_core::manifest::SignedManifest;
 #[cfg(feature = "simulator")]
 use crate::commands::simulator;
 use crate::commands::{
-    agent, attest, attester, audit, checksum, completions, doctor, explain, keys, manifest, measure, open, policy,
-    result, status, transcript, upload, watch,
+    agent, attest, attestation, attester, audit, checksum, completions, doctor, explain, keys, manifest, measure, open,
+    policy, result, status, transcript, upload, watch,
 };
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
@@ -107,6 +107,9 @@ pub(crate) enum Command {
     /// Ask an agent what it is, and judge the answer
     #[command(after_help = attest::EXAMPLE)]
     Attest(attest::Attest),
+    /// Judge evidence that lies in a file, offline
+    #[command(subcommand, after_help = attestation::EXAMPLE)]
+    Attestation(attestation::Attestation),
     /// Send the algorithm and its requirements
     #[command(after_help = upload::ALGO_EXAMPLE)]
     Algo(upload::Algo),

@@ -2,6 +2,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod attest;
+pub(crate) mod attestation;
 pub(crate) mod attester;
 pub(crate) mod audit;
 pub(crate) mod checksum;
@@ -38,6 +39,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Agent(agent) => agent.run(printer),
         Command::Attester(attester) => attester.run(printer),
         Command::Attest(attest) => attest.run(printer),
+        Command::Attestation(attestation) => attestation.run(printer),
         Command::Algo(algo) => algo.run(printer),
         Command::Data(data) => data.run(printer),
         Command::Watch(watch) => watch.run(printer),

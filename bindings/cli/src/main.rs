@@ -12,6 +12,7 @@ mod print;
 mod progress;
 mod session;
 mod simulator;
+mod vouching;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -6,6 +6,9 @@ use super::bundle::{Bundle, BundleError, SelectError};
 use super::{Endorsements, EndorsementsError};
 use crate::evidence::Evidence;
 
+/// How every certificate in DER begins; JSON never does.
+const DER_SEQUENCE: u8 = 0x30;
+
 /// A file of endorsements as it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,13 +20,17 @@ pub enum Offered {
 }
 
 impl Offered {
-    /// Reads a bundle, a file of one machine's endorsements, or a file of Intel's answers: whichever it is.
+    /// Reads a bundle, a file of one machine's endorsements, a file of Intel's answers, or the certificate (DER) of an AMD
+    /// machine's key, which AMD's built-in certificates complete: whichever it is.
     ///
     /// # Errors
     /// [`OfferedError`] with what is wrong with the form that the file seems to have.
     pub fn read(bytes: &[u8]) -> Result<Self, OfferedError> {
         if Bundle::is_meant_by(bytes) {
             return Ok(Self::Bundle(Bundle::read(bytes)?));
+        }
+        if bytes.first() == Some(&DER_SEQUENCE) {
+            return Ok(Self::Machine(Box::new(Endorsements::snp_from_leaf(bytes.to_vec(), None)?)));
         }
         let machine = match Endorsements::read(bytes) {
             Ok(endorsements) => endorsements,

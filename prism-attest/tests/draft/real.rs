@@ -22,7 +22,7 @@ fn a_draft_from_a_real_debuggable_machine_pins_it_and_does_not_permit_debugging(
     let report = read("verify__testdata__attestation.bin");
     assert_eq!(Platform::guess(&report), Some(Platform::Snp));
     let evidence = Evidence::new(Platform::Snp, report).unwrap();
-    let endorsements = Endorsements::read_any(&read("verify__testdata__vcek.testcer")).unwrap();
+    let endorsements = Endorsements::snp_from_leaf(read("verify__testdata__vcek.testcer"), None).unwrap();
     let claims = verify(&evidence, &endorsements, &Roots::built_in(), 1_663_980_928).unwrap();
     let draft = policy_from(&claims);
     let [Profile::Snp(snp)] = &draft.document().profiles()[..] else { panic!("{:?}", draft.document()) };

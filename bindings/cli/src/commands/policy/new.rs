@@ -4,18 +4,17 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_attest::endorsements::ENDORSEMENTS_FILE_MAX;
-use prism_attest::evidence::EVIDENCE_MAX;
-use prism_attest::{Endorsements, Evidence, Platform, policy_from, verify};
+use prism_attest::{Platform, policy_from, verify};
 use prism_core::digest::Digest;
 use serde::Serialize;
 
 use super::Target;
 use crate::args::StateArg;
-use crate::exit::{Failure, Outcome};
-use crate::inputs::{moment, now, read};
+use crate::exit::Outcome;
+use crate::inputs::{moment, now};
 use crate::print::{Printer, SIMULATED, Safe};
 use crate::simulator;
+use crate::vouching::{EndorsementsArg, read_evidence};
 
 pub(super) const EXAMPLE: &str = "\
 Example
@@ -31,9 +30,8 @@ pub(crate) struct New {
     /// What the machine signed: a report or a quote
     #[arg(long, value_name = "EVIDENCE")]
     from: PathBuf,
-    /// The vendor's vouching: a file of endorsements, or the certificate (DER) of an AMD machine's key
-    #[arg(long, value_name = "FILE")]
-    endorsements: PathBuf,
+    #[command(flatten)]
+    endorsements: EndorsementsArg,
     /// The kind of machine [default: what the evidence looks like]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
@@ -64,9 +62,9 @@ struct Confirm {
 impl New {
     pub(super) fn run(self, printer: Printer) -> Outcome {
         self.target.require_free()?;
-        let evidence = self.evidence()?;
+        let evidence = read_evidence(&self.from, self.platform)?;
         let roots = simulator::roots(&self.state, evidence.platform())?;
-        let endorsements = self.vouching()?;
+        let endorsements = self.endorsements.read(&evidence)?;
         let claims = verify(&evidence, &endorsements, &roots, self.at.unwrap_or_else(now))?;
         let draft = policy_from(&claims);
         self.target.write(draft.to_toml()?.as_bytes())?;
@@ -78,21 +76,6 @@ impl New {
             evidence: claims.evidence(),
             confirm: confirm.collect(),
         })
-    }
-
-    fn evidence(&self) -> Outcome<Evidence> {
-        let bytes = read(&self.from, EVIDENCE_MAX as u64)?;
-        let unknown = || {
-            Failure::usage(format!("{}: expected a report or quote, found other bytes", self.from.display()))
-                .hint("name the kind of machine with --platform, for example --platform snp")
-        };
-        let platform = self.platform.or_else(|| Platform::guess(&bytes)).ok_or_else(unknown)?;
-        Ok(Evidence::new(platform, bytes)?)
-    }
-
-    fn vouching(&self) -> Outcome<Endorsements> {
-        let bytes = read(&self.endorsements, ENDORSEMENTS_FILE_MAX as u64)?;
-        Endorsements::read_any(&bytes).map_err(|error| Failure::from(error).at(self.endorsements.display()))
     }
 }
 

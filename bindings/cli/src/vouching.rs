@@ -1,0 +1,61 @@
+//! Evidence and endorsements as people have them: files in several forms, and folders.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use prism_attest::endorsements::{COLLATERAL_MAX, ENDORSEMENT_MAX, Offered};
+use prism_attest::evidence::EVIDENCE_MAX;
+use prism_attest::{Endorsements, Evidence, Platform};
+
+use crate::exit::{Failure, Outcome};
+use crate::inputs::read;
+
+/// Longest file of endorsements in bytes: a bundle.
+const FILE_MAX: u64 = 16 << 20;
+
+/// Longest file in a folder of endorsements in bytes: a certificate, or all of Intel's answers.
+const PART_MAX: u64 = (ENDORSEMENT_MAX + 8 * COLLATERAL_MAX) as u64;
+
+/// Where the vendor's vouching is.
+#[derive(Args, Debug)]
+pub(crate) struct EndorsementsArg {
+    /// The vendor's vouching: a bundle, a file of one machine's endorsements, an AMD certificate (DER), or a folder
+    #[arg(long, value_name = "FILE|DIR")]
+    endorsements: PathBuf,
+}
+
+impl EndorsementsArg {
+    /// The endorsements for this evidence.
+    pub(crate) fn read(&self, evidence: &Evidence) -> Outcome<Endorsements> {
+        let path = &self.endorsements;
+        if path.is_dir() {
+            return from_folder(path);
+        }
+        let offered = Offered::read(&read(path, FILE_MAX)?).map_err(|error| Failure::from(error).at(path.display()))?;
+        offered.for_evidence(evidence).map_err(|error| Failure::from(error).at(path.display()))
+    }
+}
+
+/// The files in the folder that have a known name.
+fn from_folder(folder: &Path) -> Outcome<Endorsements> {
+    let mut files = Vec::new();
+    for name in Endorsements::FILE_NAMES {
+        let path = folder.join(name);
+        if path.is_file() {
+            files.push((name, read(&path, PART_MAX)?));
+        }
+    }
+    Endorsements::from_named_files(files).map_err(|error| Failure::from(error).at(folder.display()))
+}
+
+/// Reads what a machine signed; without a platform, it is what it looks like.
+pub(crate) fn read_evidence(path: &Path, platform: Option<Platform>) -> Outcome<Evidence> {
+    // A byte more than there can be, so that its length is a finding and not a fault of the file.
+    let bytes = read(path, EVIDENCE_MAX as u64 + 1)?;
+    let unknown = || {
+        Failure::usage(format!("{}: expected a report or quote, found other bytes", path.display()))
+            .hint("name the kind of machine with --platform, for example --platform snp")
+    };
+    let platform = platform.or_else(|| Platform::guess(&bytes)).ok_or_else(unknown)?;
+    Evidence::new(platform, bytes).map_err(|error| Failure::from(error).at(path.display()))
+}
