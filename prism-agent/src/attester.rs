@@ -22,7 +22,7 @@ use std::fs;
 use std::path::Path;
 
 use prism_attest::binding::ReportData;
-use prism_attest::endorsements::Endorsements;
+use prism_attest::endorsements::{Endorsements, Offered};
 use prism_attest::evidence::{Evidence, Platform};
 
 use self::busy::Patience;
@@ -34,7 +34,7 @@ pub use self::azure::{AzureError, HttpError, ImdsError};
 pub use self::error::AttesterError;
 pub use self::probe::{Interface, ProbeLine, ProbePaths, probe};
 #[cfg(feature = "simulator")]
-pub use self::simulated::{VendorError, simulated_root, simulated_tdx_root};
+pub use self::simulated::{VendorError, simulated_root, simulated_tdx_vendor, simulated_vendor};
 pub use self::tdx_attest::TdxAttestError;
 pub use self::tpm::TpmError;
 
@@ -42,7 +42,7 @@ pub use self::tpm::TpmError;
 pub(crate) struct Attester {
     machine: Machine,
     platform: Platform,
-    endorsements: Option<Endorsements>,
+    endorsements: Option<Offered>,
 }
 
 /// The way to the signature.
@@ -75,10 +75,12 @@ impl Attester {
             PlatformChoice::AzureTdx { .. } => find::azure(paths, Some(Platform::AzureTdx))?,
             PlatformChoice::Auto { .. } => find::any(paths)?,
             #[cfg(feature = "simulator")]
-            PlatformChoice::Simulated { vendor } => return Ok(simulated::Simulated::open(vendor, now)?.into()),
+            PlatformChoice::Simulated { vendor } => {
+                return Ok(Self::pretend(simulated::Simulated::Snp(simulated_vendor(vendor, now)?)));
+            }
             #[cfg(feature = "simulator")]
             PlatformChoice::SimulatedTdx { vendor } => {
-                return Ok(simulated::Simulated::open_tdx(vendor, now)?.into());
+                return Ok(Self::pretend(simulated::Simulated::Tdx(simulated_tdx_vendor(vendor, now)?)));
             }
         };
         let (machine, platform) = found;
@@ -88,6 +90,12 @@ impl Attester {
             return Err(AttesterError::NoEndorsements);
         }
         Ok(Self { machine, platform, endorsements })
+    }
+
+    #[cfg(feature = "simulator")]
+    fn pretend(machine: simulated::Simulated) -> Self {
+        let platform = machine.platform();
+        Self { machine: Machine::Simulated(Box::new(machine)), platform, endorsements: None }
     }
 
     /// The kind of machine.
@@ -109,8 +117,9 @@ impl Attester {
             Machine::Simulated(simulated) => return Ok(simulated.attest(data)?),
         };
         self.check_content(&bytes)?;
-        let endorsements = self.endorsements(&table, &bytes)?;
-        Ok((Evidence::new(self.platform, bytes)?, endorsements))
+        let evidence = Evidence::new(self.platform, bytes)?;
+        let endorsements = self.endorsements(&table, &evidence)?;
+        Ok((evidence, endorsements))
     }
 
     /// Evidence is named by what it is, not by the interface that it came from.
@@ -125,33 +134,26 @@ impl Attester {
         }
     }
 
-    fn endorsements(&self, table: &[u8], report: &[u8]) -> Result<Endorsements, AttesterError> {
+    fn endorsements(&self, table: &[u8], evidence: &Evidence) -> Result<Endorsements, AttesterError> {
+        let chosen = self.endorsements.as_ref().map(|offered| offered.for_evidence(evidence)).transpose()?;
         if self.platform == Platform::Snp {
-            let file = self.endorsements.as_ref().and_then(Endorsements::as_snp);
-            return cert_table::endorsements(table, report, file);
+            let file = chosen.as_ref().and_then(Endorsements::as_snp);
+            return cert_table::endorsements(table, evidence.bytes(), file);
         }
-        self.endorsements.clone().ok_or(AttesterError::NoEndorsements)
+        chosen.ok_or(AttesterError::NoEndorsements)
     }
 }
 
-#[cfg(feature = "simulator")]
-impl From<simulated::Simulated> for Attester {
-    fn from(simulated: simulated::Simulated) -> Self {
-        let platform = simulated.platform();
-        Self { machine: Machine::Simulated(Box::new(simulated)), platform, endorsements: None }
-    }
-}
-
-/// The configured file, which has to be the machine's vendor's.
-fn read_endorsements(path: &Path, expected: Platform) -> Result<Endorsements, AttesterError> {
-    let bytes = fs::read(path).map_err(io_error("read", path))?;
-    let endorsements = Endorsements::read(&bytes)?;
+/// The configured file, which has to be the machine's vendor's, or a bundle.
+fn read_endorsements(path: &Path, expected: Platform) -> Result<Offered, AttesterError> {
+    let offered = Offered::read(&fs::read(path).map_err(io_error("read", path))?)?;
+    let Offered::Machine(endorsements) = &offered else { return Ok(offered) };
     let fits = match expected {
         Platform::Snp | Platform::AzureSnp => endorsements.as_snp().is_some(),
         Platform::Tdx | Platform::AzureTdx => endorsements.as_tdx().is_some(),
         _ => false,
     };
-    if fits { Ok(endorsements) } else { Err(AttesterError::OtherEndorsements { expected }) }
+    if fits { Ok(offered) } else { Err(AttesterError::OtherEndorsements { expected }) }
 }
 
 #[cfg(test)]

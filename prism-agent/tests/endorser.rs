@@ -101,7 +101,7 @@ async fn an_answer_that_does_not_say_its_size_is_read_up_to_the_bound() {
     let mut chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
     for _ in 0..17 {
         chunked.extend(b"10000\r\n");
-        chunked.extend([7; 0x10000]);
+        chunked.extend(vec![7; 0x10000]);
         chunked.extend(b"\r\n");
     }
     let error = refused(Reply::Stuck(chunked)).await;
@@ -217,7 +217,7 @@ async fn intels_answers_bring_their_signers_in_the_head() {
     assert!(entry.answer().issuers.as_ref().unwrap().starts_with(b"-----BEGIN CERTIFICATE-----\n"));
     let twice = issuers("TCB-Info-Issuer-Chain").repeat(2);
     for fields in
-        ["".to_owned(), issuers("SGX-TCB-Info-Issuer-Chain"), twice, "TCB-Info-Issuer-Chain: %\r\n".to_owned()]
+        [String::new(), issuers("SGX-TCB-Info-Issuer-Chain"), twice, "TCB-Info-Issuer-Chain: %\r\n".to_owned()]
     {
         let scene = Scene::new().await;
         scene.vendor.reply(TCB, Reply::ok(&fields, &judgement(18)));

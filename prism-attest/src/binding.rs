@@ -206,6 +206,17 @@ impl ReportData {
         Self(bytes)
     }
 
+    /// The SHA-256 of a claims buffer (or of a key's SPKI) and zeros, as RA-TLS certificates have it
+    /// ([`dice`](crate::dice)). Only the simulator makes such evidence, so that verifiers can be tested.
+    #[cfg(feature = "simulator")]
+    #[must_use]
+    pub fn simulated_key_only(claims: &[u8]) -> Self {
+        let mut bytes = [0; 64];
+        let (hash, _) = bytes.split_at_mut(32);
+        hash.copy_from_slice(Digest::sha256(claims).as_bytes());
+        Self(bytes)
+    }
+
     /// The bytes, for the machine that signs them.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 64] {

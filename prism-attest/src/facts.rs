@@ -59,8 +59,8 @@ impl Facts {
         match self {
             Self::Snp(claims) => claims.report_data(),
             Self::Tdx(claims) => claims.report_data(),
-            Self::AzureSnp(claims) => claims.vtpm().bound(),
-            Self::AzureTdx(claims) => claims.vtpm().bound(),
+            Self::AzureSnp(claims) => claims.vtpm().report_data(),
+            Self::AzureTdx(claims) => claims.vtpm().report_data(),
         }
     }
 

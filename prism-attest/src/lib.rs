@@ -27,8 +27,12 @@
 pub mod appraise;
 pub mod audit;
 pub mod binding;
+mod cbor;
+pub mod cmw;
 mod crypto;
+pub mod dice;
 pub mod draft;
+pub mod ear;
 pub mod endorsements;
 pub mod evidence;
 mod facts;

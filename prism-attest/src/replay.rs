@@ -6,7 +6,8 @@
 //!
 //! Read here is the crypto-agile log of the TCG PC Client Platform Firmware Profile 1.06 (section 10): a TPM's
 //! `binary_bios_measurements`, and the CCEL of Intel TDX, which is the same with SHA-384 and measurement registers
-//! (UEFI 2.10, section 38.4).
+//! (UEFI 2.10, section 38.4). The same events are also read from the TLV encoding of the TCG Canonical Event Log Format
+//! 1.0; records of other content, such as Linux's IMA, are refused.
 //!
 //! ```
 //! use prism_attest::replay::{EventLog, EventLogError};
@@ -20,10 +21,13 @@
 //! }
 //! ```
 
+mod agile;
 mod bank;
+mod canonical;
 mod compare;
 mod error;
 mod event;
+mod form;
 mod header;
 mod kind;
 mod proof;
@@ -32,6 +36,7 @@ mod rest;
 mod words;
 
 pub use self::bank::Bank;
+pub(crate) use self::compare::appraise;
 pub use self::compare::{Registers, compare};
 pub use self::error::EventLogError;
 pub use self::event::{Event, Events};
@@ -39,7 +44,7 @@ pub use self::kind::EventType;
 pub use self::proof::Proof;
 pub use self::registers::RegisterValue;
 
-use self::header::Header;
+use self::form::Form;
 use self::rest::Rest;
 
 /// Longest event log in bytes. A CCEL area has 64 KiB; logs of long-running Linux systems reach some hundred.
@@ -48,7 +53,7 @@ pub const EVENT_LOG_MAX: usize = 16 << 20;
 /// An event log of which every length, count and algorithm is in order. Nothing in it is believed yet.
 #[derive(Clone, Copy, Debug)]
 pub struct EventLog<'a> {
-    header: Header<'a>,
+    form: Form<'a>,
     records: &'a [u8],
 }
 
@@ -62,21 +67,25 @@ impl<'a> EventLog<'a> {
             return Err(EventLogError::Size { found: bytes.len() });
         }
         let mut rest = Rest(bytes);
-        let header = Header::read(&mut rest)?;
-        let mut events = Events::of(header, rest.0);
+        let form = Form::read(&mut rest)?;
+        let mut events = Events::of(form, rest.0);
         while events.advance()?.is_some() {}
-        Ok(Self { header, records: rest.0 })
+        Ok(Self { form, records: rest.0 })
     }
 
     /// The events in their order, without the header.
     #[must_use]
     pub const fn events(&self) -> Events<'a> {
-        Events::of(self.header, self.records)
+        Events::of(self.form, self.records)
     }
 
-    /// The banks that the header declares and that can be replayed here.
+    /// The banks that can be replayed here: those that the header declares, or that a canonical log has digests of.
     #[must_use]
     pub fn banks(&self) -> Vec<Bank> {
-        Bank::ALL.into_iter().filter(|bank| self.header.declares(*bank)).collect()
+        Bank::ALL.into_iter().filter(|bank| self.has(*bank)).collect()
+    }
+
+    fn has(&self, bank: Bank) -> bool {
+        self.form.declares(bank).unwrap_or_else(|| self.events().any(|event| event.digest(bank).is_some()))
     }
 }

@@ -73,6 +73,15 @@ impl Assurance {
         }
     }
 
+    /// The SHA-256 of a root that is not built in.
+    #[must_use]
+    pub const fn root(&self) -> Option<Digest> {
+        match self {
+            Self::Hardware => None,
+            Self::Custom(root) | Self::Simulated(root) => Some(*root),
+        }
+    }
+
     /// Whether a simulator stands behind it.
     #[must_use]
     pub const fn is_simulated(&self) -> bool {
@@ -153,7 +162,7 @@ fn one_certificate(bytes: &[u8]) -> Option<Vec<u8>> {
     if !bytes.starts_with(b"-----BEGIN") {
         return Some(bytes.to_vec());
     }
-    let [der] = <[Vec<u8>; 1]>::try_from(pem::certificates(bytes)?).ok()?;
+    let [der] = <[Vec<u8>; 1]>::try_from(pem::certificates(bytes, 1).ok()?).ok()?;
     Some(der)
 }
 

@@ -1,5 +1,7 @@
 //! The outcome: every finding, readable as text and as JSON, and the one type that a good outcome earns.
 
+mod card;
+
 use std::fmt;
 
 use prism_core::code::{Code, Coded};
@@ -14,6 +16,7 @@ use crate::facts::Facts;
 use crate::finding::{Check, Finding, Findings, Notes, Stage};
 use crate::roots::Assurance;
 use crate::verify::Claims;
+use crate::window::Window;
 use crate::x509::time_text;
 
 /// What verification, appraisal and binding found, all of it.
@@ -83,8 +86,21 @@ impl Verdict {
     pub const fn agent(&self) -> Option<&AgentBinding> {
         match &self.bound {
             Bound::Channel(agent) | Bound::Recorded(agent) => Some(agent),
-            Bound::Nothing => None,
+            Bound::KeyOnly(_) | Bound::Foreign | Bound::Nothing => None,
         }
+    }
+
+    /// What the signed bytes are known to stand for: `channel` (this connection), `recorded` (an agent, at some time),
+    /// `key-only` (the holder of a certificate's key), `report-data` (the bytes that the caller gave) or `none`.
+    #[must_use]
+    pub const fn binding(&self) -> &'static str {
+        self.bound.name()
+    }
+
+    /// When everything that the verdict stands on is within its dates; `None` if the evidence is not genuine.
+    #[must_use]
+    pub fn window(&self) -> Option<Window> {
+        self.claims().map(Claims::window)
     }
 
     /// Whether the evidence says of itself, or is known, to be simulated.
@@ -113,9 +129,10 @@ impl Verdict {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    const fn word(&self, good: bool) -> &'static str {
+    pub(crate) const fn word(&self, good: bool) -> &'static str {
         match (good, &self.bound) {
             (true, Bound::Channel(_)) => "trusted",
+            (true, Bound::KeyOnly(_)) => "accepted for a key only",
             (true, _) => "accepted without a channel",
             (false, _) => "refused",
         }
@@ -139,6 +156,11 @@ impl Serialize for Verdict {
             #[serde(skip_serializing_if = "Option::is_none")]
             assurance: Option<Assurance>,
             #[serde(skip_serializing_if = "Option::is_none")]
+            root: Option<Digest>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            window: Option<Window>,
+            binding: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
             claims: Option<&'a Facts>,
             findings: &'a Findings,
         }
@@ -153,6 +175,9 @@ impl Serialize for Verdict {
             stage: refusal.map(Check::stage),
             code: refusal,
             assurance: self.claims().map(Claims::assurance),
+            root: self.claims().and_then(|claims| claims.assurance.root()),
+            window: self.window(),
+            binding: self.binding(),
             claims: self.claims().map(Claims::facts),
             findings: &self.findings,
         };
@@ -168,6 +193,8 @@ impl fmt::Display for Verdict {
         if let Some(claims) = &self.claims {
             writeln!(f, "  root      {}", claims.assurance)?;
             claims.facts.write_lines(f)?;
+            writeln!(f, "  valid     {}", claims.window)?;
+            writeln!(f, "  bound to  {}", self.binding())?;
         }
         writeln!(f, "  evidence  {}", self.evidence)?;
         writeln!(f, "  at        {}", time_text(self.now))?;

@@ -173,7 +173,6 @@ impl<'a> Certificate<'a> {
     }
 
     /// The public key as received.
-    #[cfg(feature = "simulator")]
     pub(crate) fn spki_der(&self) -> &[u8] {
         self.0.public_key().raw
     }

@@ -8,12 +8,12 @@ use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
-#[cfg(feature = "simulator")]
-use crate::commands::simulator;
 use crate::commands::{
-    agent, attest, attestation, attester, audit, checksum, completions, doctor, explain, keys, manifest, measure, open,
-    policy, result, status, transcript, upload, watch,
+    agent, attest, attestation, attester, audit, checksum, completions, doctor, endorsements, explain, keys, manifest,
+    measure, open, policy, result, status, transcript, upload, watch,
 };
+#[cfg(feature = "simulator")]
+use crate::commands::{simulate, simulator};
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
 
@@ -91,6 +91,9 @@ pub(crate) enum Command {
     /// Draft, check and show policies: which confidential machines are accepted
     #[command(subcommand, after_help = policy::EXAMPLE)]
     Policy(policy::Policy),
+    /// Fetch, check and show what vendors vouch for
+    #[command(subcommand, after_help = endorsements::EXAMPLE)]
+    Endorsements(endorsements::EndorsementsCommand),
     /// Compute what a machine's measurements have to be, for a policy
     #[command(subcommand, after_help = measure::EXAMPLE)]
     Measure(measure::Measure),
@@ -98,6 +101,10 @@ pub(crate) enum Command {
     #[cfg(feature = "simulator")]
     #[command(subcommand, after_help = simulator::EXAMPLE)]
     Simulator(simulator::Simulator),
+    /// Make evidence of pretend machines, with named faults, to see a policy refuse what it should
+    #[cfg(feature = "simulator")]
+    #[command(subcommand, after_help = simulate::EXAMPLE)]
+    Simulate(simulate::Simulate),
     /// Run an agent: the room where the computation happens
     #[command(subcommand, after_help = agent::EXAMPLE)]
     Agent(agent::AgentCommand),

@@ -8,6 +8,7 @@ pub(crate) mod audit;
 pub(crate) mod checksum;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod endorsements;
 pub(crate) mod explain;
 pub(crate) mod keys;
 pub(crate) mod manifest;
@@ -15,6 +16,8 @@ pub(crate) mod measure;
 pub(crate) mod open;
 pub(crate) mod policy;
 pub(crate) mod result;
+#[cfg(feature = "simulator")]
+pub(crate) mod simulate;
 #[cfg(feature = "simulator")]
 pub(crate) mod simulator;
 pub(crate) mod status;
@@ -32,10 +35,13 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Keys(keys) => keys.run(printer),
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
+        Command::Endorsements(endorsements) => endorsements.run(printer),
         Command::Policy(policy) => policy.run(printer),
         Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]
         Command::Simulator(simulator) => simulator.run(printer),
+        #[cfg(feature = "simulator")]
+        Command::Simulate(simulate) => simulate.run(printer),
         Command::Agent(agent) => agent.run(printer),
         Command::Attester(attester) => attester.run(printer),
         Command::Attest(attest) => attest.run(printer),

@@ -60,10 +60,6 @@ fn local(code: Code) -> Row {
 /// Manifests, approvals and signatures.
 fn terms(code: Code) -> Row {
     Some(match code {
-        Code::EndorsementsMissing => (
-            "The vendor's certificates or lists for this machine are not there.",
-            "`prism endorsements fetch --for EVIDENCE -o bundle.json` gets what is missing",
-        ),
         Code::EndorsementsNotCurrent => (
             "An endorsement is not valid yet or no longer.",
             "run `prism endorsements fetch` again, or judge as of the time of the evidence with --at",
@@ -227,6 +223,10 @@ fn run(code: Code) -> Row {
 /// Evidence, logs and transcripts.
 fn proof(code: Code) -> Row {
     Some(match code {
+        Code::EndorsementsMissing => (
+            "The vendor's certificates or lists for this machine are not there.",
+            "`prism endorsements fetch --for EVIDENCE -o bundle.json` gets what is missing",
+        ),
         Code::EvidenceRefused => (
             "The machine's evidence does not hold, or is not what the manifest asks for.",
             "nothing was sent. Each finding says what was expected and found; ask the agent's operator, or agree on a new manifest",

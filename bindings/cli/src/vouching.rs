@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use prism_attest::endorsements::{COLLATERAL_MAX, ENDORSEMENT_MAX, Offered};
 use prism_attest::evidence::EVIDENCE_MAX;
-use prism_attest::{Endorsements, Evidence, Platform};
+use prism_attest::{Endorsements, Evidence, Platform, Roots};
 
 use crate::exit::{Failure, Outcome};
 use crate::inputs::read;
@@ -15,6 +15,9 @@ const FILE_MAX: u64 = 16 << 20;
 
 /// Longest file in a folder of endorsements in bytes: a certificate, or all of Intel's answers.
 const PART_MAX: u64 = (ENDORSEMENT_MAX + 8 * COLLATERAL_MAX) as u64;
+
+/// Longest certificate of a root in bytes.
+const ROOT_MAX: u64 = 64 * 1024;
 
 /// Where the vendor's vouching is.
 #[derive(Args, Debug)]
@@ -46,6 +49,24 @@ fn from_folder(folder: &Path) -> Outcome<Endorsements> {
         }
     }
     Endorsements::from_named_files(files).map_err(|error| Failure::from(error).at(folder.display()))
+}
+
+/// Roots besides the vendors' own.
+#[derive(Args, Debug)]
+pub(crate) struct RootsArg {
+    /// Accept this root besides the vendors' own (DER or PEM); the verdict then says custom-root
+    #[arg(long, value_name = "FILE")]
+    root: Vec<PathBuf>,
+}
+
+impl RootsArg {
+    /// These roots and those that were named.
+    pub(crate) fn add_to(&self, roots: Roots) -> Outcome<Roots> {
+        self.root.iter().try_fold(roots, |roots, path| {
+            let bytes = read(path, ROOT_MAX)?;
+            roots.with_custom_file(&bytes).map_err(|error| Failure::from(error).at(path.display()))
+        })
+    }
 }
 
 /// Reads what a machine signed; without a platform, it is what it looks like.

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use prism_attest::endorsements::EndorsementsError;
+use prism_attest::endorsements::bundle::SelectError;
+use prism_attest::endorsements::{EndorsementsError, OfferedError};
 use prism_attest::evidence::{EVIDENCE_MAX, EvidenceError, Platform};
 use prism_core::code::{Code, Coded};
 
@@ -108,6 +109,12 @@ pub enum AttesterError {
     /// The certificates cannot be used.
     #[error(transparent)]
     Endorsements(#[from] EndorsementsError),
+    /// The configured file cannot be used.
+    #[error(transparent)]
+    Offered(#[from] OfferedError),
+    /// The configured bundle has nothing for this machine.
+    #[error(transparent)]
+    Select(#[from] SelectError),
     /// The machine's report cannot be used.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
@@ -151,6 +158,8 @@ impl Coded for AttesterError {
             Self::NoEndorsements => Code::FileMissing,
             Self::OtherEndorsements { .. } => Code::FileMalformed,
             Self::Endorsements(error) => error.code(),
+            Self::Offered(error) => error.code(),
+            Self::Select(error) => error.code(),
             Self::Evidence(error) => error.code(),
             #[cfg(feature = "simulator")]
             Self::Simulator(error) => error.code(),

@@ -1,4 +1,4 @@
-//! Pretend vendors whose keys are in the user's own state: for trying things out, never for protection.
+//! A pretend AMD and a pretend Intel whose keys are in the user's own state: for trying things out, never for protection.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -63,37 +63,27 @@ fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Vendor
 
 /// The pretend machine.
 pub(crate) enum Simulated {
-    /// Of a pretend AMD.
+    /// Of the pretend AMD.
     Snp(SimulatedVendor),
-    /// Of a pretend Intel.
+    /// Of the pretend Intel.
     Tdx(SimulatedTdxVendor),
 }
 
 impl Simulated {
-    /// Reads the pretend AMD's keys, or makes them at first use.
-    pub(super) fn open(path: &Path, now: u64) -> Result<Self, VendorError> {
-        open_vendor(path, now).map(Self::Snp)
-    }
-
-    /// Reads the pretend Intel's keys, or makes them at first use.
-    pub(super) fn open_tdx(path: &Path, now: u64) -> Result<Self, VendorError> {
-        open_vendor(path, now).map(Self::Tdx)
-    }
-
-    /// What it pretends to be.
-    pub(super) const fn platform(&self) -> Platform {
-        match self {
-            Self::Snp(_) => Platform::Simulated,
-            Self::Tdx(_) => Platform::SimulatedTdx,
-        }
-    }
-
     /// Signs as the pretend machine would.
     pub(super) fn attest(&self, data: &ReportData) -> Result<(Evidence, Endorsements), VendorError> {
         Ok(match self {
             Self::Snp(vendor) => vendor.attest(data, &Mutations::none())?,
             Self::Tdx(vendor) => vendor.attest(data, &TdxMutations::none())?,
         })
+    }
+
+    /// The kind of machine.
+    pub(super) const fn platform(&self) -> Platform {
+        match self {
+            Self::Snp(_) => Platform::Simulated,
+            Self::Tdx(_) => Platform::SimulatedTdx,
+        }
     }
 }
 
@@ -102,48 +92,56 @@ impl Simulated {
 /// # Errors
 /// [`VendorError`] when the keys cannot be read, or not be made and kept.
 pub fn simulated_root(path: &Path, now: u64) -> Result<Digest, VendorError> {
-    Ok(open_vendor::<SimulatedVendor>(path, now)?.root_digest())
+    Ok(simulated_vendor(path, now)?.root_digest())
 }
 
-/// The digest of the pretend Intel's root, by which a manifest names it. Makes the vendor's keys at first use.
+/// The pretend AMD whose keys are kept in this file. Makes them at first use.
 ///
 /// # Errors
 /// [`VendorError`] when the keys cannot be read, or not be made and kept.
-pub fn simulated_tdx_root(path: &Path, now: u64) -> Result<Digest, VendorError> {
-    Ok(open_vendor::<SimulatedTdxVendor>(path, now)?.root_digest())
+pub fn simulated_vendor(path: &Path, now: u64) -> Result<SimulatedVendor, VendorError> {
+    open_vendor(path, now)
 }
 
-/// A pretend vendor as it is kept.
+/// The pretend Intel whose keys are kept in this file. Makes them at first use.
+///
+/// # Errors
+/// [`VendorError`] when the keys cannot be read, or not be made and kept.
+pub fn simulated_tdx_vendor(path: &Path, now: u64) -> Result<SimulatedTdxVendor, VendorError> {
+    open_vendor(path, now)
+}
+
+/// What the pretend vendors have in common.
 trait Vendor: Sized {
-    fn make(now: u64) -> Result<Self, SimulatorError>;
-    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError>;
-    fn read(bytes: &[u8]) -> Result<Self, SimulatorError>;
+    fn generate(now: u64) -> Result<Self, SimulatorError>;
+    fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError>;
+    fn from_bytes(bytes: &[u8]) -> Result<Self, SimulatorError>;
 }
 
 impl Vendor for SimulatedVendor {
-    fn make(now: u64) -> Result<Self, SimulatorError> {
+    fn generate(now: u64) -> Result<Self, SimulatorError> {
         Self::generate(&mut SystemEntropy::default(), now)
     }
 
-    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+    fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
         self.to_bytes()
     }
 
-    fn read(bytes: &[u8]) -> Result<Self, SimulatorError> {
+    fn from_bytes(bytes: &[u8]) -> Result<Self, SimulatorError> {
         Self::from_bytes(bytes)
     }
 }
 
 impl Vendor for SimulatedTdxVendor {
-    fn make(now: u64) -> Result<Self, SimulatorError> {
+    fn generate(now: u64) -> Result<Self, SimulatorError> {
         Self::generate(now)
     }
 
-    fn bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
+    fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, SimulatorError> {
         self.to_bytes()
     }
 
-    fn read(bytes: &[u8]) -> Result<Self, SimulatorError> {
+    fn from_bytes(bytes: &[u8]) -> Result<Self, SimulatorError> {
         Self::from_bytes(bytes)
     }
 }
@@ -163,13 +161,13 @@ fn read_vendor<V: Vendor>(path: &Path, file: fs::File) -> Result<V, VendorError>
     }
     let mut bytes = Zeroizing::new(Vec::new());
     file.take(VENDOR_MAX).read_to_end(&mut bytes).map_err(io_error("read", path))?;
-    Ok(V::read(&bytes)?)
+    Ok(V::from_bytes(&bytes)?)
 }
 
 /// Makes the keys beside their place and links them in: whoever comes first wins, and nobody sees half a file.
 fn make_vendor<V: Vendor>(path: &Path, now: u64) -> Result<V, VendorError> {
-    let vendor = V::make(now)?;
-    let bytes = vendor.bytes()?;
+    let vendor = V::generate(now)?;
+    let bytes = vendor.to_bytes()?;
     let fresh = path.with_extension(format!("new-{}", std::process::id()));
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io_error("make", parent))?;

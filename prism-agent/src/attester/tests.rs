@@ -2,6 +2,8 @@ mod azure;
 mod library;
 mod open;
 mod probe;
+#[cfg(feature = "simulator")]
+mod simulated;
 mod swtpm;
 mod table;
 mod tpm;

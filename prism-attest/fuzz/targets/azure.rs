@@ -15,7 +15,7 @@ fuzz_target!(|data: &[u8]| {
     let (hcl_report, rest) = data.split_at(data.len().min(2600));
     let (message, signature) = rest.split_at(rest.len().min(122));
     let quote = AzureQuote { message: message.to_vec(), signature: signature.to_vec(), registers: [].into() };
-    judge(AzureEvidence { hcl_report: hcl_report.to_vec(), quote, td_quote: None, report_data: None }.to_json());
+    judge(AzureEvidence { report_data: None, hcl_report: hcl_report.to_vec(), quote, td_quote: None }.to_json());
 });
 
 fn judge(bytes: Vec<u8>) {

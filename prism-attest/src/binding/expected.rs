@@ -6,6 +6,7 @@ use prism_core::digest::Digest;
 use prism_core::hexadecimal::Hex;
 
 use super::{AgentBinding, BatchPath, NONCE_LEN, SessionBinding};
+use crate::dice::DiceEvidence;
 use crate::finding::{Check, Notes};
 
 /// What the report data have to stand for. Only [`ExpectedBinding::live`] can earn trust in a channel; the others look
@@ -18,6 +19,7 @@ enum Kind {
     Live(Box<LiveBinding>),
     Recorded(Vec<u8>),
     Foreign(Vec<u8>),
+    KeyOnly(Box<DiceEvidence>),
     Unbound,
 }
 
@@ -88,6 +90,10 @@ impl ExpectedBinding {
         Self(Kind::Unbound)
     }
 
+    pub(crate) fn key_only(found: DiceEvidence) -> Self {
+        Self(Kind::KeyOnly(Box::new(found)))
+    }
+
     /// Compares with the signed bytes, notes every finding, and returns what was bound if all of it holds.
     pub(crate) fn check(&self, signed: &[u8], notes: &mut Notes) -> Bound {
         let report_data = signed.try_into();
@@ -98,15 +104,18 @@ impl ExpectedBinding {
             (Kind::Recorded(agent), Ok(report_data)) => {
                 check_agent(agent, report_data, notes).map_or(Bound::Nothing, Bound::Recorded)
             }
-            (Kind::Live(_) | Kind::Recorded(_), Err(_)) => {
+            (Kind::KeyOnly(found), Ok(report_data)) => {
+                found.check(report_data, notes).map_or(Bound::Nothing, Bound::KeyOnly)
+            }
+            (Kind::Live(_) | Kind::Recorded(_) | Kind::KeyOnly(_), Err(_)) => {
                 let found = format!("{} bytes", signed.len());
-                notes.check(Check::BindingReportData, false, "the 64 bytes of an agent's binding", found);
+                notes.check(Check::BindingReportData, false, "64 bytes that name an agent or a key", found);
                 Bound::Nothing
             }
             (Kind::Foreign(expected), _) => {
                 let ok = !expected.is_empty() && verify_slices_are_equal(expected, signed).is_ok();
                 notes.check(Check::BindingReportData, ok, Hex(expected), Hex(signed));
-                Bound::Nothing
+                if ok { Bound::Foreign } else { Bound::Nothing }
             }
             (Kind::Unbound, _) => {
                 notes.check(Check::BindingReportData, true, "anything: the caller only looks", Hex(signed));
@@ -123,8 +132,25 @@ pub(crate) enum Bound {
     Channel(AgentBinding),
     /// This agent, at some time.
     Recorded(AgentBinding),
+    /// The holder of the key with this SHA-256 (SPKI DER), whoever and whenever that is.
+    KeyOnly(Digest),
+    /// The bytes that the caller gave.
+    Foreign,
     /// Nothing that Prism knows.
     Nothing,
+}
+
+impl Bound {
+    /// The word for it in JSON and on every print.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Channel(_) => "channel",
+            Self::Recorded(_) => "recorded",
+            Self::KeyOnly(_) => "key-only",
+            Self::Foreign => "report-data",
+            Self::Nothing => "none",
+        }
+    }
 }
 
 impl LiveBinding {

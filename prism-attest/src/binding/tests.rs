@@ -90,7 +90,7 @@ fn the_right_binding_is_confirmed() {
     assert_eq!(check(&ExpectedBinding::live(live()), &published()), (Bound::Channel(agent()), vec![]));
     assert_eq!(check(&ExpectedBinding::recorded(agent().encode()), &published()), (Bound::Recorded(agent()), vec![]));
     let whole = ExpectedBinding::foreign(*published().as_bytes());
-    assert_eq!(check(&whole, &published()), (Bound::Nothing, vec![]));
+    assert_eq!(check(&whole, &published()), (Bound::Foreign, vec![]));
 }
 
 #[test]

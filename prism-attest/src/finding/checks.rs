@@ -177,14 +177,14 @@ checks! {
     RuntimeClaimsForm = Binding, "binding.runtime-claims-form";
     /// The runtime claims name one attestation key.
     TpmAttestationKey = Binding, "binding.attestation-key";
-    /// The report data beside the TPM's quote are those whose digest is its nonce.
-    TpmReportData = Binding, "binding.tpm-report-data";
     /// The attestation key signed the TPM's quote.
     TpmQuoteSignature = Signature, "signature.tpm-quote";
     /// The quote is about exactly the registers that are claimed.
     PcrSelection = Policy, "tpm.pcr-selection";
     /// The registers have the quoted digest.
     PcrDigest = Signature, "signature.pcr-digest";
+    /// The quote's nonce is the digest of the report data beside it.
+    BindingNonce = Binding, "binding.nonce";
     /// The register's value is accepted.
     Pcr = Policy, "policy.pcr";
     /// The registers that the policy does not name are shown, and mean nothing.
@@ -201,8 +201,6 @@ checks! {
     SafeClock = Policy, "policy.safe-clock";
     /// The machine boots signed programs only.
     SecureBoot = Policy, "policy.secure-boot";
-    /// The event log behind the TPM's registers is at hand if the policy demands it.
-    TpmEventLog = Policy, "policy.tpm-event-log";
 
     /// The product is accepted.
     Product = Policy, "policy.product";
@@ -293,8 +291,8 @@ checks! {
     QuoteTrailing = Format, "quote.trailing";
     /// TDX: the certification data are of a kind that is verified here.
     QuoteCertification = Format, "quote.certification";
-    /// TDX: the quote's chain has few certificates.
-    QuoteCertificates = Limits, "limits.certificates";
+    /// TDX: chains have few certificates.
+    CertificatesMax = Limits, "limits.certificates";
 
     /// TDX: chains are PEM with exactly the certificates of their shape.
     CertificateChain = Endorsement, "endorsement.chain";
@@ -424,7 +422,7 @@ checks! {
 
     /// The event log is well-formed.
     EventLogForm = Format, "event-log.form";
-    /// The event log that the policy demands is there.
+    /// The event log is there if the policy demands it.
     EventLogPresent = Policy, "event-log.present";
     /// The event log leads to the registers that the machine signed.
     EventLogRegisters = Policy, "event-log.registers";
@@ -443,4 +441,9 @@ checks! {
     BindingSession = Binding, "binding.session";
     /// The signed bytes are the expected ones.
     BindingReportData = Binding, "binding.report-data";
+
+    /// The claims buffer in a certificate names the certificate's key.
+    BindingCertificateKey = Binding, "binding.certificate-key";
+    /// The signed bytes stand for the certificate's key, and for nothing else.
+    BindingKeyOnly = Binding, "binding.key-only";
 }

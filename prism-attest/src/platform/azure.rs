@@ -3,7 +3,7 @@
 //! The processor's report vouches for the paravisor and holds the digest of its runtime claims; the claims name the key
 //! of a virtual TPM; that key signs the guest's registers and the bytes that the guest gave. So the order: layouts →
 //! processor's evidence → runtime claims → TPM's signature → registers. What binds a machine to a channel is the TPM's
-//! nonce, which is the digest of the report data.
+//! nonce: the digest of the report data beside it.
 //!
 //! All of this is worth as much as the paravisor: a program of anyone's can name any key. A policy that does not pin
 //! the paravisor (by measurement or identity key) accepts whatever registers a machine claims to have.
@@ -130,17 +130,16 @@ const fn describe(parts: &AzureEvidence) -> &'static str {
 
 /// The parts whose lengths and numbers fit. Nothing in them is believed yet.
 struct Layouts<'a> {
+    parts: &'a AzureEvidence,
     hcl: HclReport<'a>,
     attest: Attest<'a>,
-    quote: &'a AzureQuote,
-    report_data: Option<&'a [u8; 64]>,
 }
 
 impl<'a> Layouts<'a> {
     fn read(parts: &'a AzureEvidence, hardware: Hardware, notes: &mut Notes) -> Result<Self, Stop> {
         let hcl = HclReport::read(&parts.hcl_report, hardware, notes)?;
         let attest = Attest::read(&parts.quote.message, notes)?;
-        Ok(Self { hcl, attest, quote: &parts.quote, report_data: parts.report_data.as_ref() })
+        Ok(Self { parts, hcl, attest })
     }
 
     /// Ties the TPM's quote to report data that the processor signed: their first half is the digest of the claims,
@@ -150,21 +149,18 @@ impl<'a> Layouts<'a> {
         let same = verify_slices_are_equal(&claimed, report_data).is_ok();
         notes.need(Check::RuntimeClaims, same, Hex(&claimed), Hex(report_data))?;
         let claims = RuntimeClaims::read(self.hcl.claims, notes)?;
-        let registers = &self.quote.registers;
-        tpm::verify(&self.attest, (&claims.modulus, &self.quote.signature), registers, notes)?;
-        let bound = self.bound(notes)?;
-        Ok(VtpmClaims::new(&self.attest, registers.clone(), claims.vm, bound))
+        let AzureEvidence { quote, report_data, .. } = self.parts;
+        tpm::verify(&self.attest, (&claims.modulus, &quote.signature), &quote.registers, notes)?;
+        self.check_nonce(notes)?;
+        Ok(VtpmClaims::new(&self.attest, quote, *report_data, claims.vm))
     }
 
-    /// What the TPM signed for the program inside: the report data beside the quote if their digest is its nonce, since
-    /// a TPM takes no 64 bytes; else the nonce itself.
-    fn bound(&self, notes: &mut Notes) -> Result<Vec<u8>, Stop> {
-        let nonce = self.attest.nonce();
-        let Some(report_data) = self.report_data else { return Ok(nonce.to_vec()) };
-        let digest = Digest::sha256(report_data);
+    /// A nonce that stands for report data is their digest.
+    fn check_nonce(&self, notes: &mut Notes) -> Result<(), Stop> {
+        let Some(report_data) = &self.parts.report_data else { return Ok(()) };
+        let (digest, nonce) = (Digest::sha256(report_data), self.attest.nonce());
         let same = verify_slices_are_equal(digest.as_bytes(), nonce).is_ok();
-        notes.need(Check::TpmReportData, same, Hex(digest.as_bytes()), Hex(nonce))?;
-        Ok(report_data.to_vec())
+        notes.need(Check::BindingNonce, same, Hex(digest.as_bytes()), Hex(nonce))
     }
 }
 

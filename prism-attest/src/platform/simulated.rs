@@ -180,10 +180,10 @@ impl SimulatedVendor {
         let machine = mutations.reshape(machine);
         let mut draft = Draft::new(self, &machine, report_data);
         mutations.apply(&mut draft);
-        self.sign(draft)
+        self.sign(&draft)
     }
 
-    fn sign(&self, draft: Draft) -> Result<(Evidence, Endorsements), SimulatorError> {
+    fn sign(&self, draft: &Draft) -> Result<(Evidence, Endorsements), SimulatorError> {
         let by_provider = draft.vek.key == SimulatedKey::Vlek;
         let (leaf, stranger) = if by_provider { (&self.vlek, &self.vcek) } else { (&self.vcek, &self.vlek) };
         let mut report = draft.report.write();
@@ -192,7 +192,7 @@ impl SimulatedVendor {
         for change in &draft.after_signing {
             change(&mut report);
         }
-        let (ask, issuer_key) = self.issuer(&draft, by_provider)?;
+        let (ask, issuer_key) = self.issuer(draft, by_provider)?;
         let issuer_key = issuer_key.as_ref().unwrap_or(&self.authority(by_provider).key);
         let root_key = if draft.other_root { &self.asvk.key } else { &self.ark.key };
         let parts = SnpEndorsements {

@@ -50,6 +50,14 @@ pub enum EventLogError {
         /// The algorithm's number in the TCG registry.
         algorithm: u16,
     },
+    /// A record of a canonical log is not one of firmware's events.
+    #[error("expected record {event} with number, register, digests, type and data, found {fault}; IMA's are not read")]
+    Record {
+        /// The record, counted from 1.
+        event: usize,
+        /// What is wrong with it.
+        fault: &'static str,
+    },
     /// An event that extends a register lacks the digest of the bank that is replayed.
     #[error(
         "expected event {event} with a digest of {bank}, found none; the register cannot be computed from this log"

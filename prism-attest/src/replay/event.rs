@@ -1,18 +1,18 @@
 use std::iter::FusedIterator;
 
-use super::header::Header;
+use super::form::{Form, digest};
 use super::rest::Rest;
-use super::{Bank, EventLogError, EventType};
+use super::{Bank, EventLogError, EventType, agile, canonical};
 
-/// One record, `TCG_PCR_EVENT2` (profile, section 10.2.2): what it says, borrowed from the log.
+/// One record: what it says, borrowed from the log.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    number: usize,
-    register: u32,
-    kind: EventType,
-    header: Header<'a>,
-    digests: &'a [u8],
-    data: &'a [u8],
+    pub(super) number: usize,
+    pub(super) register: u32,
+    pub(super) kind: EventType,
+    pub(super) form: Form<'a>,
+    pub(super) digests: &'a [u8],
+    pub(super) data: &'a [u8],
 }
 
 impl<'a> Event<'a> {
@@ -48,69 +48,31 @@ impl<'a> Event<'a> {
 
     /// Every digest with its `TPM_ALG_ID`.
     pub fn digests(&self) -> impl Iterator<Item = (u16, &'a [u8])> + use<'a> {
-        let (mut rest, header) = (Rest(self.digests), self.header);
-        std::iter::from_fn(move || digest(&mut rest, &header))
+        let (mut rest, form) = (Rest(self.digests), self.form);
+        std::iter::from_fn(move || digest(form, &mut rest))
     }
-}
-
-fn digest<'a>(rest: &mut Rest<'a>, header: &Header<'_>) -> Option<(u16, &'a [u8])> {
-    let algorithm = rest.u16()?;
-    Some((algorithm, rest.bytes(header.digest_len(algorithm)?)?))
 }
 
 /// The events of a log, one after the other.
 #[derive(Clone, Debug)]
 pub struct Events<'a> {
-    header: Header<'a>,
+    form: Form<'a>,
     rest: Rest<'a>,
     number: usize,
 }
 
 impl<'a> Events<'a> {
-    pub(super) const fn of(header: Header<'a>, records: &'a [u8]) -> Self {
-        Self { header, rest: Rest(records), number: 0 }
+    pub(super) const fn of(form: Form<'a>, records: &'a [u8]) -> Self {
+        Self { form, rest: Rest(records), number: 0 }
     }
 
     /// The next event, or nothing at the log's end.
     pub(super) fn advance(&mut self) -> Result<Option<Event<'a>>, EventLogError> {
-        if self.at_end() {
-            return Ok(None);
-        }
         self.number += 1;
-        let truncated = EventLogError::Truncated { event: self.number };
-        let (register, kind) = self.rest.u32().zip(self.rest.u32()).ok_or(truncated.clone())?;
-        let count = self.rest.u32().ok_or(truncated.clone())?;
-        let digests = self.digests(count)?;
-        let data = self.rest.sized().ok_or(truncated)?;
-        let (number, header, kind) = (self.number, self.header, EventType::new(kind));
-        Ok(Some(Event { number, register, kind, header, digests, data }))
-    }
-
-    /// Whether no byte follows, or only what fills the log's memory: the first bytes tell nearly always.
-    fn at_end(&self) -> bool {
-        let bytes = self.rest.0;
-        matches!(bytes.first(), None | Some(0 | 0xff)) && bytes.windows(2).all(|pair| pair.first() == pair.last())
-    }
-
-    fn digests(&mut self, count: u32) -> Result<&'a [u8], EventLogError> {
-        let (event, before) = (self.number, self.rest.0);
-        let declared = self.header.count();
-        if count == 0 || usize::try_from(count).is_ok_and(|count| count > declared) {
-            return Err(EventLogError::DigestCount { event, declared, found: count });
+        match self.form {
+            Form::Agile(header) => agile::record(header, &mut self.rest, self.number),
+            Form::Canonical => canonical::record(&mut self.rest, self.number),
         }
-        for position in 0..count {
-            let mut peek = self.rest;
-            let algorithm = peek.u16().ok_or(EventLogError::Truncated { event })?;
-            if self.header.digest_len(algorithm).is_none() {
-                return Err(EventLogError::UndeclaredAlgorithm { event, algorithm });
-            }
-            let (mut earlier, header) = (Rest(before), self.header);
-            if (0..position).filter_map(|_| digest(&mut earlier, &header)).any(|(other, _)| other == algorithm) {
-                return Err(EventLogError::RepeatedAlgorithm { event, algorithm });
-            }
-            digest(&mut self.rest, &header).ok_or(EventLogError::Truncated { event })?;
-        }
-        before.get(..before.len() - self.rest.0.len()).ok_or(EventLogError::Truncated { event })
     }
 }
 

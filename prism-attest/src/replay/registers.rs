@@ -113,7 +113,7 @@ impl EventLog<'_> {
     }
 
     fn check_bank(&self, bank: Bank) -> Result<(), EventLogError> {
-        if self.header.declares(bank) { Ok(()) } else { Err(EventLogError::NoBank { bank }) }
+        if self.has(bank) { Ok(()) } else { Err(EventLogError::NoBank { bank }) }
     }
 }
 

@@ -6,23 +6,36 @@ use base64::engine::general_purpose::STANDARD;
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 
-/// How many certificates the text says that it has, without reading them.
-pub(crate) fn count(text: &[u8]) -> usize {
-    text.windows(BEGIN.len()).filter(|window| *window == BEGIN.as_bytes()).count()
+/// Why a text is no chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChainProblem {
+    /// Not certificates in PEM, one after the other.
+    Malformed,
+    /// More certificates than the reader looks at.
+    TooMany,
 }
 
-/// The certificates (DER) in their order, with nothing between them but line ends. Zeros may follow the last one, as
-/// they do in quotes.
-pub(crate) fn certificates(text: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let mut rest = std::str::from_utf8(text).ok()?.trim_end_matches('\0').trim_ascii();
+/// The certificates (DER) in their order, with nothing between them but line ends; at most `most`. Zeros may follow the
+/// last one, as they do in quotes.
+pub(crate) fn certificates(text: &[u8], most: usize) -> Result<Vec<Vec<u8>>, ChainProblem> {
+    let text = std::str::from_utf8(text).map_err(|_| ChainProblem::Malformed)?;
+    let mut rest = text.trim_end_matches('\0').trim_ascii();
     let mut found = Vec::new();
     while !rest.is_empty() {
-        let (body, after) = rest.strip_prefix(BEGIN)?.split_once(END)?;
-        let base64: Vec<u8> = body.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-        found.push(STANDARD.decode(base64).ok()?);
+        if found.len() == most {
+            return Err(ChainProblem::TooMany);
+        }
+        let (certificate, after) = first(rest).ok_or(ChainProblem::Malformed)?;
+        found.push(certificate);
         rest = after.trim_start_matches(['\r', '\n']);
     }
-    (!found.is_empty()).then_some(found)
+    if found.is_empty() { Err(ChainProblem::Malformed) } else { Ok(found) }
+}
+
+fn first(text: &str) -> Option<(Vec<u8>, &str)> {
+    let (body, after) = text.strip_prefix(BEGIN)?.split_once(END)?;
+    let base64: Vec<u8> = body.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    Some((STANDARD.decode(base64).ok()?, after))
 }
 
 #[cfg(test)]
@@ -32,8 +45,8 @@ mod tests {
     #[test]
     fn a_chain_reads_in_its_order() {
         let text = b"-----BEGIN CERTIFICATE-----\nAQI=\n-----END CERTIFICATE-----\r\n-----BEGIN CERTIFICATE-----\nAw==\n-----END CERTIFICATE-----\n\0\0";
-        assert_eq!(certificates(text), Some(vec![vec![1, 2], vec![3]]));
-        assert_eq!(count(text), 2);
+        assert_eq!(certificates(text, 2), Ok(vec![vec![1, 2], vec![3]]));
+        assert_eq!(certificates(text, 1), Err(ChainProblem::TooMany));
     }
 
     #[test]
@@ -48,7 +61,7 @@ mod tests {
             "-----BEGIN CERTIFICATE-----\nAQI=\n-----END CERTIFICATE-----x",
             "-----BEGIN CERTIFICATE-----\nAQI=\n-----END CERTIFICATE-----\0\n-----BEGIN CERTIFICATE-----",
         ] {
-            assert_eq!(certificates(text.as_bytes()), None, "{text:?}");
+            assert_eq!(certificates(text.as_bytes(), 8), Err(ChainProblem::Malformed), "{text:?}");
         }
     }
 }

@@ -17,7 +17,7 @@ use prism_core::manifest::platform::{
 
 use crate::amd::{NOW, Processor};
 
-/// What the guest gave for the quote.
+/// What the guest has the quote bound to.
 pub(crate) const NONCE: [u8; 64] = [0x4e; 64];
 
 /// The machine's id.
@@ -71,6 +71,8 @@ pub(crate) struct Draft {
     /// Other report data than the claims' digest and zeros.
     pub(crate) report_data: Option<[u8; 64]>,
     pub(crate) nonce: Vec<u8>,
+    /// What the nonce is claimed to be the digest of.
+    pub(crate) beside: Option<[u8; 64]>,
     pub(crate) magic: u32,
     pub(crate) kind: u16,
     pub(crate) reset_count: u32,
@@ -96,7 +98,8 @@ impl Default for Draft {
             vmpl: 0,
             claims: claims(&key_text("HCLAkPub", &modulus(ak()))),
             report_data: None,
-            nonce: NONCE.to_vec(),
+            nonce: Digest::sha256(&NONCE).as_bytes().to_vec(),
+            beside: Some(NONCE),
             magic: 0xff54_4347,
             kind: 0x8018,
             reset_count: 2,
@@ -181,7 +184,8 @@ impl Draft {
         let mut signature = vec![0; self.signer.public_modulus_len()];
         self.signer.sign(self.encoding, &SystemRandom::new(), &message, &mut signature).unwrap();
         let quote = AzureQuote { message, signature, registers: self.registers.clone() };
-        let mut parts = AzureEvidence { hcl_report: self.hcl_report(), quote, td_quote: None, report_data: None };
+        let mut parts =
+            AzureEvidence { report_data: self.beside, hcl_report: self.hcl_report(), quote, td_quote: None };
         (self.parts)(&mut parts);
         Evidence::new(Platform::AzureSnp, parts.to_json()).unwrap()
     }
@@ -194,8 +198,11 @@ impl Draft {
 
 /// Judged under the laboratory's root, beside the built-in ones.
 pub(crate) fn judge(evidence: &Evidence, policy: AzureSnpPolicy, expected: &ExpectedBinding) -> Verdict {
-    let policy = PlatformPolicy::only(Profile::AzureSnp(policy));
-    let case = Case { evidence, endorsements: processor().endorsements(), policy: &policy, expected, now: NOW };
+    judge_under(evidence, &PlatformPolicy::only(Profile::AzureSnp(policy)), expected)
+}
+
+pub(crate) fn judge_under(evidence: &Evidence, policy: &PlatformPolicy, expected: &ExpectedBinding) -> Verdict {
+    let case = Case { evidence, endorsements: processor().endorsements(), policy, expected, now: NOW };
     case.judge_under(&roots())
 }
 

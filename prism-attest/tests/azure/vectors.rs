@@ -47,6 +47,7 @@ pub(crate) fn parts(value: &Value) -> AzureEvidence {
     let registers =
         quote["pcrs"].as_array().unwrap().iter().map(|value| HexBytes::new(bytes(value).try_into().unwrap()));
     AzureEvidence {
+        report_data: None,
         hcl_report: bytes(&either("hcl_report", "report")),
         quote: AzureQuote {
             message: bytes(&quote["message"]),
@@ -54,6 +55,5 @@ pub(crate) fn parts(value: &Value) -> AzureEvidence {
             registers: (0..).zip(registers).collect(),
         },
         td_quote: value.get("td_quote").map(bytes),
-        report_data: None,
     }
 }

@@ -7,6 +7,7 @@ use prism_attest::platform::simulated::{SimulatedTdxVendor, TdxMutation, TdxMuta
 use prism_attest::{Endorsements, Evidence, TdxEndorsements};
 
 use crate::support::{Answer, Disagreement, compare, report_data};
+use crate::tdx;
 
 const NOW: u64 = 1_800_000_000;
 
@@ -82,7 +83,7 @@ fn about_marks(mutation: TdxMutation) -> bool {
 }
 
 /// Their answer under a policy as strict as the simulator's own, as far as theirs goes.
-pub(crate) fn ask(root: &[u8], (evidence, endorsements): &(Evidence, Endorsements), now: u64) -> Result<(), String> {
+fn ask(root: &[u8], (evidence, endorsements): &(Evidence, Endorsements), now: u64) -> Result<(), String> {
     let policy = QuotePolicy::strict(now).min_tcb_eval_data_number(EVALUATION);
     let verifier = QuoteVerifier::new(root.to_vec());
     let collateral = collateral(endorsements.as_tdx().unwrap());
@@ -106,11 +107,7 @@ pub(crate) fn collateral(parts: &TdxEndorsements) -> QuoteCollateralV3 {
     }
 }
 
-/// The last certificate of the chain of TCB information.
-pub(crate) fn root(endorsements: &Endorsements) -> Vec<u8> {
-    use base64::Engine;
-    let chain = String::from_utf8(endorsements.as_tdx().unwrap().tcb_info_chain.clone()).unwrap();
-    let body = chain.rsplit("-----BEGIN CERTIFICATE-----").next().unwrap().split("-----END").next().unwrap();
-    let body: String = body.split_whitespace().collect();
-    base64::engine::general_purpose::STANDARD.decode(body).unwrap()
+/// The root that the endorsements came with.
+fn root(endorsements: &Endorsements) -> Vec<u8> {
+    tdx::last_certificate(&endorsements.as_tdx().unwrap().tcb_info_chain)
 }

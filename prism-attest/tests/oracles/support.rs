@@ -1,7 +1,6 @@
 //! What the comparisons have in common.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use prism_attest::platform::simulated::Expectation;
 use prism_attest::{AgentBinding, ReportData, SessionBinding};
@@ -52,16 +51,4 @@ pub(crate) fn report_data() -> ReportData {
     let agent = AgentBinding::new([1; 16], vec![2; 91], "prism.log/test+0badcafe+key".to_owned(), None).unwrap();
     let session = SessionBinding { exporter: [3; 32], client_nonce: [4; 32], agent_nonce: [5; 32] };
     ReportData::compose(&session.leaf(), &agent)
-}
-
-/// The folder of test vectors, if it is there.
-pub(crate) fn vectors(name: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("PRISM_VECTORS")
-        .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors")), PathBuf::from);
-    let folder = root.join(name);
-    if !folder.is_dir() {
-        println!("skipped: no vectors in {}", folder.display());
-        return None;
-    }
-    Some(folder)
 }

@@ -65,7 +65,7 @@ fn a_log_without_the_right_header_is_refused() {
     digest[8] = 1;
     let as_event = |event: &[u8]| header(EventType::NO_ACTION, event);
     for bytes in [
-        header(EventType::SEPARATOR, &good),
+        header(EventType::ACTION, &good),
         digest,
         as_event(&signature),
         as_event(&long),

@@ -10,6 +10,7 @@ mod bits;
 mod checks;
 mod prepared;
 mod real;
+mod reasons;
 mod simulated;
 mod support;
 mod synthetic;

@@ -14,6 +14,7 @@ use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::manifest::platform::{PlatformPolicy, Product, Profile, SimulatedPolicy, Tcb};
 
+use crate::reasons::reason;
 use crate::support;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -99,84 +100,6 @@ fn every_shape_of_machine_is_accepted_by_the_policy_made_for_it() {
                 assert_eq!(read, endorsements);
             }
         }
-    }
-}
-
-/// What each mutation has to be refused for.
-fn reason(mutation: Mutation) -> Check {
-    match mutation {
-        Mutation::Milan | Mutation::Turin => Check::Product,
-        Mutation::Vlek => Check::SigningKey,
-        Mutation::Debug => Check::Debug,
-        Mutation::Migration => Check::Migration,
-        Mutation::Cxl => Check::Cxl,
-        Mutation::SmtAgainstPolicy => Check::GuestPolicyKept,
-        Mutation::NoAliasCheck => Check::AliasCheck,
-        Mutation::TrustedIo => Check::TrustedIo,
-        Mutation::OtherMeasurement => Check::Measurement,
-        Mutation::OtherHostData => Check::HostData,
-        Mutation::OtherReportData => Check::BindingAgent,
-        Mutation::Vmpl3 => Check::VmplLevel,
-        Mutation::Vmpl4 => Check::ReportVmpl,
-        Mutation::OldGuest => Check::GuestSvn,
-        Mutation::TcbBelow => Check::MinTcb,
-        Mutation::LaunchTcbBelow => Check::MinLaunchTcb,
-        Mutation::TcbOrder => Check::TcbOrder,
-        Mutation::ProvisionalFirmware => Check::CommittedFirmware,
-        Mutation::WrongTcb | Mutation::NoTcb => Check::VekTcb,
-        Mutation::WrongChip | Mutation::NoChip => Check::VekIdentity,
-        Mutation::MaskedChip => Check::ChipId,
-        Mutation::WrongProduct => Check::VekProduct,
-        Mutation::VlekAsVcek => Check::VekKind,
-        Mutation::OtherRoot => Check::Root,
-        Mutation::AskNotAuthority => Check::CertificateUsage,
-        Mutation::WeakIssuer => Check::IssuerKey,
-        Mutation::OtherIssuerName => Check::CertificateNames,
-        Mutation::VekP256 => Check::VekKey,
-        Mutation::RepeatedExtension | Mutation::UnknownExtension => Check::CertificateForm,
-        Mutation::CrlOtherKey => Check::CrlSignature,
-        Mutation::CrlOtherIssuer => Check::CrlIssuer,
-        Mutation::SignatureTail => Check::ReportSignatureForm,
-        Mutation::TcbLayout => Check::ReportTcbLayout,
-        Mutation::AskExpired | Mutation::Expired | Mutation::NotYetValid => Check::CertificateDates,
-        Mutation::Pkcs1 => Check::CertificateAlgorithm,
-        Mutation::Revoked => Check::NotRevoked,
-        Mutation::CrlExpired | Mutation::CrlFuture => Check::CrlDates,
-        Mutation::NoCrl => Check::CrlPresent,
-        Mutation::UnmarkedReport | Mutation::UnmarkedCertificate => Check::SimulatorMark,
-        Mutation::OtherSigner | Mutation::Unsigned => Check::ReportSignature,
-        Mutation::UnknownVersion => Check::ReportVersion,
-        Mutation::UnknownAlgorithm => Check::ReportAlgorithm,
-        Mutation::MaskedKey => Check::ReportSigningKey,
-        Mutation::Reserved => Check::ReportReserved,
-        Mutation::UnknownPolicyBit => Check::ReportGuestPolicy,
-        Mutation::UnknownProduct => Check::ReportProduct,
-        Mutation::Truncated | Mutation::Extended => Check::ReportLength,
-        Mutation::FlippedMeasurement | Mutation::FlippedSignature => Check::ReportSignature,
-        Mutation::ZeroR | Mutation::ZeroS => Check::ReportSignature,
-        Mutation::LongR | Mutation::LongS => Check::ReportSignatureForm,
-        Mutation::Version0 | Mutation::Version1 | Mutation::VersionMax => Check::ReportVersion,
-        Mutation::NoAlgorithm => Check::ReportAlgorithm,
-        Mutation::NoSigner | Mutation::UnknownSigner => Check::ReportSigningKey,
-        Mutation::ReservedKeyBit | Mutation::Reserved4c => Check::ReportReserved,
-        Mutation::Reserved18b | Mutation::Reserved29f => Check::ReportReserved,
-        Mutation::PolicyBit17 => Check::ReportGuestPolicy,
-        Mutation::VcekAsVlek => Check::VekKind,
-        Mutation::NewerTcb | Mutation::LongMicrocode | Mutation::NegativeMicrocode => Check::VekTcb,
-        Mutation::WrongFmc | Mutation::MilanLayout => Check::VekTcb,
-        Mutation::VlekExpired => Check::CertificateDates,
-        Mutation::ForgedRoot | Mutation::Disguised => Check::Root,
-        Mutation::OtherProduct => Check::VekProduct,
-        Mutation::VekByRoot => Check::VekSignature,
-        Mutation::PssSha256 | Mutation::ShortSalt => Check::CertificateAlgorithm,
-        Mutation::AsvkRevoked => Check::NotRevoked,
-        Mutation::CommittedAboveCurrent => Check::TcbOrder,
-        Mutation::ProvisionalTcb => Check::CommittedFirmware,
-        Mutation::NoMitigations | Mutation::UntoldMitigations => Check::LaunchMitigations,
-        Mutation::OldAbi => Check::Abi,
-        Mutation::ReportDataPrefix => Check::BindingAgent,
-        Mutation::LongChip => Check::VekIdentity,
-        other => panic!("say what {other} has to be refused for"),
     }
 }
 

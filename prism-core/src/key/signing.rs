@@ -94,6 +94,35 @@ impl SigningKey {
         };
         Ok(signature.map_err(|_| KeyError::Provider)?.as_ref().to_vec())
     }
+
+    /// Signs `message` in the form of JOSE and COSE (RFC 7518, section 3.4; RFC 9053, section 2.1): 64 bytes for Ed25519,
+    /// `r ‖ s` in big-endian, each as long as the curve's field, for ECDSA.
+    ///
+    /// # Errors
+    /// [`KeyError::Provider`] when the crypto provider fails.
+    pub fn sign_fixed(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let signature = self.sign(message)?;
+        match self.public.algorithm() {
+            KeyAlgorithm::Ed25519 => Ok(signature),
+            ecdsa => fixed(&signature, ecdsa.secret_len()).ok_or(KeyError::Provider),
+        }
+    }
+}
+
+/// The numbers of an ECDSA signature in ASN.1 DER, each in `length` bytes.
+fn fixed(der: &[u8], length: usize) -> Option<Vec<u8>> {
+    let [0x30, _, numbers @ ..] = der else { return None };
+    let mut signature = Vec::with_capacity(2 * length);
+    let mut rest = numbers;
+    for _ in 0..2 {
+        let [0x02, size, tail @ ..] = rest else { return None };
+        let (number, tail) = tail.split_at_checked(usize::from(*size))?;
+        let number = number.strip_prefix(&[0]).unwrap_or(number);
+        signature.resize(signature.len() + length.checked_sub(number.len())?, 0);
+        signature.extend_from_slice(number);
+        rest = tail;
+    }
+    rest.is_empty().then_some(signature)
 }
 
 /// Both halves from an Ed25519 seed or an ECDSA scalar.

@@ -308,3 +308,21 @@ fn keys_that_openssl_makes_are_read() {
         }
     }
 }
+
+#[test]
+fn a_signature_of_fixed_length_holds_the_same_numbers() {
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, VerificationAlgorithm};
+    for (algorithm, verifier, length) in [
+        (KeyAlgorithm::Ed25519, &ED25519 as &dyn VerificationAlgorithm, 64),
+        (KeyAlgorithm::EcdsaP256, &ECDSA_P256_SHA256_FIXED, 64),
+        (KeyAlgorithm::EcdsaP384, &ECDSA_P384_SHA384_FIXED, 96),
+    ] {
+        let key = key(algorithm);
+        // A number with a leading zero byte comes about once in 128 signatures.
+        for _ in 0..400 {
+            let signature = key.sign_fixed(b"prism").unwrap();
+            assert_eq!(signature.len(), length, "{algorithm}");
+            assert!(verifier.verify_sig(key.public().point(), b"prism", &signature).is_ok(), "{algorithm}");
+        }
+    }
+}

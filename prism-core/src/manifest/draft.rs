@@ -11,7 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::platform::{AzureSnpPolicy, AzureTdxPolicy, PlatformPolicy, SimulatedPolicy, SnpPolicy, TdxPolicy};
+use super::platform::{
+    AzureSnpPolicy, AzureTdxPolicy, PlatformPolicy, SimulatedPolicy, SimulatedTdxPolicy, SnpPolicy, TdxPolicy,
+};
 use super::{Manifest, ManifestError, Runtime, SandboxLayer};
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
@@ -64,6 +66,9 @@ pub struct Draft {
 pub struct DraftPlatform {
     /// Accept a simulator. It protects nothing. Default: no.
     pub simulated: Option<DraftSimulator>,
+    /// Accept a simulator of TDX machines. It protects nothing. Default: no.
+    #[serde(rename = "simulated-tdx")]
+    pub simulated_tdx: Option<DraftSimulator>,
     /// A file with a whole platform policy: one of its own, or in the manifest's JSON form.
     pub policy: Option<String>,
     /// Accepted SEV-SNP machines.
@@ -92,10 +97,16 @@ pub enum DraftSimulator {
 }
 
 impl DraftSimulator {
-    fn source(self) -> Option<Source> {
+    /// Whether a simulator is accepted at all.
+    const fn is_accepted(self) -> bool {
+        !matches!(self, Self::OfThisMachine(false))
+    }
+
+    /// What has to be read, if anything is accepted.
+    fn source(self, of: impl Fn(Option<Digest>) -> Source) -> Option<Source> {
         match self {
-            Self::OfThisMachine(wanted) => wanted.then_some(Source::Simulator(None)),
-            Self::Root(root) => Some(Source::Simulator(Some(root))),
+            Self::OfThisMachine(wanted) => wanted.then(|| of(None)),
+            Self::Root(root) => Some(of(Some(root))),
         }
     }
 }
@@ -224,6 +235,8 @@ pub enum Source {
     Policy(String),
     /// What machines of the simulator with this root report; without a root, of this machine's simulator.
     Simulator(Option<Digest>),
+    /// The same of the simulator of TDX machines.
+    SimulatorTdx(Option<Digest>),
 }
 
 /// What was found in a file or folder.
@@ -250,6 +263,8 @@ pub struct Resolved {
     pub policy: Option<PlatformPolicy>,
     /// The simulator and what its machines report.
     pub simulator: Option<SimulatedPolicy>,
+    /// The simulator of TDX machines and what they report.
+    pub simulator_tdx: Option<SimulatedTdxPolicy>,
 }
 
 /// Why a draft is not complete.
@@ -298,7 +313,8 @@ impl Draft {
         let mut sources: BTreeSet<Source> = keys.cloned().map(Source::Key).collect();
         sources.extend(assets.cloned().map(Source::Asset));
         sources.extend(self.platform.policy.clone().map(Source::Policy));
-        sources.extend(self.platform.simulated.and_then(DraftSimulator::source));
+        sources.extend(self.platform.simulated.and_then(|simulator| simulator.source(Source::Simulator)));
+        sources.extend(self.platform.simulated_tdx.and_then(|simulator| simulator.source(Source::SimulatorTdx)));
         sources
     }
 

@@ -13,11 +13,14 @@ use serde::Serialize;
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{moment, now, read};
 use crate::print::{Printer, SIMULATED, Safe};
-use crate::vouching::{EndorsementsArg, read_evidence};
+use crate::vouching::{EndorsementsArg, RootsArg, read_evidence};
 
 pub(crate) const EXAMPLE: &str = "\
 Example
   prism attestation verify --snp report.bin --endorsements bundle.json --policy policy.toml";
+
+const VERIFY_USAGE: &str =
+    "prism attestation verify --snp|--tdx|… FILE --endorsements FILE|DIR --policy FILE [OPTIONS]";
 
 pub(crate) const VERIFY_EXAMPLE: &str = "\
 Example
@@ -29,14 +32,11 @@ vendor's judgement of security versions, then your policy. Lists every condition
 Exit code 0 only when all hold; otherwise 4. Without --report-data nobody knows what the signed bytes \
 stand for: the verdict says so, and a file never makes a trusted channel.";
 
-/// Longest certificate of a root in bytes.
-const ROOT_MAX: u64 = 64 * 1024;
-
 /// The commands below `prism attestation`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Attestation {
     /// Judge what a machine signed: genuine, wanted, and bound as expected?
-    #[command(after_help = VERIFY_EXAMPLE)]
+    #[command(after_help = VERIFY_EXAMPLE, override_usage = VERIFY_USAGE)]
     Verify(Verify),
 }
 
@@ -50,9 +50,8 @@ pub(crate) struct Verify {
     /// What is accepted: a policy in TOML or JSON, confirmed by a person
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// Accept this root besides the vendors' own (DER or PEM); the verdict then says custom-root
-    #[arg(long, value_name = "FILE")]
-    root: Vec<PathBuf>,
+    #[command(flatten)]
+    roots: RootsArg,
     /// Judge as of this time instead of now: `2026-01-31T12:00:00Z` or Unix seconds
     #[arg(long, value_name = "TIME", value_parser = moment)]
     at: Option<u64>,
@@ -123,21 +122,13 @@ impl Verify {
             self.report_data.map_or_else(ExpectedBinding::unbound, |data| ExpectedBinding::foreign(*data.as_bytes()));
         let now = self.at.unwrap_or_else(now);
         let case = Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now };
-        let verdict = case.judge_under(&self.roots()?);
+        let verdict = case.judge_under(&self.roots.add_to(Roots::built_in())?);
         printer.show(&Shown { verdict: &verdict })?;
         if verdict.is_good() {
             return Ok(());
         }
         let unmet = verdict.findings().unmet().count();
         Err(Failure::new(Code::EvidenceRefused, format!("expected every condition to hold, found {unmet} that do not")))
-    }
-
-    /// The vendors' roots and those that were named.
-    fn roots(&self) -> Outcome<Roots> {
-        self.root.iter().try_fold(Roots::built_in(), |roots, path| {
-            let bytes = read(path, ROOT_MAX)?;
-            roots.with_custom_file(&bytes).map_err(|error| Failure::from(error).at(path.display()))
-        })
     }
 }
 

@@ -1,8 +1,9 @@
-//! `prism simulator`: the pretend vendor of confidential machines.
+//! `prism simulator`: the pretend vendors of confidential machines.
 
 use std::fmt;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
+use prism_attest::Platform;
 use prism_core::digest::Digest;
 use serde::Serialize;
 
@@ -14,9 +15,10 @@ use crate::simulator;
 pub(crate) const EXAMPLE: &str = "\
 Example
   prism simulator root
+  prism simulator root --platform tdx
 
 On the machine that will run the agent; whoever writes the manifest elsewhere puts the digest into \
-[platform] as simulated = \"sha256:…\".";
+[platform] as simulated = \"sha256:…\" (or simulated-tdx).";
 
 /// The commands below `prism simulator`.
 #[derive(Debug, Subcommand)]
@@ -29,11 +31,30 @@ pub(crate) enum Simulator {
 /// The arguments of `prism simulator root`.
 #[derive(Args, Debug)]
 pub(crate) struct Root {
-    /// The root of the pretend Intel instead of the pretend AMD
-    #[arg(long)]
-    tdx: bool,
+    /// Which machines are pretended
+    #[arg(long, value_enum, default_value = "snp")]
+    platform: Pretended,
     #[command(flatten)]
     state: StateArg,
+}
+
+/// The kinds of machine that are pretended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Pretended {
+    /// AMD SEV-SNP
+    Snp,
+    /// Intel TDX
+    Tdx,
+}
+
+impl Pretended {
+    /// What such evidence calls itself.
+    pub(crate) const fn platform(self) -> Platform {
+        match self {
+            Self::Snp => Platform::Simulated,
+            Self::Tdx => Platform::SimulatedTdx,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -45,7 +66,7 @@ struct Shown {
 impl Simulator {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let Self::Root(root) = self;
-        let root = if root.tdx { simulator::tdx_root(&root.state)? } else { simulator::root(&root.state)? };
+        let root = simulator::root(&root.state, root.platform.platform())?;
         printer.show(&Shown { root, simulated: true })
     }
 }

@@ -2,14 +2,18 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 mod agent;
+mod attestation;
 mod attested;
 mod attester;
+mod endorsements;
 mod foreign;
 mod help;
 mod keys;
 mod kill;
 mod manifest;
+mod measure;
 mod policy;
+mod simulate;
 mod support;
 mod transcripts;
 mod usage;

@@ -179,14 +179,14 @@ fn a_pretend_tdx_machine_keeps_its_vendor_and_says_what_it_is() {
     let machine = machine();
     let vendor = machine.tdx.with_file_name("vendor.json");
     let choice = PlatformChoice::SimulatedTdx { vendor: vendor.clone() };
-    let root = simulated_tdx_root(&vendor, 1_800_000_000).unwrap();
+    let root = simulated_tdx_vendor(&vendor, 1_800_000_000).unwrap().root_digest();
     let mut attester = machine.open(&choice).unwrap();
     assert_eq!(attester.platform(), Platform::SimulatedTdx);
     let (evidence, endorsements) = attester.attest(&data()).unwrap();
     assert_eq!(evidence.platform(), Platform::SimulatedTdx);
     assert!(evidence.bytes().windows(64).any(|window| window == data().as_bytes()));
     assert!(endorsements.as_tdx().is_some());
-    assert_eq!(simulated_tdx_root(&vendor, 1_900_000_000).unwrap(), root);
+    assert_eq!(simulated_tdx_vendor(&vendor, 1_900_000_000).unwrap().root_digest(), root);
     // One vendor's keys are not the other's.
     assert!(simulated_root(&vendor, 1_800_000_000).is_err());
 }

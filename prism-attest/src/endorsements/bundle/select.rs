@@ -1,5 +1,7 @@
 //! What one evidence needs. Evidence is read here without verification, and only to choose.
 
+use std::borrow::Cow;
+
 use prism_core::code::{Code, Coded};
 use prism_core::hexadecimal::HexBytes;
 use prism_core::manifest::platform::{Product, Tcb};
@@ -10,6 +12,8 @@ use super::key::{AmdSigner, EndorsementKey, PckCa};
 use crate::endorsements::collateral::{Signed, read_signed};
 use crate::endorsements::{Endorsements, EndorsementsError, SnpEndorsements, TdxEndorsements};
 use crate::evidence::{Evidence, Platform};
+use crate::finding::Notes;
+use crate::platform::azure;
 use crate::platform::snp::product;
 use crate::x509::Certificate;
 
@@ -82,7 +86,7 @@ impl Bundle {
     pub fn select(&self, evidence: &Evidence) -> Result<Endorsements, SelectError> {
         match Machine::read(evidence)? {
             Machine::Snp(machine) => self.select_snp(&machine),
-            Machine::Tdx(quote) => self.select_tdx(quote),
+            Machine::Tdx(quote) => self.select_tdx(&quote),
         }
     }
 
@@ -102,7 +106,7 @@ impl Bundle {
                 }
                 None => machine.veks(),
             },
-            Machine::Tdx(quote) => match self.platform_of(quote) {
+            Machine::Tdx(quote) => match self.platform_of(&quote) {
                 Ok(platform) => platform.keys().to_vec(),
                 Err(SelectError::Missing(missing)) => missing.keys,
                 Err(error) => return Err(error),
@@ -200,19 +204,24 @@ impl EndorsementKey {
 /// What the evidence says of its machine.
 enum Machine<'a> {
     Snp(SnpMachine),
-    Tdx(&'a [u8]),
+    Tdx(Cow<'a, [u8]>),
 }
 
 impl<'a> Machine<'a> {
     fn read(evidence: &'a Evidence) -> Result<Self, SelectError> {
         match evidence.platform() {
             Platform::Snp | Platform::Simulated => SnpMachine::read(evidence.bytes()).map(Self::Snp),
-            Platform::Tdx | Platform::SimulatedTdx => Ok(Self::Tdx(evidence.bytes())),
-            Platform::AzureSnp | Platform::AzureTdx => {
-                Err(SelectError::Unreadable { found: "evidence of a platform that bundles do not know" })
-            }
+            Platform::Tdx | Platform::SimulatedTdx => Ok(Self::Tdx(evidence.bytes().into())),
+            Platform::AzureSnp => SnpMachine::read(&processor_quote(evidence)?).map(Self::Snp),
+            Platform::AzureTdx => processor_quote(evidence).map(Self::Tdx),
         }
     }
+}
+
+/// What the processor signed behind Azure's virtual TPM.
+fn processor_quote(evidence: &Evidence) -> Result<Cow<'_, [u8]>, SelectError> {
+    azure::processor_quote(evidence, &mut Notes::default())
+        .map_err(|_| SelectError::Unreadable { found: "evidence of another form" })
 }
 
 struct SnpMachine {

@@ -3,6 +3,7 @@
 use prism_core::manifest::platform::HexBytes;
 use serde::{Serialize, Serializer};
 
+use super::evidence::AzureQuote;
 use super::runtime::AzureVm;
 use crate::platform::snp::SnpClaims;
 use crate::platform::tdx::TdxClaims;
@@ -62,25 +63,21 @@ pub struct VtpmClaims {
     vm: AzureVm,
     #[serde(skip)]
     nonce: Vec<u8>,
+    /// What the nonce is the digest of, if it stands for something else.
     #[serde(skip)]
-    bound: Vec<u8>,
+    report_data: Option<[u8; 64]>,
 }
 
 impl VtpmClaims {
-    pub(super) fn new(attest: &Attest, registers: Registers, vm: AzureVm, bound: Vec<u8>) -> Self {
-        let (clock, firmware, nonce) = (attest.clock(), attest.firmware(), attest.nonce().to_vec());
-        Self { registers, clock, firmware, vm, nonce, bound }
+    pub(super) fn new(attest: &Attest, quote: &AzureQuote, report_data: Option<[u8; 64]>, vm: AzureVm) -> Self {
+        let (registers, nonce) = (quote.registers.clone(), attest.nonce().to_vec());
+        Self { registers, clock: attest.clock(), firmware: attest.firmware(), vm, nonce, report_data }
     }
 
     /// The registers of the bank SHA-256 by number: every one that was quoted, and no other.
     #[must_use]
     pub const fn registers(&self) -> &std::collections::BTreeMap<u8, HexBytes<32>> {
         &self.registers
-    }
-
-    /// What the TPM signed for the program inside: the report data whose digest is its nonce, else the nonce itself.
-    pub(crate) fn bound(&self) -> &[u8] {
-        &self.bound
     }
 
     /// The TPM's clock when it signed.
@@ -99,6 +96,12 @@ impl VtpmClaims {
     #[must_use]
     pub fn nonce(&self) -> &[u8] {
         &self.nonce
+    }
+
+    /// What the quote is bound to: the bytes whose digest the nonce is, or the nonce itself.
+    #[must_use]
+    pub fn report_data(&self) -> &[u8] {
+        self.report_data.as_ref().map_or(self.nonce.as_slice(), |bytes| bytes)
     }
 }
 

@@ -20,22 +20,22 @@ use crate::tpm::REGISTERS;
 ///
 /// let registers = (0..24).map(|number| (number, "00".repeat(32).parse().unwrap())).collect();
 /// let quote = AzureQuote { message: vec![0xff; 122], signature: vec![1; 256], registers };
-/// let parts = AzureEvidence { hcl_report: vec![b'H'; 2600], quote, td_quote: None, report_data: Some([1; 64]) };
+/// let parts = AzureEvidence { report_data: Some([7; 64]), hcl_report: vec![b'H'; 2600], quote, td_quote: None };
 /// let evidence = Evidence::new(Platform::AzureSnp, parts.to_json())?;
 /// assert_eq!(AzureEvidence::read(evidence.bytes())?, parts);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AzureEvidence {
+    /// The bytes whose SHA-256 is the quote's nonce: a TPM takes no more than a digest, Azure's at most 50 bytes. Without
+    /// them, the nonce stands for itself.
+    pub report_data: Option<[u8; 64]>,
     /// The paravisor's report: what the virtual TPM keeps at index 0x01400001.
     pub hcl_report: Vec<u8>,
     /// What the virtual TPM signed.
     pub quote: AzureQuote,
     /// The processor's quote over the paravisor's report, on TDX.
     pub td_quote: Option<Vec<u8>>,
-    /// The report data whose SHA-256 is the quote's nonce ([`ReportData::digest`](crate::ReportData::digest)). Without
-    /// them the nonce itself is what is bound: for evidence that was not made by a Prism agent.
-    pub report_data: Option<[u8; 64]>,
 }
 
 /// What a virtual TPM signed, and the registers that it is about.
@@ -68,8 +68,8 @@ pub enum AzureEvidenceError {
         /// Which part.
         part: &'static str,
     },
-    /// The report data are not 64 bytes.
-    #[error("expected report data of 64 bytes, found {found}; collect the evidence again")]
+    /// Report data of another length.
+    #[error("expected 64 bytes of report data, found {found}; collect the evidence again")]
     ReportData {
         /// The number of bytes found.
         found: usize,
@@ -92,12 +92,12 @@ impl Coded for AzureEvidenceError {
 #[serde(deny_unknown_fields)]
 struct File {
     v: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    report_data: Option<String>,
     hcl_report: String,
     quote: QuoteFile,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     td_quote: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    report_data: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,10 +124,10 @@ impl AzureEvidence {
         }
         let (message, signature) = (decode("message", &message)?, decode("signature", &signature)?);
         Ok(Self {
+            report_data: file.report_data.as_deref().map(report_data).transpose()?,
             hcl_report: decode("hcl_report", &file.hcl_report)?,
             quote: AzureQuote { message, signature, registers },
             td_quote: file.td_quote.map(|quote| decode("td_quote", &quote)).transpose()?,
-            report_data: file.report_data.map(|data| report_data(&data)).transpose()?,
         })
     }
 
@@ -137,6 +137,7 @@ impl AzureEvidence {
         let AzureQuote { message, signature, registers } = &self.quote;
         let file = File {
             v: 1,
+            report_data: self.report_data.map(|bytes| STANDARD.encode(bytes)),
             hcl_report: STANDARD.encode(&self.hcl_report),
             quote: QuoteFile {
                 message: STANDARD.encode(message),
@@ -144,18 +145,16 @@ impl AzureEvidence {
                 pcrs: registers.clone(),
             },
             td_quote: self.td_quote.as_ref().map(|quote| STANDARD.encode(quote)),
-            report_data: self.report_data.map(|data| STANDARD.encode(data)),
         };
         serde_json::to_vec(&file).unwrap_or_default()
     }
 }
 
-fn report_data(text: &str) -> Result<[u8; 64], AzureEvidenceError> {
-    let bytes = decode("report_data", text)?;
-    let found = bytes.len();
-    bytes.try_into().map_err(|_| AzureEvidenceError::ReportData { found })
-}
-
 fn decode(part: &'static str, text: &str) -> Result<Vec<u8>, AzureEvidenceError> {
     STANDARD.decode(text).map_err(|_| AzureEvidenceError::Base64 { part })
+}
+
+fn report_data(text: &str) -> Result<[u8; 64], AzureEvidenceError> {
+    let bytes = decode("report_data", text)?;
+    <[u8; 64]>::try_from(bytes).map_err(|bytes| AzureEvidenceError::ReportData { found: bytes.len() })
 }

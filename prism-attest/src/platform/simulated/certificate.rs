@@ -218,6 +218,7 @@ impl Draft<'_> {
 }
 
 /// A revocation list in the making.
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fault that a mutation switches on")]
 pub(crate) struct ListDraft {
     pub(crate) this_update: u64,
     pub(crate) next_update: u64,

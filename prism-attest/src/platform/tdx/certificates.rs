@@ -6,6 +6,7 @@ use crate::crypto;
 use crate::finding::{Check, Notes, Stop};
 use crate::roots::Assurance;
 use crate::window::Window;
+use crate::x509::pem::ChainProblem;
 use crate::x509::{Certificate, SIMULATOR_ORGANISATION, Scheme, pem, time_text};
 
 const INTEL_ORGANISATION: &str = "Intel Corporation";
@@ -78,18 +79,28 @@ pub(super) struct Issuer {
     pub(super) window: Window,
 }
 
-/// The chain in `text` (PEM) if it is one of `length` certificates.
+/// More certificates than this cannot be a chain; nobody looks at them.
+const CERTIFICATES_MAX: usize = 8;
+
+/// The chain in `text` (PEM) if it is one of `N` certificates.
 pub(super) fn chain<const N: usize>(
     part: &'static str,
     text: &[u8],
     check: Check,
     notes: &mut Notes,
 ) -> Result<[Vec<u8>; N], Stop> {
-    let number = pem::count(text);
-    let found = pem::certificates(text).and_then(|found| <[Vec<u8>; N]>::try_from(found).ok());
+    let read = pem::certificates(text, CERTIFICATES_MAX);
+    if read == Err(ChainProblem::TooMany) {
+        let expected = format_args!("at most {CERTIFICATES_MAX} certificates for the {part}");
+        notes.check(Check::CertificatesMax, false, expected, "more");
+        return Err(Stop);
+    }
+    let read = read.unwrap_or_default();
+    let number = read.len();
+    let found = <[Vec<u8>; N]>::try_from(read);
     let expected = format_args!("{N} certificates in PEM for the {part}");
-    notes.need(check, found.is_some(), expected, format_args!("{number} certificates"))?;
-    found.ok_or(Stop)
+    notes.need(check, found.is_ok(), expected, format_args!("{number} certificates"))?;
+    found.map_err(|_| Stop)
 }
 
 /// What every certificate is compared with.

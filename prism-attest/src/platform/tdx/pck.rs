@@ -59,9 +59,14 @@ pub(super) struct Configuration {
 }
 
 impl Pck {
-    /// Reads the extension; `None` unless every field that has to be there is, once, in its form, and nothing else.
+    /// Reads the certificate's extension; `None` unless every field that has to be there is, once, in its form, and
+    /// nothing else.
     pub(super) fn read(certificate: &Certificate) -> Option<Self> {
-        let fields = Fields::<8>::read(&SGX, certificate.extension(&SGX)?)?;
+        certificate.extension(&SGX).and_then(Self::read_extension)
+    }
+
+    fn read_extension(value: &[u8]) -> Option<Self> {
+        let fields = Fields::<8>::read(&SGX, value)?;
         let tcb = Fields::<19>::read(&below(TCB), fields.get(TCB)?)?;
         let mut components = [0; 16];
         for (component, arc) in components.iter_mut().zip(1..) {
@@ -142,3 +147,6 @@ impl<'a, const N: usize> Fields<'a, N> {
         self.0.get(usize::from(arc)).copied().flatten()
     }
 }
+
+#[cfg(test)]
+mod tests;

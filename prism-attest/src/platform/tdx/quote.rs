@@ -6,6 +6,8 @@ mod reader;
 
 use prism_core::hexadecimal::Hex;
 
+#[cfg(test)]
+pub(crate) use self::body::Td15;
 pub(crate) use self::body::{Body, attributes};
 use self::certification::Certification;
 pub(crate) use self::certification::QeReport;

@@ -219,3 +219,6 @@ fn current_module<'t>(info: &'t TcbInfo, pck: &Pck, body: &Body, notes: &mut Not
     let revoked = platform.filter(|platform| platform.level.status.is_none()).map(|platform| &platform.level);
     Ok(revoked.or(level))
 }
+
+#[cfg(test)]
+mod tests;

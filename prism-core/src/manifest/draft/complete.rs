@@ -97,9 +97,13 @@ fn platform(draft: &Draft, resolved: &Resolved) -> Result<PlatformPolicy, DraftE
     accept.extend(draft.platform.tdx.iter().cloned().map(Profile::Tdx));
     accept.extend(draft.platform.azure_snp.iter().cloned().map(Profile::AzureSnp));
     accept.extend(draft.platform.azure_tdx.iter().cloned().map(Profile::AzureTdx));
-    if draft.platform.simulated.and_then(DraftSimulator::source).is_some() {
+    if draft.platform.simulated.is_some_and(DraftSimulator::is_accepted) {
         let simulator = resolved.simulator.clone().ok_or_else(|| absent("the simulator's root"))?;
         accept.push(Profile::Simulated(simulator));
+    }
+    if draft.platform.simulated_tdx.is_some_and(DraftSimulator::is_accepted) {
+        let simulator = resolved.simulator_tdx.clone().ok_or_else(|| absent("the TDX simulator's root"))?;
+        accept.push(Profile::SimulatedTdx(simulator));
     }
     let expected =
         "simulated = true, a policy or at least one [[platform.snp]] or [[platform.tdx]], none of them twice";

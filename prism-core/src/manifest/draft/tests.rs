@@ -4,7 +4,7 @@ use super::*;
 use crate::entropy::SystemEntropy;
 use crate::key::{KeyAlgorithm, SigningKey};
 use crate::manifest::Install;
-use crate::manifest::platform::{Accept, Minimum, Product, SnpPolicy, Tcb};
+use crate::manifest::platform::{Accept, Minimum, Product, Profile, Rtmrs, SnpPolicy, Tcb, TdxPolicy};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -37,7 +37,13 @@ fn resolved() -> Resolved {
         .into(),
         policy: None,
         simulator: Some(SimulatedPolicy::new(Digest::sha256(b"root"), SnpPolicy::strict(products, Accept::Any))),
+        simulator_tdx: Some(SimulatedTdxPolicy::new(Digest::sha256(b"root of TDX"), open_tdx())),
     }
+}
+
+fn open_tdx() -> TdxPolicy {
+    let any = || Accept::Any;
+    TdxPolicy::strict(Accept::Any, Rtmrs::new([any(), any(), any(), any()]))
 }
 
 fn complete(written: Value) -> Result<Manifest, DraftError> {
@@ -148,6 +154,22 @@ fn what_was_not_read_is_named() {
 }
 
 #[test]
+fn a_simulator_of_tdx_machines_is_accepted_where_it_is_named() {
+    let value = with(|draft| draft["platform"] = json!({ "simulated-tdx": true }));
+    let draft: Draft = serde_json::from_value(value.clone()).unwrap();
+    assert!(draft.sources().contains(&Source::SimulatorTdx(None)));
+    let manifest = complete(value).unwrap();
+    assert!(manifest.accepts_simulation());
+    assert_eq!(manifest.platform.accept.iter().map(Profile::platform).collect::<Vec<_>>(), ["simulated-tdx"]);
+
+    let refused = complete(with(|draft| draft["platform"] = json!({ "simulated-tdx": false }))).unwrap_err();
+    assert!(refused.to_string().starts_with("platform: expected"), "{refused}");
+    let unread = Resolved { simulator_tdx: None, ..resolved() };
+    let error = draft.complete(&unread, [0; 16], NOW).unwrap_err();
+    assert!(error.to_string().contains("simulator"), "{error}");
+}
+
+#[test]
 fn unknown_and_mistyped_fields_are_refused() {
     for value in [
         with(|d| d["tilte"] = json!("x")),
@@ -163,7 +185,7 @@ fn unknown_and_mistyped_fields_are_refused() {
 
 #[test]
 fn tdx_and_azure_machines_are_accepted_where_they_are_written_out() {
-    use crate::manifest::platform::{AzureSnpPolicy, AzureTdxPolicy, PcrIndex, Profile, Rtmrs, TdxPolicy, VtpmPolicy};
+    use crate::manifest::platform::{AzureSnpPolicy, AzureTdxPolicy, PcrIndex, VtpmPolicy};
     let any = || Accept::Any;
     let tdx = TdxPolicy::strict(any(), Rtmrs::new([any(), any(), any(), any()]));
     let snp = SnpPolicy::strict([(Product::Genoa, Minimum::both(Tcb::default()))].into(), any());

@@ -156,7 +156,8 @@ impl AzureSnpPolicy {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct AzureTdxPolicy {
-    /// What the processor's quote has to say. Its measurement is that of Azure's paravisor.
+    /// What the processor's quote has to say. Its measurement is that of Azure's paravisor, which was seen to run
+    /// without `SEPT_VE_DISABLE`: `require.sept_ve_disable` refuses such machines.
     pub tdx: TdxPolicy,
     /// What the virtual TPM has to say about the guest.
     pub vtpm: VtpmPolicy,

@@ -125,6 +125,9 @@ impl New {
                 Source::Simulator(root) => {
                     resolved.simulator = Some(simulator::policy(&self.state, root)?);
                 }
+                Source::SimulatorTdx(root) => {
+                    resolved.simulator_tdx = Some(simulator::tdx_policy(&self.state, root)?);
+                }
                 other => return Err(Failure::new(Code::Internal, format!("expected a known source, found {other:?}"))),
             }
         }

@@ -46,7 +46,7 @@ pub(crate) struct Snp {
     /// (0x800f12)
     #[arg(long, value_name = "TYPE")]
     vcpu_type: VcpuSignature,
-    /// What the processors are told to do (SEV_FEATURES)
+    /// What the processors are told to do (`SEV_FEATURES`)
     #[arg(long, value_name = "BITS", default_value_t = GuestFeatures::SNP)]
     guest_features: GuestFeatures,
     /// The virtual machine monitor: qemu, ec2 or gce

@@ -14,7 +14,7 @@ use crate::exit::Outcome;
 use crate::inputs::{moment, now};
 use crate::print::{Printer, SIMULATED, Safe};
 use crate::simulator;
-use crate::vouching::{EndorsementsArg, read_evidence};
+use crate::vouching::{EndorsementsArg, RootsArg, read_evidence};
 
 pub(super) const EXAMPLE: &str = "\
 Example
@@ -32,6 +32,8 @@ pub(crate) struct New {
     from: PathBuf,
     #[command(flatten)]
     endorsements: EndorsementsArg,
+    #[command(flatten)]
+    roots: RootsArg,
     /// The kind of machine [default: what the evidence looks like]
     #[arg(long, value_name = "PLATFORM")]
     platform: Option<Platform>,
@@ -63,7 +65,7 @@ impl New {
     pub(super) fn run(self, printer: Printer) -> Outcome {
         self.target.require_free()?;
         let evidence = read_evidence(&self.from, self.platform)?;
-        let roots = simulator::roots(&self.state, evidence.platform())?;
+        let roots = self.roots.add_to(simulator::roots(&self.state, evidence.platform())?)?;
         let endorsements = self.endorsements.read(&evidence)?;
         let claims = verify(&evidence, &endorsements, &roots, self.at.unwrap_or_else(now))?;
         let draft = policy_from(&claims);

@@ -214,6 +214,7 @@ pub(crate) fn write(value: &impl Serialize) -> Result<Vec<u8>, SimulatorError> {
     serde_json::to_vec(value).map_err(|_| SimulatorError::Crypto)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form in which serde calls it")]
 fn date<S: Serializer>(seconds: &u64, serializer: S) -> Result<S::Ok, S::Error> {
     let text = moment(*seconds).format(&Rfc3339).map_err(serde::ser::Error::custom)?;
     serializer.serialize_str(&text)

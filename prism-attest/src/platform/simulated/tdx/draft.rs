@@ -36,6 +36,7 @@ pub(crate) enum By {
 }
 
 /// Everything that a fault can change.
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fault that a mutation switches on")]
 pub(crate) struct Draft {
     pub(crate) created: u64,
     pub(crate) authority: PckAuthority,

@@ -2,15 +2,11 @@
 
 use super::reader::{Reader, whole};
 use crate::finding::{Check, Notes, Stop};
-use crate::x509::pem;
 
 /// Certification data with the quoting enclave's report.
 const QE_REPORT: u16 = 6;
 /// Certification data with the chain of the machine's certificate as text.
 const PCK_CHAIN: u16 = 5;
-
-/// More certificates than this cannot be a chain; nobody looks at them.
-const CERTIFICATES_MAX: usize = 8;
 
 /// Report, its signature, and what the report's data name.
 pub(crate) struct Certification<'a> {
@@ -38,14 +34,6 @@ impl<'a> Certification<'a> {
         let usable = chain.is_some() || has_chain;
         let expected = "the chain of the machine's certificate in the quote or in the endorsements";
         notes.need(Check::QuoteCertification, usable, expected, format_args!("certification data of type {kind}"))?;
-        let certificates = chain.map_or(0, pem::count);
-        let few = certificates <= CERTIFICATES_MAX;
-        notes.need(
-            Check::QuoteCertificates,
-            few,
-            format_args!("at most {CERTIFICATES_MAX} certificates"),
-            certificates,
-        )?;
         Ok(Self { qe_report, signature, auth_data, chain })
     }
 }

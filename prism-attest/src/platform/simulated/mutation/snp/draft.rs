@@ -11,6 +11,7 @@ use crate::platform::snp::product::chip_id_len;
 use crate::platform::snp::report::Fields;
 
 /// Evidence in the making.
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent fault that a mutation switches on")]
 pub(crate) struct Draft {
     pub(crate) report: Fields,
     pub(crate) vek: VekDraft,

@@ -147,14 +147,13 @@ impl TdxMutation {
         match self {
             // A module of version 0 has no identity of its own: the platform's level says it all.
             Self::OutOfDate => body.tee_tcb_svn = svns([5, 0, 7]),
-            Self::OldTdxComponent => body.tee_tcb_svn = svns([6, 1, 7]),
+            Self::OldTdxComponent | Self::RelaunchAdvised => body.tee_tcb_svn = svns([6, 1, 7]),
             Self::OldModule => body.tee_tcb_svn = svns([2, 1, 8]),
             Self::UnknownModule => body.tee_tcb_svn = svns([6, 9, 8]),
             Self::ModuleNoLevel => body.tee_tcb_svn = svns([1, 1, 8]),
             Self::ModuleSigner => body.mr_signer_seam = [0x77; 48],
             Self::ModuleAttributes => body.seam_attributes = [1, 0, 0, 0, 0, 0, 0, 0],
             Self::CurrentNoLevel => body.tee_tcb_svn_2 = svns([6, 1, 1]),
-            Self::RelaunchAdvised => body.tee_tcb_svn = svns([6, 1, 7]),
             _ => {}
         }
     }

@@ -1,0 +1,96 @@
+//! `prism endorsements`: what vendors vouch for, in one file that works offline.
+
+mod fetch;
+mod list;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use prism_attest::endorsements::bundle::{BUNDLE_MAX, Bundle};
+use prism_core::code::Code;
+
+use self::list::Listed;
+use crate::exit::{Failure, Outcome};
+use crate::inputs::{moment, now, read};
+use crate::print::Printer;
+
+pub(crate) const EXAMPLE: &str = "\
+Example
+  prism endorsements fetch --for report.bin -o bundle.json
+  prism endorsements check bundle.json
+  prism endorsements show bundle.json
+
+A bundle holds certificates, revocation lists and judgements of AMD and Intel, each with its source and \
+its dates. Nothing in it is believed because it is there: verification checks every signature.";
+
+const CHECK_EXAMPLE: &str = "\
+Example
+  prism endorsements check bundle.json
+  prism endorsements check bundle.json --at 2026-01-31T12:00:00Z --json
+
+Exit code 0 only when every entry is current, otherwise 4.";
+
+const SHOW_EXAMPLE: &str = "\
+Example
+  prism endorsements show bundle.json";
+
+/// The commands below `prism endorsements`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum EndorsementsCommand {
+    /// Ask the vendors, or a mirror of them, for what evidence needs
+    #[command(after_help = fetch::EXAMPLE)]
+    Fetch(fetch::Fetch),
+    /// Say whether everything in a bundle is current
+    #[command(after_help = CHECK_EXAMPLE)]
+    Check(Check),
+    /// List what is in a bundle, with sources and dates
+    #[command(after_help = SHOW_EXAMPLE)]
+    Show(Show),
+}
+
+/// The arguments of `prism endorsements check`.
+#[derive(Args, Debug)]
+pub(crate) struct Check {
+    /// The bundle
+    #[arg(value_name = "FILE")]
+    bundle: PathBuf,
+    /// As of this time instead of now: `2026-01-31T12:00:00Z` or Unix seconds
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    at: Option<u64>,
+}
+
+/// The arguments of `prism endorsements show`.
+#[derive(Args, Debug)]
+pub(crate) struct Show {
+    /// The bundle
+    #[arg(value_name = "FILE")]
+    bundle: PathBuf,
+}
+
+impl EndorsementsCommand {
+    pub(crate) fn run(self, printer: Printer) -> Outcome {
+        match self {
+            Self::Fetch(fetch) => fetch.run(printer),
+            Self::Check(check) => check.run(printer),
+            Self::Show(show) => printer.show(&Listed::of(&bundle(&show.bundle)?, now())),
+        }
+    }
+}
+
+impl Check {
+    fn run(self, printer: Printer) -> Outcome {
+        let listed = Listed::of(&bundle(&self.bundle)?, self.at.unwrap_or_else(now));
+        printer.show(&listed)?;
+        match listed.not_current() {
+            0 => Ok(()),
+            count => Err(Failure::new(
+                Code::EndorsementsNotCurrent,
+                format!("expected every endorsement to be current, found {count} that are not"),
+            )),
+        }
+    }
+}
+
+fn bundle(path: &Path) -> Outcome<Bundle> {
+    Bundle::read(&read(path, BUNDLE_MAX as u64)?).map_err(|error| Failure::from(error).at(path.display()))
+}

@@ -1,1 +1,0 @@
-//! The synthetic cases and real machines.
