@@ -75,7 +75,7 @@ impl Real {
 }
 
 #[test]
-fn pretend_machines() {
+fn a_draft_accepts_the_pretend_machines_that_it_was_made_from() {
     let place = Place::new();
     for (short, platform, file) in [("snp", "simulated", "report.bin"), ("tdx", "simulated-tdx", "quote.bin")] {
         place.run(&format!("simulate evidence --platform {short} -o {short}")).ok();
@@ -96,7 +96,7 @@ fn pretend_machines() {
 }
 
 #[test]
-fn a_real_snp_machine() {
+fn a_draft_accepts_a_real_snp_machine_once_a_person_has_answered() {
     let Some(report) = vector("go-sev-guest/verify__testdata__attestation.bin") else { return };
     let place = Place::new();
     place.write("evidence", report);
@@ -109,7 +109,7 @@ fn a_real_snp_machine() {
 }
 
 #[test]
-fn a_real_tdx_machine() {
+fn a_draft_accepts_a_real_tdx_machine_once_a_person_has_answered() {
     let Some(quote) = vector("dcap-qvl/tdx_quote") else { return };
     let place = Place::new();
     place.write("evidence", quote);
@@ -118,7 +118,7 @@ fn a_real_tdx_machine() {
 }
 
 #[test]
-fn a_real_snp_machine_on_azure() {
+fn a_draft_accepts_a_real_snp_machine_on_azure_once_a_person_has_answered() {
     let Some(json) = vector("trustee/deps__verifier__test_data__az-snp-vtpm__evidence-v0.json") else { return };
     let found: Value = serde_json::from_slice(&json).unwrap();
     let place = Place::new();
@@ -131,7 +131,7 @@ fn a_real_snp_machine_on_azure() {
 }
 
 #[test]
-fn a_real_tdx_machine_on_azure() {
+fn a_draft_accepts_a_real_tdx_machine_on_azure_once_a_person_has_answered() {
     let Some(json) = vector("trustee/deps__verifier__test_data__az-tdx-vtpm__evidence-v0.json") else { return };
     let found: Value = serde_json::from_slice(&json).unwrap();
     let place = Place::new();
