@@ -5,6 +5,7 @@ mod attested;
 mod bytes;
 mod head;
 mod history;
+mod intel;
 mod lies;
 mod report;
 mod terms;
