@@ -22,7 +22,9 @@ fn confirm(draft: &PolicyDraft) -> Profile {
 
 /// The same; and the laboratory has no revocation list.
 fn policy(machine: &Draft) -> AzureSnpPolicy {
-    let Profile::AzureSnp(mut policy) = confirm(&drafted(machine)) else { panic!("expected a profile of azure-snp") };
+    let Profile::AzureSnp(mut policy) = confirm(&drafted(machine)) else {
+        unreachable!("it is drafted from azure-snp")
+    };
     policy.snp.revocation = Revocation::IfPresent;
     policy
 }
@@ -85,7 +87,7 @@ fn a_draft_from_a_real_tdx_machine_refuses_what_the_machine_lacks_until_a_person
     let said = |field: &str| draft.remarks()[&format!("accept[0].azure-tdx.tdx.{field}")].clone();
     assert!(said("tcb_status").contains("THE MACHINE IS OutOfDate"), "{}", said("tcb_status"));
     assert!(said("require").contains("THE MACHINE LACKS THIS"), "{}", said("require"));
-    let Profile::AzureTdx(mut policy) = confirm(&draft) else { panic!("expected a profile of azure-tdx") };
+    let Profile::AzureTdx(mut policy) = confirm(&draft) else { unreachable!("it is drafted from azure-tdx") };
     let unmet = |policy: &_| {
         let verdict = machine.judge(Clone::clone(policy), tdx::NONCE);
         verdict.findings().unmet().map(|finding| finding.check).collect::<Vec<_>>()
