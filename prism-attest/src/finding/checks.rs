@@ -420,6 +420,9 @@ checks! {
     /// TDX: pages that the host takes away stop the trust domain.
     SeptVeDisable = Policy, "policy.sept-ve-disable";
 
+    /// The policy accepts evidence that stands for a key alone, if that is what it is to stand for.
+    KeyOnlyAccepted = Policy, "policy.key-only";
+
     /// The event log is well-formed.
     EventLogForm = Format, "event-log.form";
     /// The event log is there if the policy demands it.

@@ -8,6 +8,7 @@ mod attester;
 mod drafted;
 mod endorsements;
 mod foreign;
+mod forms;
 mod help;
 mod keys;
 mod kill;
