@@ -141,7 +141,7 @@ struct Awake {
 impl Awake {
     fn wake(config: &AgentConfig, manifest: SignedManifest) -> Result<Self, StartError> {
         manifest.manifest().require_current(now())?;
-        let attester = Attester::open(&config.platform, now())?;
+        let attester = Attester::open(&config.platform, now())?.prepare_for(&manifest.manifest().platform)?;
         let simulated = attester.platform().is_simulated();
         if simulated && !manifest.manifest().accepts_simulation() {
             return Err(StartError::SimulationNotNamed);
