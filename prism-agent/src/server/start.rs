@@ -150,6 +150,7 @@ impl Awake {
         manifest.manifest().require_current(now())?;
         let attester = Attester::open(&config.platform, now())?;
         require_named(attester.platform(), manifest.manifest())?;
+        let attester = attester.prepare_for(&manifest.manifest().platform)?;
         let id: [u8; 16] = draw(&mut SystemEntropy::default())?;
         let (store, lost) = Store::open(&config.state_dir, &hex::encode(id))?;
         let certificate = AgentCertificate::generate()?;

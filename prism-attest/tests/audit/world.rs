@@ -113,6 +113,7 @@ pub(crate) fn record((evidence, endorsements): &(Evidence, Endorsements)) -> Evi
         platform: evidence.platform().to_string(),
         evidence: Base64Bytes(evidence.bytes().to_vec()),
         endorsements: Base64Bytes(endorsements.to_json()),
+        event_log: evidence.event_log().map(|log| Base64Bytes(log.to_vec())),
     }
 }
 

@@ -6,10 +6,10 @@ use super::tsm::{answer, emulate};
 use super::*;
 
 /// Files of endorsements of both vendors beside a bare machine.
-struct Machine {
-    paths: ProbePaths,
+pub(super) struct Machine {
+    pub(super) paths: ProbePaths,
     snp: PathBuf,
-    tdx: PathBuf,
+    pub(super) tdx: PathBuf,
     _dir: tempfile::TempDir,
 }
 
@@ -28,7 +28,7 @@ fn tdx_endorsements() -> Endorsements {
     .unwrap()
 }
 
-fn machine() -> Machine {
+pub(super) fn machine() -> Machine {
     let (dir, paths) = bare_machine();
     let (snp, tdx) = (dir.path().join("snp.json"), dir.path().join("tdx.json"));
     put(&snp, &Endorsements::snp(file()).unwrap().to_json());
@@ -37,7 +37,7 @@ fn machine() -> Machine {
 }
 
 impl Machine {
-    fn open(&self, choice: &PlatformChoice) -> Result<Attester, AttesterError> {
+    pub(super) fn open(&self, choice: &PlatformChoice) -> Result<Attester, AttesterError> {
         Attester::open_at(choice, 0, &self.paths)
     }
 }
@@ -46,7 +46,7 @@ fn snp(endorsements: Option<&PathBuf>) -> PlatformChoice {
     PlatformChoice::Snp { endorsements: endorsements.cloned(), vmpl: None }
 }
 
-fn tdx(endorsements: &Path) -> PlatformChoice {
+pub(super) fn tdx(endorsements: &Path) -> PlatformChoice {
     PlatformChoice::Tdx { endorsements: endorsements.to_owned() }
 }
 
