@@ -23,7 +23,7 @@ fn machine() -> &'static (Evidence, Prepared) {
     })
 }
 
-/// Bytes of the input as patches of the true quote (place, value), or the input itself where it begins with zero.
+// Bytes of the input as patches of the true quote (place, value), or the input itself where it begins with zero.
 fuzz_target!(|data: &[u8]| {
     let (evidence, prepared) = machine();
     let Some((kind, rest)) = data.split_first() else { return };

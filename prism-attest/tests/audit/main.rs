@@ -10,3 +10,6 @@ mod lies;
 mod report;
 mod terms;
 mod world;
+#[path = "../replay/written.rs"]
+#[expect(dead_code, reason = "shared with the suite of event logs, which uses all of it")]
+mod written;
