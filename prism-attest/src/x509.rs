@@ -61,6 +61,10 @@ const SIMULATOR_MARK_DER: &[u8] = &[0x69, 0xf1, 0x92, 0xdb, 0xa6, 0xaf, 0xc4, 0x
 const RSA_MODULUS_LEN: usize = 513;
 const RSA_EXPONENT: &[u8] = &[1, 0, 1];
 
+/// Most extensions of a certificate, a list or an entry of one; the vendors' have far fewer. Each is compared with all
+/// others before any signature is looked at, so a stranger must not choose how many there are.
+const EXTENSIONS_MAX: usize = 64;
+
 /// A certificate of version 3, whole and without surprises. Its signature is not checked yet.
 pub(crate) struct Certificate<'a>(X509Certificate<'a>);
 
@@ -234,6 +238,9 @@ fn name<'n>(name: &'n X509Name<'_>) -> Option<(&'n str, &'n str)> {
 }
 
 fn check_extensions(extensions: &[X509Extension]) -> Result<(), &'static str> {
+    if extensions.len() > EXTENSIONS_MAX {
+        return Err("more extensions than there are");
+    }
     for (at, extension) in extensions.iter().enumerate() {
         if extensions.iter().take(at).any(|earlier| earlier.oid == extension.oid) {
             return Err("an extension twice");
@@ -270,3 +277,6 @@ fn point<'k, const N: usize>(key: &'k SubjectPublicKeyInfo<'_>, curve: &Oid) -> 
 fn whole<'b>(bits: &'b BitString<'_>) -> Option<&'b [u8]> {
     (bits.unused_bits == 0).then_some(&bits.data)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use prism_attest::platform::simulated::{
     Expectation, PckAuthority, QuoteVersion, SimulatedTd, SimulatedTdxVendor, TdxMutation, TdxMutations,
 };
 use prism_attest::{
-    AgentBinding, Case, Check, Endorsements, Evidence, ExpectedBinding, Platform, ReportData, Roots, SessionBinding,
-    Vendor, Verdict, judge, verify,
+    AgentBinding, Case, Check, Endorsements, Evidence, ExpectedBinding, Platform, Prepared, ReportData, Roots,
+    SessionBinding, Vendor, Verdict, judge, verify,
 };
 use prism_core::manifest::platform::{PlatformPolicy, Profile};
 
@@ -86,6 +86,36 @@ fn every_mutation_is_refused_at_its_own_stage() {
         assert!(verdict.is_simulated() && verdict.to_string().contains("SIMULATED"), "{mutation}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A verdict's last word: accepted, or the first condition that is not met.
+fn outcome(verdict: &Verdict) -> (bool, Option<Check>) {
+    (verdict.is_good(), verdict.refusal().map(|finding| finding.check))
+}
+
+#[test]
+fn prepared_endorsements_refuse_every_mutation_that_the_whole_way_refuses() {
+    let expected = ExpectedBinding::foreign(*report_data().as_bytes());
+    let roots = Roots::built_in().with_simulated(vendor().root_digest());
+    for mutation in TdxMutation::NAMED {
+        let policy = vendor().policy_for(&TdxMutations::new(vec![*mutation]).machine(&SimulatedTd::default()));
+        let (evidence, endorsements) = attest(&[*mutation]);
+        let whole = judged_by(&policy, &evidence, &endorsements);
+        let Ok(prepared) = Prepared::new(Platform::SimulatedTdx, &endorsements, &roots, NOW) else {
+            assert!(!whole.is_good(), "{mutation}");
+            continue;
+        };
+        let warm = prepared.judge(&evidence, &policy, &expected, NOW);
+        assert_eq!(outcome(&warm), outcome(&whole), "{mutation}");
+        // The machine is admitted by this evidence, or by another with a good certificate. Whoever knows the machine
+        // already needs no certificate in the quote.
+        let other = (*mutation != TdxMutation::NoChain).then(|| attest(&[]).0);
+        let admitted = [Some(&evidence), other.as_ref()].into_iter().flatten();
+        for admitted in admitted.filter_map(|evidence| prepared.admit(evidence, NOW).ok()) {
+            let verdict = admitted.judge(&evidence, &policy, &expected, NOW);
+            assert_eq!(verdict.is_good(), whole.is_good(), "{mutation}, admitted: {verdict}");
+        }
+    }
 }
 
 #[test]

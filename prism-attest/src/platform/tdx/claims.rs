@@ -50,6 +50,12 @@ pub struct TdxTcb {
     pub module: Option<TdxLevel>,
     /// The quoting enclave.
     pub qe: TdxLevel,
+    /// The platform with the TDX module that runs now; only TDX 1.5 says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub platform_now: Option<TdxLevel>,
+    /// The TDX module that runs now; `None` as for `module`, and for TDX 1.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module_now: Option<TdxLevel>,
     /// Advisories that are open at these levels, in order, each once.
     pub advisories: Vec<String>,
     /// `tcbEvaluationDataNumber` of the TCB info.
@@ -76,8 +82,10 @@ impl TdxLevel {
 }
 
 impl TdxTcb {
-    fn new(standing: &Standing, [evaluation_number, qe_evaluation_number]: [u32; 2]) -> Self {
-        let levels = [Some(standing.platform), standing.module, Some(standing.qe)];
+    pub(super) fn new(standing: &Standing, [evaluation_number, qe_evaluation_number]: [u32; 2]) -> Self {
+        let (platform_now, module_now) =
+            (standing.now.map(|now| now.platform), standing.now.and_then(|now| now.module));
+        let levels = [Some(standing.platform), standing.module, Some(standing.qe), platform_now, module_now];
         let named = levels.iter().flatten().flat_map(|level| &level.advisories);
         let mut advisories: Vec<_> = named.cloned().collect();
         advisories.sort_unstable();
@@ -87,6 +95,8 @@ impl TdxTcb {
             platform: TdxLevel::new(standing.platform),
             module: standing.module.map(TdxLevel::new),
             qe: TdxLevel::new(standing.qe),
+            platform_now: platform_now.map(TdxLevel::new),
+            module_now: module_now.map(TdxLevel::new),
             advisories,
             evaluation_number,
             qe_evaluation_number,
@@ -96,7 +106,7 @@ impl TdxTcb {
     /// The earliest `tcbDate` (Unix seconds) among the levels that are out of date; grace days begin there.
     #[must_use]
     pub fn out_of_date_since(&self) -> Option<u64> {
-        let levels = [Some(self.platform), self.module, Some(self.qe)];
+        let levels = [Some(self.platform), self.module, Some(self.qe), self.platform_now, self.module_now];
         levels.into_iter().flatten().filter(|level| level.status.is_out_of_date()).map(|level| level.date).min()
     }
 }

@@ -67,6 +67,16 @@ pub(super) struct Standing<'t> {
     /// `None` for modules of version 0, whose versions are among the platform's.
     pub(super) module: Option<&'t Level>,
     pub(super) qe: &'t Level,
+    /// What runs now, where the quote says that (TDX 1.5).
+    pub(super) now: Option<Now<'t>>,
+}
+
+/// The levels that the machine reaches with the module that runs now.
+#[derive(Clone, Copy)]
+pub(super) struct Now<'t> {
+    pub(super) platform: &'t Level,
+    /// `None` for modules of version 0, whose versions are among the platform's.
+    pub(super) module: Option<&'t Level>,
 }
 
 /// Finds the levels that the machine reaches; a machine without one, or with a revoked one, ends verification.
@@ -82,12 +92,13 @@ pub(super) fn stand<'t>(
     let found = if tdx.is_some() { "a level that the platform reaches" } else { "no level as low as the platform" };
     notes.need(Check::TcbPlatformLevel, tdx.is_some(), "a level that the platform reaches", found)?;
     let module = module_level(info, &body.tee_tcb_svn, notes)?;
-    let current = current_module(info, pck, body, notes)?;
+    let now = levels_now(info, pck, body, notes)?;
     let expected = "a level that the quoting enclave reaches";
     let found = if qe.is_some() { expected } else { "no level as low as the quoting enclave" };
     notes.need(Check::TcbQeLevel, qe.is_some(), expected, found)?;
     let (sgx, platform, qe) = (sgx.ok_or(Stop)?, tdx.ok_or(Stop)?, qe.ok_or(Stop)?);
-    let levels = [Some(&sgx.level), Some(&platform.level), module, current, Some(qe)];
+    let (platform_now, module_now) = (now.map(|now| now.platform), now.and_then(|now| now.module));
+    let levels = [Some(&sgx.level), Some(&platform.level), module, platform_now, module_now, Some(qe)];
     let revoked = levels.iter().flatten().any(|level| level.status.is_none());
     let found = if revoked { "a revoked level" } else { "no revoked level" };
     notes.need(Check::TcbNotRevoked, !revoked, "no revoked level", found)?;
@@ -95,10 +106,13 @@ pub(super) fn stand<'t>(
     let module_status = module.map_or(Ok(TdxStatus::UpToDate), status_of)?;
     let launch = converge(status_of(&platform.level)?, module_status);
     let parts = Parts { sgx: status_of(&sgx.level)?, launch, module: module_status, qe: status_of(qe)? };
-    let advised = if relaunch_helps(info, body, &parts) { parts.relaunch() } else { launch };
-    let current = current.map_or(Ok(TdxStatus::UpToDate), status_of)?;
+    let is_old = |level: Option<&Level>| level.and_then(|level| level.status).is_some_and(TdxStatus::is_out_of_date);
+    let old_now = is_old(platform_now) || is_old(module_now);
+    let helps = !old_now && relaunch_helps(info, body, &parts);
+    let advised = if helps { parts.relaunch() } else { launch };
+    let current = if old_now { TdxStatus::OutOfDate } else { TdxStatus::UpToDate };
     let status = converge(converge(advised, current), parts.qe);
-    Ok(Standing { status, platform: &platform.level, module, qe })
+    Ok(Standing { status, platform: &platform.level, module, qe, now })
 }
 
 struct Parts {
@@ -209,15 +223,15 @@ fn module_level<'t>(info: &'t TcbInfo, svns: &[u8; 16], notes: &mut Notes) -> Re
     Ok(level.map(|(_, level)| level))
 }
 
-/// The module that runs now has to be known too (TDX 1.5): the one that it replaced cannot speak for it.
-fn current_module<'t>(info: &'t TcbInfo, pck: &Pck, body: &Body, notes: &mut Notes) -> Result<Option<&'t Level>, Stop> {
+/// What runs now has to be known too (TDX 1.5): the module that it replaced cannot speak for it.
+fn levels_now<'t>(info: &'t TcbInfo, pck: &Pck, body: &Body, notes: &mut Notes) -> Result<Option<Now<'t>>, Stop> {
     let Some(now) = body.td15.map(|td15| td15.tee_tcb_svn2) else { return Ok(None) };
-    let level = module_level(info, &now, notes)?;
+    let module = module_level(info, &now, notes)?;
     let platform = platform_levels(info, pck, &now).1;
     let found = if platform.is_some() { "a level" } else { "no level as low" };
     notes.need(Check::TcbPlatformLevel, platform.is_some(), "a level that the platform reaches now", found)?;
-    let revoked = platform.filter(|platform| platform.level.status.is_none()).map(|platform| &platform.level);
-    Ok(revoked.or(level))
+    let platform = &platform.ok_or(Stop)?.level;
+    Ok(Some(Now { platform, module }))
 }
 
 #[cfg(test)]

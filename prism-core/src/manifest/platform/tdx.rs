@@ -279,7 +279,8 @@ pub struct TdxAllow {
     pub debug: bool,
     /// The guest may be moved to another machine (bit 29 of `TDATTRIBUTES`).
     pub migratable: bool,
-    /// A service guest may be bound to the guest (`MRSERVICETD` is not zero).
+    /// A service guest may be bound to the guest (`MRSERVICETD` is not zero). Quotes of TDX 1.0 do not say; naming 48
+    /// zero bytes in `mr_service_tds` refuses those too.
     pub service_td: bool,
     /// The guest uses performance counters (bit 63 of `TDATTRIBUTES`).
     pub perfmon: bool,

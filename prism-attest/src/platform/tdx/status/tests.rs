@@ -4,6 +4,7 @@
 )]
 
 use super::*;
+use crate::platform::tdx::claims::TdxTcb;
 use crate::platform::tdx::pck::{Configuration, Kind};
 use crate::platform::tdx::quote::Td15;
 use crate::window::Window;
@@ -180,6 +181,8 @@ fn relaunching_is_advised_only_where_it_would_help() {
         ([6, 1, 8], [6, 1, 8], Ok(UpToDate)),
         // What runs now is worse than what was launched, or unknown.
         ([6, 1, 8], [4, 1, 8], Ok(OutOfDate)),
+        ([6, 1, 8], [6, 1, 7], Ok(OutOfDate)),
+        ([5, 0, 8], [5, 0, 7], Ok(OutOfDate)),
         ([6, 1, 8], [2, 1, 8], Err(Check::TcbNotRevoked)),
         ([6, 1, 8], [1, 1, 8], Err(Check::TcbModuleLevel)),
         ([6, 1, 8], [6, 9, 8], Err(Check::TcbModuleLevel)),
@@ -206,6 +209,39 @@ fn relaunching_helps_no_old_platform_and_no_old_quoting_enclave() {
         let mut info = info();
         info.levels[0].level.status = Some(status);
         assert_eq!(judge(&info, GOOD_QE, &pck(8, 11), &relaunched), Ok(expected), "{status}");
+    }
+}
+
+#[test]
+fn relaunching_helps_nothing_while_any_part_of_what_runs_now_is_out_of_date() {
+    // Intel's rule for the advice looks at three of the sixteen versions; a level has all of them.
+    let mut info = info();
+    info.levels[0].tdx[9] = 2;
+    let mut relaunched = body([4, 1, 8], Some([6, 1, 8]));
+    let mut judged = |version| {
+        relaunched.td15.as_mut().unwrap().tee_tcb_svn2[9] = version;
+        judge(&info, GOOD_QE, &pck(8, 11), &relaunched)
+    };
+    assert_eq!([judged(1), judged(2)], [Ok(OutOfDate), Ok(TdRelaunchAdvised)]);
+}
+
+#[test]
+fn what_runs_now_has_its_own_advisories_and_its_own_date() {
+    let (mut info, mut notes) = (info(), Notes::default());
+    info.levels[1].level = Level { date: 7, advisories: vec!["INTEL-SA-00001".to_owned()], ..level(Some(OutOfDate)) };
+    info.modules[0].levels[1].1 =
+        Level { date: 5, advisories: vec!["INTEL-SA-00002".to_owned()], ..level(Some(OutOfDate)) };
+    let qe = level(Some(UpToDate));
+    for (now, advisories, since) in [
+        ([6, 1, 8], &[][..], None),
+        ([6, 1, 7], &["INTEL-SA-00001"], Some(7)),
+        ([4, 1, 8], &["INTEL-SA-00002"], Some(5)),
+        ([4, 1, 7], &["INTEL-SA-00001", "INTEL-SA-00002"], Some(5)),
+    ] {
+        let body = body([6, 1, 8], Some(now));
+        let tcb = TdxTcb::new(&stand(&info, Some(&qe), &pck(8, 11), &body, &mut notes).unwrap(), [1, 1]);
+        assert_eq!(tcb.advisories, advisories, "now {now:?}");
+        assert_eq!(tcb.out_of_date_since(), since, "now {now:?}");
     }
 }
 
