@@ -7,9 +7,11 @@
 )]
 
 mod bits;
+mod checks;
 mod policy;
 mod quote;
 mod real;
+mod reasons;
 mod simulated;
 mod support;
 mod synthetic;

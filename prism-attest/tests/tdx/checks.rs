@@ -1,0 +1,211 @@
+//! Each condition of the policy can refuse a guest by itself.
+
+use prism_attest::platform::simulated::{QuoteVersion, SimulatedTd, TdxMutation, TdxMutations};
+use prism_attest::{Check, Endorsements, ExpectedBinding, TdxEndorsements, Verdict, judge};
+use prism_core::manifest::platform::{
+    Accept, HexBytes, List, PlatformPolicy, Profile, SimulatedTdxPolicy, TdxPolicy, TdxStatus,
+};
+
+use crate::simulated::{NOW, attest, judged_by, report_data, vendor};
+
+const DAY: u64 = 86_400;
+
+/// The strictest policy for the machine, changed.
+fn changed(td: &SimulatedTd, change: impl Fn(&mut TdxPolicy)) -> PlatformPolicy {
+    let mut policy = td.policy();
+    change(&mut policy);
+    PlatformPolicy::only(Profile::SimulatedTdx(SimulatedTdxPolicy::new(vendor().root_digest(), policy)))
+}
+
+fn unmet(verdict: &Verdict) -> Vec<Check> {
+    let unmet: Vec<_> = verdict.findings().unmet().map(|finding| finding.check).collect();
+    assert_eq!(unmet.is_empty(), verdict.is_good(), "{verdict}");
+    unmet
+}
+
+/// The machine that the mutations ask for, under a changed policy for it.
+fn unmet_by(mutations: &[TdxMutation], change: impl Fn(&mut TdxPolicy)) -> Vec<Check> {
+    let td = TdxMutations::new(mutations.to_vec()).machine(&SimulatedTd::default());
+    let (evidence, endorsements) = attest(mutations);
+    unmet(&judged_by(&changed(&td, change), &evidence, &endorsements))
+}
+
+fn other<const N: usize>() -> Accept<HexBytes<N>> {
+    Accept::only(HexBytes::new([0xee; N]))
+}
+
+/// A condition that the default machine does not meet, and its check.
+type Tightening = (Check, fn(&mut TdxPolicy));
+
+const TIGHTENINGS: &[Tightening] = &[
+    (Check::EvaluationNumber, |p| p.min_tcb_evaluation_number += 1),
+    (Check::MinQeSvn, |p| p.min_qe_svn += 1),
+    (Check::MinPceSvn, |p| p.min_pce_svn += 1),
+    (Check::MrTd, |p| p.mrtd = other()),
+    (Check::Rtmr0, |p| p.rtmrs.rtmr0 = other()),
+    (Check::Rtmr1, |p| p.rtmrs.rtmr1 = other()),
+    (Check::Rtmr2, |p| p.rtmrs.rtmr2 = other()),
+    (Check::Rtmr3, |p| p.rtmrs.rtmr3 = other()),
+    (Check::MrConfigId, |p| p.mr_config_ids = other()),
+    (Check::MrOwner, |p| p.mr_owners = other()),
+    (Check::MrOwnerConfig, |p| p.mr_owner_configs = other()),
+    (Check::MrSeam, |p| p.mr_seams = other()),
+    (Check::MrServiceTd, |p| p.mr_service_tds = other()),
+    (Check::TdAttributes, |p| p.td_attributes = other()),
+    (Check::Xfam, |p| p.xfam = other()),
+    (Check::Fmspc, |p| p.fmspcs = other()),
+    (Check::Ppid, |p| p.ppids = other()),
+    (Check::PlatformInstance, |p| p.platform_instance_ids = other()),
+];
+
+#[test]
+fn each_condition_of_a_policy_refuses_by_itself() {
+    for (check, tighten) in TIGHTENINGS {
+        assert_eq!(unmet_by(&[], tighten), [*check]);
+        assert_eq!(unmet_by(&[TdxMutation::V5], tighten), [*check]);
+    }
+    assert_eq!(unmet_by(&[], |_| ()), []);
+}
+
+#[test]
+fn each_part_of_the_security_versions_refuses_by_itself() {
+    for at in 0..16 {
+        let above = |policy: &mut TdxPolicy| {
+            let mut least = *policy.min_tee_tcb_svn.as_bytes();
+            least[at] += 1;
+            policy.min_tee_tcb_svn = HexBytes::new(least);
+        };
+        assert_eq!(unmet_by(&[], above), [Check::MinTeeTcbSvn], "part {at}");
+    }
+}
+
+#[test]
+fn each_weakness_that_a_policy_accepts_is_accepted_and_no_other() {
+    use TdxMutation as M;
+    type Weakness = (M, fn(&mut TdxPolicy), Check);
+    let weaknesses: [Weakness; 9] = [
+        (M::Debug, |p| p.allow.debug = true, Check::TdDebug),
+        (M::NoSeptVeDisable, |p| p.require.sept_ve_disable = false, Check::SeptVeDisable),
+        (M::Perfmon, |p| p.allow.perfmon = true, Check::Perfmon),
+        (M::Pks, |p| p.allow.pks = true, Check::Pks),
+        (M::Migratable, |p| p.allow.migratable = true, Check::Migratable),
+        (M::ServiceTd, |p| p.allow.service_td = true, Check::ServiceTd),
+        (M::DynamicPlatform, |p| p.allow.dynamic_platform = true, Check::DynamicPlatform),
+        (M::CachedKeys, |p| p.allow.cached_keys = true, Check::CachedKeys),
+        (M::Smt, |p| p.allow.smt = true, Check::PlatformSmt),
+    ];
+    for (at, (_, allow, _)) in weaknesses.iter().enumerate() {
+        for (other, (mutation, _, check)) in weaknesses.iter().enumerate() {
+            let found = unmet_by(&[*mutation], |policy| {
+                (policy.td_attributes, policy.mr_service_tds) = (Accept::Any, Accept::Any);
+                allow(policy);
+            });
+            assert_eq!(found, if at == other { vec![] } else { vec![*check] }, "{mutation}");
+        }
+    }
+}
+
+#[test]
+fn key_locker_is_refused_until_the_policy_accepts_it() {
+    let mut td = SimulatedTd::default();
+    td.td_attributes |= 1 << 31;
+    let (evidence, endorsements) = vendor().attest_as(&td, &report_data(), &TdxMutations::none()).unwrap();
+    let verdict = judged_by(&changed(&td, |_| ()), &evidence, &endorsements);
+    assert_eq!(unmet(&verdict), [Check::KeyLocker]);
+    let verdict = judged_by(&changed(&td, |policy| policy.allow.key_locker = true), &evidence, &endorsements);
+    assert_eq!(unmet(&verdict), []);
+}
+
+#[test]
+fn what_a_certificate_does_not_tell_may_be_so() {
+    for (check, tighten) in [
+        (Check::DynamicPlatform, (|p| p.allow.dynamic_platform = false) as fn(&mut TdxPolicy)),
+        (Check::CachedKeys, |p| p.allow.cached_keys = false),
+        (Check::PlatformSmt, |p| p.allow.smt = false),
+        (Check::PlatformInstance, |p| p.platform_instance_ids = other()),
+    ] {
+        assert_eq!(unmet_by(&[TdxMutation::Processor], tighten), [check]);
+    }
+}
+
+/// Accepts levels that are out of date for so many days.
+fn out_of_date(policy: &mut TdxPolicy, days: u32) {
+    policy.tcb_status = List::new(vec![TdxStatus::UpToDate, TdxStatus::OutOfDate]).unwrap();
+    (policy.grace_days, policy.min_tee_tcb_svn) = (days, HexBytes::new([0; 16]));
+    policy.min_qe_svn = 0;
+}
+
+#[test]
+fn a_level_that_is_out_of_date_is_accepted_for_the_days_of_grace_and_not_a_second_longer() {
+    for mutation in [TdxMutation::OutOfDate, TdxMutation::QeOutOfDate, TdxMutation::OldModule] {
+        let (evidence, endorsements) = attest(&[mutation]);
+        let at = |days, now| {
+            let policy = changed(&SimulatedTd::default(), |policy| out_of_date(policy, days));
+            let expected = ExpectedBinding::foreign(*report_data().as_bytes());
+            unmet(&judge(&evidence, &endorsements, &policy, &expected, now))
+        };
+        let claims = prism_attest::verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
+        let since = claims.as_tdx().unwrap().tcb().out_of_date_since().unwrap();
+        let days = u32::try_from((NOW - since) / DAY).unwrap();
+        let last = since + u64::from(days) * DAY;
+        assert!(last <= NOW && NOW - last < DAY, "{mutation}");
+        assert_eq!(at(days, last), [], "{mutation}");
+        assert_eq!(at(days, last + 1), [Check::TcbGrace], "{mutation}");
+        assert_eq!(at(days + 1, NOW), [], "{mutation}");
+        assert_eq!(at(0, NOW), [Check::TcbGrace], "{mutation}");
+    }
+}
+
+fn pinned() -> prism_attest::Roots {
+    prism_attest::Roots::built_in().with_simulated(vendor().root_digest())
+}
+
+#[test]
+fn a_denied_advisory_is_refused_and_another_is_not() {
+    let open = {
+        let (evidence, endorsements) = attest(&[TdxMutation::OldModule]);
+        let claims = prism_attest::verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
+        claims.as_tdx().unwrap().tcb().advisories.first().unwrap().clone()
+    };
+    let deny = |id: &str| {
+        unmet_by(&[TdxMutation::OldModule], |policy| {
+            out_of_date(policy, 100_000);
+            policy.deny_advisories = [id.parse().unwrap()].into();
+        })
+    };
+    assert_eq!(deny(&open), [Check::Advisories]);
+    assert_eq!(deny("INTEL-SA-99999"), []);
+}
+
+/// The default machine's endorsements, changed on the way.
+fn after(change: impl Fn(&mut TdxEndorsements)) -> Vec<Check> {
+    let (evidence, endorsements) = attest(&[]);
+    let mut parts = endorsements.as_tdx().unwrap().clone();
+    change(&mut parts);
+    let policy = changed(&SimulatedTd::default(), |_| ());
+    unmet(&judged_by(&policy, &evidence, &Endorsements::tdx(parts).unwrap()))
+}
+
+#[test]
+fn endorsements_that_are_no_certificates_lists_or_chains_are_refused() {
+    assert_eq!(after(|_| ()), []);
+    assert_eq!(after(|parts| parts.root_crl = vec![0]), [Check::CrlForm]);
+    assert_eq!(after(|parts| parts.pck_crl.push(0)), [Check::CrlForm]);
+    assert_eq!(after(|parts| parts.pck_crl_chain.truncate(900)), [Check::CertificateChain]);
+    assert_eq!(after(|parts| parts.tcb_info_chain = parts.pck_crl_chain.clone()), [Check::TcbSigner]);
+    assert_eq!(after(|parts| parts.qe_identity_chain = parts.pck_crl_chain.clone()), [Check::TcbSigner]);
+    assert_eq!(after(|parts| parts.qe_identity.signature[0] ^= 1), [Check::QeIdentitySignature]);
+    assert_eq!(after(|parts| parts.tcb_info.signature[63] ^= 1), [Check::TcbInfoSignature]);
+}
+
+#[test]
+fn both_versions_of_tdx_1_5_have_to_be_high_enough() {
+    let mut td = SimulatedTd::default();
+    td.quote = QuoteVersion::V5Td15;
+    let policy = changed(&td, |policy| {
+        policy.tcb_status = List::new(TdxStatus::ALL.to_vec()).unwrap();
+        policy.grace_days = 100_000;
+    });
+    let (evidence, endorsements) = attest(&[TdxMutation::RelaunchAdvised]);
+    assert_eq!(unmet(&judged_by(&policy, &evidence, &endorsements)), [Check::MinTeeTcbSvn]);
+}
