@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use prism_core::archive::PackError;
 use prism_core::code::{Code, Coded};
 
-pub use atomic::{Draft, sync_directory, write_atomic};
+pub use atomic::{Draft, sync_directory, write_atomic, write_new};
 pub use folder::Folder;
 pub use measure::{Measure, Measured, measure, measure_file};
 pub use private::{read_private, write_new_private};

@@ -58,6 +58,7 @@ pub(crate) fn note(claims: &Claims, policy: &PlatformPolicy, notes: &mut Notes) 
 
 /// Notes every condition of a profile for this kind of machine; nothing for a profile of another kind.
 fn compare(claims: &Claims, profile: &Profile, notes: &mut Notes) {
+    let event_log = claims.event_log.as_deref();
     match (profile, claims.assurance, &claims.facts) {
         (Profile::Snp(snp), Assurance::Hardware | Assurance::Custom(_), Facts::Snp(found)) => {
             snp::appraise(found, snp, notes);
@@ -67,19 +68,19 @@ fn compare(claims: &Claims, profile: &Profile, notes: &mut Notes) {
             snp::appraise(found, &simulated.snp, notes);
         }
         (Profile::Tdx(tdx), Assurance::Hardware | Assurance::Custom(_), Facts::Tdx(found)) => {
-            tdx::appraise(found, tdx, claims.now, notes);
+            tdx::appraise(found, event_log, tdx, claims.now, notes);
         }
         (Profile::SimulatedTdx(simulated), Assurance::Simulated(root), Facts::Tdx(found)) => {
             notes.check(Check::SimulatedRoot, simulated.root == root, simulated.root, root);
-            tdx::appraise(found, &simulated.tdx, claims.now, notes);
+            tdx::appraise(found, event_log, &simulated.tdx, claims.now, notes);
         }
         (Profile::AzureSnp(policy), Assurance::Hardware | Assurance::Custom(_), Facts::AzureSnp(found)) => {
             snp::appraise(found.snp(), &policy.snp, notes);
-            azure::appraise(found.vtpm(), &policy.vtpm, notes);
+            azure::appraise(found.vtpm(), event_log, &policy.vtpm, notes);
         }
         (Profile::AzureTdx(policy), Assurance::Hardware | Assurance::Custom(_), Facts::AzureTdx(found)) => {
-            tdx::appraise(found.tdx(), &policy.tdx, claims.now, notes);
-            azure::appraise(found.vtpm(), &policy.vtpm, notes);
+            tdx::appraise(found.tdx(), None, &policy.tdx, claims.now, notes);
+            azure::appraise(found.vtpm(), event_log, &policy.vtpm, notes);
         }
         _ => {}
     }

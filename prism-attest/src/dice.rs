@@ -2,8 +2,8 @@
 //!
 //! The signed bytes then stand for the certificate's key and for nothing else: not for this channel, not for this
 //! moment. Evidence replayed by whoever stole the key, and a relay to another machine's key, pass. The verdict says
-//! `key-only`, never earns [`Trust`](crate::Trust), and exists only where the caller asks for it by the name
-//! [`ExpectedBinding::dangerous_key_only`].
+//! `key-only` and never earns [`Trust`](crate::Trust). It is accepted only where the caller asks for it by the name
+//! [`ExpectedBinding::dangerous_key_only`], under a policy that says `accept_key_only = true`.
 //!
 //! Two forms of the extension are read, both in deterministic encodings:
 //! - tag 60000 of `[quote, claims-buffer]` with an Intel TDX quote. The report data are the SHA-256 of the claims buffer
@@ -26,7 +26,7 @@ use crate::cmw::CmwError;
 use crate::evidence::{Evidence, EvidenceError, Platform};
 use crate::finding::{Check, Notes};
 use crate::platform::tdx::quote::SIMULATOR_USER_DATA;
-use crate::x509::Certificate;
+use crate::x509::{Certificate, pem};
 
 /// DER content of 2.23.133.5.4.9.
 const EXTENSION: &[u8] = &[0x67, 0x81, 0x05, 0x05, 0x04, 0x09];
@@ -109,6 +109,18 @@ pub fn read(certificate_der: &[u8]) -> Result<DiceEvidence, DiceError> {
     let simulated = quote.get(QUOTE_USER_DATA) == Some(SIMULATOR_USER_DATA.as_slice());
     let platform = if simulated { Platform::SimulatedTdx } else { Platform::Tdx };
     Ok(DiceEvidence { evidence: Evidence::new(platform, quote.to_vec())?, spki, claims: Some(claims) })
+}
+
+/// Reads the evidence in a certificate as it lies in a file: DER, or one certificate in PEM.
+///
+/// # Errors
+/// [`DiceError`].
+pub fn read_file(bytes: &[u8]) -> Result<DiceEvidence, DiceError> {
+    if bytes.len() > 2 * DICE_CERTIFICATE_MAX {
+        return Err(DiceError::Certificate("more bytes than one has"));
+    }
+    let der = pem::der_or_one(bytes).ok_or(DiceError::Certificate("more or less than one"))?;
+    read(&der)
 }
 
 fn tagged<'a>(reader: &mut Reader<'a>) -> Option<(&'a [u8], &'a [u8])> {

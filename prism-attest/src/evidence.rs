@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
@@ -9,6 +10,7 @@ use serde::{Serialize, Serializer};
 
 use crate::platform::snp::SIMULATOR_FAMILY;
 use crate::platform::snp::report::REPORT_LEN;
+use crate::replay::EVENT_LOG_MAX;
 
 /// Longest evidence in bytes. An SEV-SNP report has 1,184, a TDX quote with its certificates about 8 KiB.
 pub const EVIDENCE_MAX: usize = 64 * 1024;
@@ -102,22 +104,35 @@ pub enum EvidenceError {
         /// The number of bytes found.
         found: usize,
     },
+    /// No bytes of event log, or more than [`EVENT_LOG_MAX`].
+    #[error("expected 1 to {EVENT_LOG_MAX} bytes of event log, found {found}; this cannot be one")]
+    EventLogSize {
+        /// The number of bytes found.
+        found: usize,
+    },
+    /// An event log beside evidence that has no register which could prove it.
+    #[error("expected no event log beside evidence of {platform}, found one; only TDX and virtual TPMs measure events")]
+    EventLogUseless {
+        /// The kind of machine that signed.
+        platform: Platform,
+    },
 }
 
 impl Coded for EvidenceError {
     fn code(&self) -> Code {
         match self {
             Self::UnknownPlatform => Code::PlatformUnsupported,
-            Self::Size { .. } => Code::EvidenceRefused,
+            Self::Size { .. } | Self::EventLogSize { .. } | Self::EventLogUseless { .. } => Code::EvidenceRefused,
         }
     }
 }
 
-/// A platform's name and the bytes exactly as the machine gave them.
+/// A platform's name and the bytes exactly as the machine gave them, with its event log if there is one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Evidence {
     platform: Platform,
     bytes: Vec<u8>,
+    event_log: Option<Arc<[u8]>>,
 }
 
 impl Evidence {
@@ -129,7 +144,25 @@ impl Evidence {
         if bytes.is_empty() || bytes.len() > EVIDENCE_MAX {
             return Err(EvidenceError::Size { found: bytes.len() });
         }
-        Ok(Self { platform, bytes })
+        Ok(Self { platform, bytes, event_log: None })
+    }
+
+    /// Also takes the log of what was measured into the registers that the machine signs: CCEL of TDX, or a TPM's.
+    ///
+    /// Nobody signs a log; the registers prove it. So one that is at hand always has to lead to their values, whatever
+    /// the policy says of its absence.
+    ///
+    /// # Errors
+    /// [`EvidenceError::EventLogSize`], or [`EvidenceError::EventLogUseless`] if this kind of evidence has no such
+    /// registers.
+    pub fn with_event_log(self, log: &[u8]) -> Result<Self, EvidenceError> {
+        if log.is_empty() || log.len() > EVENT_LOG_MAX {
+            return Err(EvidenceError::EventLogSize { found: log.len() });
+        }
+        if matches!(self.platform, Platform::Snp | Platform::Simulated) {
+            return Err(EvidenceError::EventLogUseless { platform: self.platform });
+        }
+        Ok(Self { event_log: Some(log.into()), ..self })
     }
 
     /// What the sender says the bytes are. Verification checks it.
@@ -144,6 +177,16 @@ impl Evidence {
         &self.bytes
     }
 
+    /// The event log as it came, if there is one.
+    #[must_use]
+    pub fn event_log(&self) -> Option<&[u8]> {
+        self.event_log.as_deref()
+    }
+
+    pub(crate) fn shared_event_log(&self) -> Option<Arc<[u8]>> {
+        self.event_log.clone()
+    }
+
     /// SHA-256 of the bytes: what logs and verdicts name. Not an identity: an ECDSA signature has a second valid form.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -156,6 +199,7 @@ impl fmt::Debug for Evidence {
         f.debug_struct("Evidence")
             .field("platform", &self.platform)
             .field("digest", &self.digest())
+            .field("event_log", &self.event_log.as_deref().map(Digest::sha256))
             .finish_non_exhaustive()
     }
 }
@@ -171,6 +215,22 @@ mod tests {
             assert_eq!(evidence, Err(EvidenceError::Size { found: length }));
         }
         assert!(Evidence::new(Platform::Snp, vec![0; EVIDENCE_MAX]).is_ok());
+    }
+
+    #[test]
+    fn an_event_log_that_nothing_can_prove_is_refused() {
+        let evidence = |platform| Evidence::new(platform, vec![0; 9]).unwrap();
+        for platform in [Platform::Snp, Platform::Simulated] {
+            let log = evidence(platform).with_event_log(b"log");
+            assert_eq!(log, Err(EvidenceError::EventLogUseless { platform }));
+        }
+        for length in [0, EVENT_LOG_MAX + 1] {
+            let log = evidence(Platform::Tdx).with_event_log(&vec![0; length]);
+            assert_eq!(log, Err(EvidenceError::EventLogSize { found: length }));
+        }
+        for platform in [Platform::Tdx, Platform::AzureSnp, Platform::AzureTdx, Platform::SimulatedTdx] {
+            assert_eq!(evidence(platform).with_event_log(b"log").unwrap().event_log(), Some(&b"log"[..]));
+        }
     }
 
     #[test]

@@ -141,8 +141,8 @@ impl Prepared {
                 Facts::of_tdx(evidence, verify, notes)?
             }
         };
-        let (platform, assurance) = (self.platform, self.assurance());
-        Ok(Claims { platform, assurance, evidence: evidence.digest(), now, window, facts })
+        let (platform, assurance, event_log) = (self.platform, self.assurance(), evidence.shared_event_log());
+        Ok(Claims { platform, assurance, evidence: evidence.digest(), now, window, facts, event_log })
     }
 }
 

@@ -36,6 +36,7 @@ mod rest;
 mod words;
 
 pub use self::bank::Bank;
+pub(crate) use self::compare::appraise;
 pub use self::compare::{Registers, compare};
 pub use self::error::EventLogError;
 pub use self::event::{Event, Events};

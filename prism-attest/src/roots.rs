@@ -158,14 +158,6 @@ impl Coded for RootError {
     }
 }
 
-fn one_certificate(bytes: &[u8]) -> Option<Vec<u8>> {
-    if !bytes.starts_with(b"-----BEGIN") {
-        return Some(bytes.to_vec());
-    }
-    let [der] = <[Vec<u8>; 1]>::try_from(pem::certificates(bytes, 1).ok()?).ok()?;
-    Some(der)
-}
-
 /// The roots at which verification may begin.
 ///
 /// A simulator's root only ever vouches for evidence that calls itself simulated, and every other root only for
@@ -199,7 +191,7 @@ impl Roots {
     /// # Errors
     /// [`RootError`] for anything else than one certificate of a root.
     pub fn with_custom_file(self, bytes: &[u8]) -> Result<Self, RootError> {
-        let der = one_certificate(bytes).ok_or(RootError::Certificate)?;
+        let der = pem::der_or_one(bytes).ok_or(RootError::Certificate)?;
         let certificate = Certificate::parse(&der).map_err(|_| RootError::Certificate)?;
         if certificate.has_a_simulator_mark() {
             return Ok(self.with_simulated(Digest::sha256(&der)));

@@ -42,7 +42,7 @@ impl Verdict {
         expected: &ExpectedBinding,
     ) -> Self {
         let (wanted, bound) = claims.as_ref().map_or((false, Bound::Nothing), |claims| {
-            let wanted = appraise::note(claims, policy, &mut notes);
+            let wanted = appraise::note(claims, policy, &mut notes) & expected.check_accepted(policy, &mut notes);
             (wanted, expected.check(claims.facts.report_data(), &mut notes))
         });
         Self {

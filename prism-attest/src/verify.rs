@@ -1,5 +1,7 @@
 //! Is the machine genuine? Certificates, signature, revocation; the first failure ends it.
 
+use std::sync::Arc;
+
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::Serialize;
@@ -27,6 +29,9 @@ pub struct Claims {
     pub(crate) now: u64,
     pub(crate) window: Window,
     pub(crate) facts: Facts,
+    /// As it came: nothing in it is believed before an appraisal has compared it with the registers.
+    #[serde(skip)]
+    pub(crate) event_log: Option<Arc<[u8]>>,
 }
 
 impl Claims {
@@ -165,7 +170,8 @@ impl Question<'_> {
             Platform::Tdx | Platform::AzureTdx | Platform::SimulatedTdx => self.answer_tdx(notes)?,
             _ => self.answer_snp(notes)?,
         };
-        Ok(Claims { platform, assurance, evidence: self.evidence.digest(), now: self.now, window, facts })
+        let (evidence, event_log) = (self.evidence.digest(), self.evidence.shared_event_log());
+        Ok(Claims { platform, assurance, evidence, now: self.now, window, facts, event_log })
     }
 
     fn answer_snp(&self, notes: &mut Notes) -> Result<(Facts, Assurance, Window), Stop> {

@@ -3,19 +3,29 @@
 use std::fmt::{self, Display, Formatter};
 
 use prism_core::manifest::platform::{
-    Accept, EventLogRule, Profile, SnpAllow, SnpPolicy, TdxAllow, TdxPolicy, TdxStatus, VtpmPolicy,
+    Accept, EventLogRule, PlatformPolicy, Profile, SnpAllow, SnpPolicy, TdxAllow, TdxPolicy, TdxStatus, VtpmPolicy,
 };
 
 use crate::print::{SIMULATED, Safe};
 
 /// What a person has to know before approving a policy.
-pub(crate) struct Machines<'a>(pub(crate) &'a [Profile]);
+pub(crate) struct Machines<'a>(pub(crate) &'a PlatformPolicy);
 
 impl Display for Machines<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        writeln!(f, "On which machines{}", if self.0.len() > 1 { " (any of these)" } else { "" })?;
-        self.0.iter().try_for_each(|machine| profile(f, machine))
+        let machines = &self.0.accept;
+        writeln!(f, "On which machines{}", if machines.len() > 1 { " (any of these)" } else { "" })?;
+        machines.iter().try_for_each(|machine| profile(f, machine))?;
+        key_only(f, self.0.accept_key_only)
     }
+}
+
+/// What a policy says about evidence in a TLS certificate, if it accepts it.
+pub(crate) fn key_only(f: &mut Formatter<'_>, accepted: bool) -> fmt::Result {
+    if !accepted {
+        return Ok(());
+    }
+    writeln!(f, "  KEY ONLY      evidence may stand for a TLS key alone, not for a connection (accept_key_only)")
 }
 
 /// One kind of machine.

@@ -136,6 +136,16 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     draft.replace()
 }
 
+/// Writes a whole new file that only its owner can read, and waits until it is on disk.
+///
+/// # Errors
+/// [`FileError::Exists`] if something is there already, which stays as it is; others when the system refuses.
+pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut draft = Draft::create(path)?;
+    draft.write_all(bytes).map_err(FileError::io("write", path))?;
+    draft.publish()
+}
+
 /// Waits until the names in a directory are on disk.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use prism_core::audit::tree::TreeHash;
 use prism_core::digest::Digest;
 use prism_core::hexadecimal::Hex;
+use prism_core::manifest::platform::PlatformPolicy;
 
 use super::{AgentBinding, BatchPath, NONCE_LEN, SessionBinding};
 use crate::dice::DiceEvidence;
@@ -92,6 +93,14 @@ impl ExpectedBinding {
 
     pub(crate) fn key_only(found: DiceEvidence) -> Self {
         Self(Kind::KeyOnly(Box::new(found)))
+    }
+
+    /// Notes whether the policy accepts a binding of this kind, where that is in question.
+    pub(crate) fn check_accepted(&self, policy: &PlatformPolicy, notes: &mut Notes) -> bool {
+        let Kind::KeyOnly(_) = &self.0 else { return true };
+        let expected = "a policy with accept_key_only = true";
+        let found = if policy.accept_key_only { "one" } else { "one that does not accept evidence of a key alone" };
+        notes.check(Check::KeyOnlyAccepted, policy.accept_key_only, expected, found)
     }
 
     /// Compares with the signed bytes, notes every finding, and returns what was bound if all of it holds.

@@ -201,8 +201,6 @@ checks! {
     SafeClock = Policy, "policy.safe-clock";
     /// The machine boots signed programs only.
     SecureBoot = Policy, "policy.secure-boot";
-    /// The event log behind the TPM's registers is at hand if the policy demands it.
-    TpmEventLog = Policy, "policy.tpm-event-log";
 
     /// The product is accepted.
     Product = Policy, "policy.product";
@@ -422,9 +420,12 @@ checks! {
     /// TDX: pages that the host takes away stop the trust domain.
     SeptVeDisable = Policy, "policy.sept-ve-disable";
 
+    /// The policy accepts evidence that stands for a key alone, if that is what it is to stand for.
+    KeyOnlyAccepted = Policy, "policy.key-only";
+
     /// The event log is well-formed.
     EventLogForm = Format, "event-log.form";
-    /// The event log that the policy demands is there.
+    /// The event log is there if the policy demands it.
     EventLogPresent = Policy, "event-log.present";
     /// The event log leads to the registers that the machine signed.
     EventLogRegisters = Policy, "event-log.registers";

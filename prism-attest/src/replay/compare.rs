@@ -1,9 +1,10 @@
 //! Does the log tell the truth about the registers that the machine signed?
 
 use prism_core::hexadecimal::HexBytes;
+use prism_core::manifest::platform::EventLogRule;
 
-use super::{Bank, EventLog, EventLogError, Proof};
-use crate::finding::{Check, Findings, Notes, Stop};
+use super::{Bank, EventLog, Proof};
+use crate::finding::{Check, Findings, Notes};
 
 /// Registers as the machine signed them. Only those given are compared; at least one has to be.
 #[derive(Clone, Copy, Debug)]
@@ -20,7 +21,7 @@ pub enum Registers<'a> {
 #[must_use]
 pub fn compare(log: Option<&[u8]>, signed: Registers<'_>) -> Findings {
     let mut notes = Notes::default();
-    let _ = appraise(log, signed, &mut notes);
+    appraise(log, EventLogRule::Require, signed, &mut notes);
     notes.into_findings()
 }
 
@@ -88,15 +89,17 @@ impl EventLog<'_> {
     }
 }
 
-/// Notes every condition on a log that a policy demands.
-pub(crate) fn appraise(log: Option<&[u8]>, signed: Registers<'_>, notes: &mut Notes) -> Result<(), Stop> {
+/// Notes every condition on a log: one that is at hand has to tell the truth, and a policy may demand that it is.
+pub(crate) fn appraise(log: Option<&[u8]>, rule: EventLogRule, signed: Registers<'_>, notes: &mut Notes) {
+    let required = rule == EventLogRule::Require;
+    let expected = if required { "an event log" } else { "an event log or none" };
     let found = if log.is_some() { "an event log" } else { "none" };
-    notes.need(Check::EventLogPresent, log.is_some(), "an event log", found)?;
-    let log = log.map_or(Err(EventLogError::Size { found: 0 }), EventLog::read);
+    notes.check(Check::EventLogPresent, log.is_some() || !required, expected, found);
+    let Some(log) = log.map(EventLog::read) else { return };
     let found = log.as_ref().map_or_else(ToString::to_string, |log| format!("{} events", log.events().count()));
-    notes.need(Check::EventLogForm, log.is_ok(), "a crypto-agile event log of the TCG", found)?;
-    let log = log.map_err(|_| Stop)?;
-    log.registers(signed, notes);
-    log.digests(notes);
-    Ok(())
+    notes.check(Check::EventLogForm, log.is_ok(), "a crypto-agile event log of the TCG", found);
+    if let Ok(log) = log {
+        log.registers(signed, notes);
+        log.digests(notes);
+    }
 }

@@ -32,6 +32,15 @@ pub(crate) fn certificates(text: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Cha
     if found.is_empty() { Err(ChainProblem::Malformed) } else { Ok(found) }
 }
 
+/// What lies in a file that is DER, or exactly one certificate in PEM.
+pub(crate) fn der_or_one(bytes: &[u8]) -> Option<Vec<u8>> {
+    if !bytes.starts_with(b"-----BEGIN") {
+        return Some(bytes.to_vec());
+    }
+    let [der] = <[Vec<u8>; 1]>::try_from(certificates(bytes, 1).ok()?).ok()?;
+    Some(der)
+}
+
 fn first(text: &str) -> Option<(Vec<u8>, &str)> {
     let (body, after) = text.strip_prefix(BEGIN)?.split_once(END)?;
     let base64: Vec<u8> = body.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();

@@ -3,9 +3,13 @@
 
 mod amd;
 mod bound;
+mod events;
 mod forged;
 mod machine;
 mod policy;
 mod real;
 mod tdx;
 mod vectors;
+#[path = "../replay/written.rs"]
+#[expect(dead_code, reason = "shared with the suite of event logs, which uses all of it")]
+mod written;

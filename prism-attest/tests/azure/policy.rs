@@ -58,7 +58,7 @@ pub(crate) const TIGHTENINGS: &[Tightening] = &[
     (|p| p.vtpm.vm_ids = Accept::only("6332533D-5649-4D02-8AA7-8F64B7C3EE21".to_owned()), Check::VmId),
     (|p| p.vtpm.reset_counts = Accept::only(3), Check::ResetCount),
     (|p| p.vtpm.restart_counts = Accept::only(1), Check::RestartCount),
-    (|p| p.vtpm.event_log = EventLogRule::Require, Check::TpmEventLog),
+    (|p| p.vtpm.event_log = EventLogRule::Require, Check::EventLogPresent),
     (|p| p.snp.measurements = Accept::only(HexBytes::new([0; 48])), Check::Measurement),
 ];
 

@@ -1,6 +1,7 @@
 use prism_attest::dice::{self, DiceError, DiceEvidence};
 use prism_attest::{Case, Check, Endorsements, Evidence, ExpectedBinding, Platform, ReportData, Roots, Verdict};
 use prism_core::key::{KeyAlgorithm, SigningKey};
+use prism_core::manifest::platform::PlatformPolicy;
 use proptest::prelude::*;
 
 use crate::world::{NOW, certificate, key, snp, snp_policy, tdx, tdx_policy};
@@ -40,8 +41,13 @@ fn with_quote(key: &SigningKey, claims: &[u8]) -> (DiceEvidence, Endorsements) {
     (dice::read(&der).unwrap(), endorsements)
 }
 
-fn judge((found, endorsements): &(DiceEvidence, Endorsements)) -> Verdict {
-    let policy = if found.evidence().platform() == Platform::SimulatedTdx { tdx_policy() } else { snp_policy() };
+fn judge(found: &(DiceEvidence, Endorsements)) -> Verdict {
+    judge_under(found, true)
+}
+
+fn judge_under((found, endorsements): &(DiceEvidence, Endorsements), accept_key_only: bool) -> Verdict {
+    let mut policy = if found.evidence().platform() == Platform::SimulatedTdx { tdx_policy() } else { snp_policy() };
+    policy.accept_key_only = accept_key_only;
     let expected = ExpectedBinding::dangerous_key_only(found);
     Case { evidence: found.evidence(), endorsements, policy: &policy, expected: &expected, now: NOW }
         .judge_under(&Roots::built_in())
@@ -67,6 +73,17 @@ fn a_certificates_key_is_accepted_but_never_trusted() {
         assert_eq!(verdict.agent(), None);
         assert!(verdict.into_trust().is_err());
     }
+}
+
+#[test]
+fn a_key_alone_is_refused_unless_the_policy_accepts_it_in_so_many_words() {
+    let key = key(KeyAlgorithm::EcdsaP256);
+    let found = with_quote(&key, &claims(&sha256(key.public().spki_der()), false));
+    let verdict = judge_under(&found, false);
+    assert_eq!(unmet(&verdict), [Check::KeyOnlyAccepted]);
+    assert!(!verdict.is_good() && verdict.to_string().contains("accept_key_only"), "{verdict}");
+    let policy: PlatformPolicy = serde_json::from_str(&serde_json::to_string(&tdx_policy()).unwrap()).unwrap();
+    assert!(!policy.accept_key_only, "what is not written is not accepted");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod altered;
 mod canonical;
 mod form;
+mod judged;
 mod real;
 mod registers;
 mod written;

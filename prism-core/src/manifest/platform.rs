@@ -44,6 +44,15 @@ use crate::digest::Digest;
 pub struct PlatformPolicy {
     /// The acceptable profiles; one of them has to hold whole.
     pub accept: List<Profile>,
+    /// Whether evidence in a TLS certificate may stand for the certificate's key alone (RA-TLS), not for a channel and
+    /// a moment. Whoever stole the key, or relays to another machine's, then passes. Not written means no.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub accept_key_only: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+pub(crate) const fn is_no(accepted: &bool) -> bool {
+    !*accepted
 }
 
 impl PlatformPolicy {
@@ -52,13 +61,13 @@ impl PlatformPolicy {
     /// # Errors
     /// [`ListError`] for no profile or the same profile twice.
     pub fn new(profiles: Vec<Profile>) -> Result<Self, ListError> {
-        Ok(Self { accept: List::new(profiles)? })
+        Ok(Self { accept: List::new(profiles)?, accept_key_only: false })
     }
 
     /// A policy of exactly this profile.
     #[must_use]
     pub fn only(profile: Profile) -> Self {
-        Self { accept: List::only(profile) }
+        Self { accept: List::only(profile), accept_key_only: false }
     }
 
     /// Whether some profile accepts a simulated machine; whoever shows a policy says so aloud.

@@ -1,19 +1,25 @@
 //! `prism attestation`: judges evidence that lies in a file, offline.
 
+mod given;
+mod results;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use prism_attest::{Case, Evidence, ExpectedBinding, Platform, Roots, Verdict};
+use prism_attest::{Case, ExpectedBinding, Roots, Verdict};
 use prism_core::code::Code;
+use prism_core::digest::Digest;
 use prism_core::hexadecimal::HexBytes;
 use prism_core::manifest::platform::{POLICY_MAX, PlatformPolicy, PolicyDocument};
 use serde::Serialize;
 
+use self::given::EvidenceArg;
+use self::results::ResultsArg;
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{moment, now, read};
 use crate::print::{Printer, SIMULATED, Safe};
-use crate::vouching::{EndorsementsArg, RootsArg, read_evidence};
+use crate::vouching::{EndorsementsArg, RootsArg};
 
 pub(crate) const EXAMPLE: &str = "\
 Example
@@ -26,18 +32,20 @@ pub(crate) const VERIFY_EXAMPLE: &str = "\
 Example
   prism attestation verify --snp report.bin --endorsements bundle.json --policy policy.toml
   prism attestation verify --tdx quote.bin --endorsements DIR --policy policy.toml --at 2026-01-31T12:00:00Z --json
+  prism attestation verify --tdx quote.bin --event-log ccel.bin --endorsements DIR --policy policy.toml --html card.html
 
 Uses no network and no key: certificates, dates, revocation, signature over the bytes as received, the \
 vendor's judgement of security versions, then your policy. Lists every condition that was looked at. \
 Exit code 0 only when all hold; otherwise 4. Without --report-data nobody knows what the signed bytes \
-stand for: the verdict says so, and a file never makes a trusted channel.";
+stand for: the verdict says so, and a file never makes a trusted channel. Evidence in a TLS certificate \
+stands for the certificate's key alone, and is refused unless the policy says accept_key_only = true.";
 
 /// The commands below `prism attestation`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Attestation {
     /// Judge what a machine signed: genuine, wanted, and bound as expected?
     #[command(after_help = VERIFY_EXAMPLE, override_usage = VERIFY_USAGE)]
-    Verify(Verify),
+    Verify(Box<Verify>),
 }
 
 /// The arguments of `prism attestation verify`.
@@ -58,46 +66,8 @@ pub(crate) struct Verify {
     /// The 64 bytes that the machine has to have signed for, in hexadecimal
     #[arg(long, value_name = "HEX")]
     report_data: Option<HexBytes<64>>,
-}
-
-/// What the machine signed, under the name of its kind.
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-struct EvidenceArg {
-    /// A report of AMD SEV-SNP
-    #[arg(long, value_name = "FILE")]
-    snp: Option<PathBuf>,
-    /// A quote of Intel TDX
-    #[arg(long, value_name = "FILE")]
-    tdx: Option<PathBuf>,
-    /// Evidence of SEV-SNP on Azure, with its virtual TPM's quote
-    #[arg(long, value_name = "FILE")]
-    azure_snp: Option<PathBuf>,
-    /// Evidence of TDX on Azure, with its virtual TPM's quote
-    #[arg(long, value_name = "FILE")]
-    azure_tdx: Option<PathBuf>,
-    /// A report of a simulated SEV-SNP machine
-    #[arg(long, value_name = "FILE")]
-    simulated: Option<PathBuf>,
-    /// A quote of a simulated TDX machine
-    #[arg(long, value_name = "FILE")]
-    simulated_tdx: Option<PathBuf>,
-}
-
-impl EvidenceArg {
-    fn read(&self) -> Outcome<Evidence> {
-        let named = [
-            (Platform::Snp, &self.snp),
-            (Platform::Tdx, &self.tdx),
-            (Platform::AzureSnp, &self.azure_snp),
-            (Platform::AzureTdx, &self.azure_tdx),
-            (Platform::Simulated, &self.simulated),
-            (Platform::SimulatedTdx, &self.simulated_tdx),
-        ];
-        let given = named.into_iter().find_map(|(platform, path)| Some((platform, path.as_ref()?)));
-        let (platform, path) = given.ok_or_else(|| Failure::usage("expected evidence, found none; give --snp FILE"))?;
-        read_evidence(path, Some(platform))
-    }
+    #[command(flatten)]
+    results: ResultsArg,
 }
 
 #[derive(Serialize)]
@@ -115,14 +85,20 @@ impl Attestation {
 
 impl Verify {
     fn run(self, printer: Printer) -> Outcome {
-        let policy = read_policy(&self.policy)?;
-        let evidence = self.evidence.read()?;
-        let endorsements = self.endorsements.read(&evidence)?;
-        let expected =
-            self.report_data.map_or_else(ExpectedBinding::unbound, |data| ExpectedBinding::foreign(*data.as_bytes()));
+        let results = self.results.open()?;
+        let (policy, policy_digest) = read_policy(&self.policy)?;
+        let given = self.evidence.read()?;
+        let evidence = &given.evidence;
+        let endorsements = self.endorsements.read(evidence)?;
+        let expected = match (&given.certificate, self.report_data) {
+            (_, Some(data)) => ExpectedBinding::foreign(*data.as_bytes()),
+            (Some(certificate), None) => ExpectedBinding::dangerous_key_only(certificate),
+            (None, None) => ExpectedBinding::unbound(),
+        };
         let now = self.at.unwrap_or_else(now);
-        let case = Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now };
+        let case = Case { evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now };
         let verdict = case.judge_under(&self.roots.add_to(Roots::built_in())?);
+        results.write(&verdict, policy_digest)?;
         printer.show(&Shown { verdict: &verdict })?;
         if verdict.is_good() {
             return Ok(());
@@ -132,11 +108,12 @@ impl Verify {
     }
 }
 
-/// Reads a policy that a person has confirmed.
-fn read_policy(path: &Path) -> Outcome<PlatformPolicy> {
+/// Reads a policy that a person has confirmed, with the digest of the file.
+fn read_policy(path: &Path) -> Outcome<(PlatformPolicy, Digest)> {
     let bytes = read(path, POLICY_MAX as u64)?;
     let policy = PolicyDocument::read(&bytes).and_then(PolicyDocument::into_policy);
-    policy.map_err(|error| Failure::from(error).at(path.display()))
+    let policy = policy.map_err(|error| Failure::from(error).at(path.display()))?;
+    Ok((policy, Digest::sha256(&bytes)))
 }
 
 impl fmt::Display for Shown<'_> {

@@ -10,7 +10,7 @@ mod words;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use prism_agent::files::{Draft, FileError, write_atomic};
+use prism_agent::files::{FileError, write_atomic, write_new};
 use prism_core::code::Code;
 use prism_core::digest::Digest;
 use prism_core::envelope::{Envelope, PayloadType};
@@ -86,13 +86,7 @@ fn write_document(path: &Path, bytes: &[u8], replace: bool) -> Outcome {
     if replace {
         return Ok(write_atomic(path, bytes)?);
     }
-    let mut draft = Draft::create(path)?;
-    std::io::Write::write_all(&mut draft, bytes).map_err(|source| FileError::Io {
-        verb: "write",
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(draft.publish()?)
+    Ok(write_new(path, bytes)?)
 }
 
 /// A manifest as it was found in a file: bare, or inside an envelope with approvals.

@@ -6,6 +6,7 @@ mod attestation;
 mod attested;
 mod endorsements;
 mod foreign;
+mod forms;
 mod help;
 mod keys;
 mod kill;

@@ -2,17 +2,18 @@
 
 use std::fmt::{self, Display};
 
-use prism_core::manifest::platform::{Accept, AkAnchor, EventLogRule, HexBytes, PcrIndex, VtpmPolicy};
+use prism_core::manifest::platform::{Accept, AkAnchor, HexBytes, PcrIndex, VtpmPolicy};
 
 use super::VtpmClaims;
 use crate::finding::{Check, Notes};
+use crate::replay::{self, Bank};
 
 /// Registers that the guest itself can reset whenever it likes: what they hold says nothing (PC Client Platform TPM
 /// Profile, section 4.6.2).
 pub(super) const RESETTABLE: [u8; 2] = [16, 23];
 
-/// Compares the virtual TPM's words with every condition of the policy.
-pub(crate) fn appraise(claims: &VtpmClaims, policy: &VtpmPolicy, notes: &mut Notes) {
+/// Compares the virtual TPM's words, and the event log behind its registers, with every condition of the policy.
+pub(crate) fn appraise(claims: &VtpmClaims, event_log: Option<&[u8]>, policy: &VtpmPolicy, notes: &mut Notes) {
     for (index, accepted) in &policy.pcrs {
         register(claims, *index, accepted, notes);
     }
@@ -30,9 +31,10 @@ pub(crate) fn appraise(claims: &VtpmClaims, policy: &VtpmPolicy, notes: &mut Not
         let expected = if required { "yes" } else { "yes or no" };
         notes.check(check, !required || present, expected, if present { "yes" } else { "no" });
     }
-    let needless = policy.event_log == EventLogRule::IfPresent;
-    let expected = if needless { "an event log or none" } else { "an event log" };
-    notes.check(Check::TpmEventLog, needless, expected, "none: this form of evidence has no place for one");
+    // Others are not appraised: what the guest extends by itself no firmware log can tell.
+    let named = |(index, _)| Some((index, claims.registers().get(&index)?.as_bytes().as_slice()));
+    let named: Vec<_> = policy.pcrs.iter().map(|(index, accepted)| (index.get(), accepted)).filter_map(named).collect();
+    replay::appraise(event_log, policy.event_log, replay::Registers::Pcrs(Bank::Sha256, &named), notes);
 }
 
 /// One register. What is not quoted satisfies nothing, not even "any".

@@ -18,7 +18,7 @@ pub(crate) fn draft(claims: &VtpmClaims, sketch: &mut Sketch<'_>) -> VtpmPolicy 
     sketch.confirm("reset_counts", "changes at each boot; naming one accepts that one boot only.");
     sketch.confirm("restart_counts", "changes when the machine resumes.");
     sketch.confirm("ak_anchor", "the paravisor named the key; its measurement is the processor's.");
-    sketch.confirm("event_log", "Azure's evidence has no place for one.");
+    sketch.confirm("event_log", "\"require\" if you want to see what stands behind the registers.");
     let protected = [("secure boot", claims.vm().secure_boot), ("a safe clock", claims.clock().safe)];
     let lacks: Vec<_> = protected.into_iter().filter(|(_, has)| !has).map(|(name, _)| name).collect();
     if !lacks.is_empty() {

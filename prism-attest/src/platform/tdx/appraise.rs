@@ -8,12 +8,19 @@ use prism_core::manifest::platform::{Accept, HexBytes, TdxPolicy};
 use super::claims::TdxClaims;
 use super::quote::attributes;
 use crate::finding::{Check, Notes};
+use crate::replay::{self, Registers};
 use crate::x509::time_text;
 
 const DAY: u64 = 86_400;
 
-/// Compares the machine with every condition of the policy, at `now`.
-pub(crate) fn appraise(claims: &TdxClaims, policy: &TdxPolicy, now: UnixSeconds, notes: &mut Notes) {
+/// Compares the machine, and the event log behind its runtime registers, with every condition of the policy, at `now`.
+pub(crate) fn appraise(
+    claims: &TdxClaims,
+    event_log: Option<&[u8]>,
+    policy: &TdxPolicy,
+    now: UnixSeconds,
+    notes: &mut Notes,
+) {
     let mut appraisal = Appraisal { claims, policy, notes };
     appraisal.status(now);
     appraisal.advisories();
@@ -22,6 +29,9 @@ pub(crate) fn appraise(claims: &TdxClaims, policy: &TdxPolicy, now: UnixSeconds,
     appraisal.platform();
     appraisal.weaknesses();
     appraisal.protections();
+    let [first, second, third, fourth] = *claims.rtmrs();
+    let registers = [(0, first), (1, second), (2, third), (3, fourth)];
+    replay::appraise(event_log, policy.event_log, Registers::Rtmrs(&registers), notes);
 }
 
 struct Appraisal<'a> {

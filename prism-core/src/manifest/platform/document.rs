@@ -35,6 +35,8 @@ pub const POLICY_MAX: usize = 1 << 20;
 pub struct PolicyDocument {
     version: Version,
     confirmed: bool,
+    #[serde(default, skip_serializing_if = "super::is_no")]
+    accept_key_only: bool,
     accept: List<Profile>,
 }
 
@@ -118,7 +120,8 @@ impl PolicyDocument {
     /// The document of a policy that the caller answers for.
     #[must_use]
     pub fn confirmed(policy: PlatformPolicy) -> Self {
-        Self { version: Version::V1, confirmed: true, accept: policy.accept }
+        let PlatformPolicy { accept, accept_key_only } = policy;
+        Self { version: Version::V1, confirmed: true, accept_key_only, accept }
     }
 
     /// The document of a policy that a person has to confirm before it can be used.
@@ -193,12 +196,19 @@ impl PolicyDocument {
         &self.accept
     }
 
+    /// Whether it would accept evidence that stands for a key alone.
+    #[must_use]
+    pub const fn accepts_key_only(&self) -> bool {
+        self.accept_key_only
+    }
+
     /// The policy.
     ///
     /// # Errors
     /// [`PolicyError::Unconfirmed`] while nobody has confirmed it.
     pub fn into_policy(self) -> Result<PlatformPolicy, PolicyError> {
-        if self.confirmed { Ok(PlatformPolicy { accept: self.accept }) } else { Err(PolicyError::Unconfirmed) }
+        let Self { accept, accept_key_only, .. } = self;
+        if self.confirmed { Ok(PlatformPolicy { accept, accept_key_only }) } else { Err(PolicyError::Unconfirmed) }
     }
 
     /// The TOML form, each field with a line that says what it means.

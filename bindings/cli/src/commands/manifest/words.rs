@@ -28,7 +28,7 @@ impl Display for Words<'_> {
         algorithm(f, &terms.algorithm)?;
         datasets(f, terms)?;
         results(f, terms)?;
-        write!(f, "\n{}", Machines(&terms.platform.accept))
+        write!(f, "\n{}", Machines(&terms.platform))
     }
 }
 

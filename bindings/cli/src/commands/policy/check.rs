@@ -61,6 +61,6 @@ impl fmt::Display for Checked {
             writeln!(f, "{SIMULATED}\n")?;
         }
         writeln!(f, "whole and confirmed\n")?;
-        write!(f, "{}", Words(&self.policy.accept))
+        write!(f, "{}", Words(&self.policy.accept, self.policy.accept_key_only))
     }
 }

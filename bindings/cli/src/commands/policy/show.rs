@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::document;
 use crate::exit::Outcome;
-use crate::machines::{Identities, profile};
+use crate::machines::{Identities, key_only, profile};
 use crate::print::{Printer, SIMULATED};
 
 pub(super) const EXAMPLE: &str = "\
@@ -47,12 +47,12 @@ impl fmt::Display for Shown {
         if !self.policy.is_confirmed() {
             writeln!(f, "NOT CONFIRMED: nobody has answered for this policy yet, and nothing accepts it\n")?;
         }
-        write!(f, "{}", Words(self.policy.profiles()))
+        write!(f, "{}", Words(self.policy.profiles(), self.policy.accepts_key_only()))
     }
 }
 
-/// Everything that the profiles compare, and what they do not.
-pub(super) struct Words<'a>(pub(super) &'a [Profile]);
+/// Everything that the profiles compare, and what they do not; whether evidence of a key alone is accepted.
+pub(super) struct Words<'a>(pub(super) &'a [Profile], pub(super) bool);
 
 impl fmt::Display for Words<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,6 +61,6 @@ impl fmt::Display for Words<'_> {
             profile(f, machine)?;
             write!(f, "{}", Identities::of(machine))?;
         }
-        Ok(())
+        key_only(f, self.1)
     }
 }

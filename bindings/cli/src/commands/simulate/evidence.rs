@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
-use prism_agent::files::{Draft, FileError};
+use prism_agent::files::{FileError, write_new};
 use prism_attest::binding::{AgentBinding, SessionBinding};
 use prism_attest::platform::simulated::{
     Mutation, Mutations, QuoteVersion, ReportVersion, SimulatedKey, SimulatedMachine, SimulatedTd, TdxMutation,
@@ -231,10 +231,7 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> Outcome<Vec<String>> {
         return Err(Failure::from(FileError::Exists { path: path.clone() }).hint("choose another folder"));
     }
     for ((_, bytes), path) in files.iter().zip(&paths) {
-        let mut draft = Draft::create(path)?;
-        let io = |source| FileError::Io { verb: "write", path: path.clone(), source };
-        std::io::Write::write_all(&mut draft, bytes).map_err(io)?;
-        draft.publish()?;
+        write_new(path, bytes)?;
     }
     Ok(paths.iter().map(|path| path.display().to_string()).collect())
 }

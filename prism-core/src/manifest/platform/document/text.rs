@@ -15,6 +15,9 @@ pub(super) fn write(document: &PolicyDocument, remarks: &Remarks) -> Result<Stri
     let _ = writeln!(writer.out, "version = {}", u32::from(document.version));
     writer.remark("confirmed");
     let _ = writeln!(writer.out, "confirmed = {}", document.confirmed);
+    writer.comment("true: a machine's evidence may also stand for a TLS key alone, not for a connection (RA-TLS).");
+    writer.remark("accept_key_only");
+    let _ = writeln!(writer.out, "accept_key_only = {}", document.accept_key_only);
     for (at, profile) in document.accept.iter().enumerate() {
         let table = Table::try_from(profile).map_err(|_| PolicyError::NotForToml)?;
         writer.out.push_str("\n[[accept]]\n");
