@@ -8,6 +8,7 @@ mod forged;
 mod machine;
 mod policy;
 mod real;
+mod td;
 mod tdx;
 mod vectors;
 #[path = "../replay/written.rs"]

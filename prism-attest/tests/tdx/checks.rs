@@ -1,12 +1,14 @@
 //! Each condition of the policy can refuse a guest by itself.
 
 use prism_attest::platform::simulated::{QuoteVersion, SimulatedTd, TdxMutation, TdxMutations};
-use prism_attest::{Check, Endorsements, ExpectedBinding, TdxEndorsements, Verdict, judge};
+use prism_attest::{Check, Endorsements, ExpectedBinding, Roots, TdxEndorsements, Verdict, judge, verify};
+use prism_core::digest::Digest;
 use prism_core::manifest::platform::{
     Accept, HexBytes, List, PlatformPolicy, Profile, SimulatedTdxPolicy, TdxPolicy, TdxStatus,
 };
 
 use crate::simulated::{NOW, attest, judged_by, report_data, vendor};
+use crate::support;
 
 const DAY: u64 = 86_400;
 
@@ -144,7 +146,7 @@ fn a_level_that_is_out_of_date_is_accepted_for_the_days_of_grace_and_not_a_secon
             let expected = ExpectedBinding::foreign(*report_data().as_bytes());
             unmet(&judge(&evidence, &endorsements, &policy, &expected, now))
         };
-        let claims = prism_attest::verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
+        let claims = verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
         let since = claims.as_tdx().unwrap().tcb().out_of_date_since().unwrap();
         let days = u32::try_from((NOW - since) / DAY).unwrap();
         let last = since + u64::from(days) * DAY;
@@ -156,15 +158,15 @@ fn a_level_that_is_out_of_date_is_accepted_for_the_days_of_grace_and_not_a_secon
     }
 }
 
-fn pinned() -> prism_attest::Roots {
-    prism_attest::Roots::built_in().with_simulated(vendor().root_digest())
+fn pinned() -> Roots {
+    Roots::built_in().with_simulated(vendor().root_digest())
 }
 
 #[test]
 fn a_denied_advisory_is_refused_and_another_is_not() {
     let open = {
         let (evidence, endorsements) = attest(&[TdxMutation::OldModule]);
-        let claims = prism_attest::verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
+        let claims = verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
         claims.as_tdx().unwrap().tcb().advisories.first().unwrap().clone()
     };
     let deny = |id: &str| {
@@ -196,6 +198,57 @@ fn endorsements_that_are_no_certificates_lists_or_chains_are_refused() {
     assert_eq!(after(|parts| parts.qe_identity_chain = parts.pck_crl_chain.clone()), [Check::TcbSigner]);
     assert_eq!(after(|parts| parts.qe_identity.signature[0] ^= 1), [Check::QeIdentitySignature]);
     assert_eq!(after(|parts| parts.tcb_info.signature[63] ^= 1), [Check::TcbInfoSignature]);
+}
+
+/// Replaces one byte sequence by another in a certificate of a chain in PEM, counted from the leaf.
+fn edited(chain: &[u8], number: usize, edit: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut certificates = support::certificates(chain);
+    edit(&mut certificates[number]);
+    support::pem(&certificates)
+}
+
+/// ecdsa-with-SHA256 becomes ecdsa-with-SHA384 (RFC 5758), inside and outside alike.
+fn with_sha384(der: &mut Vec<u8>) {
+    let from = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+    let places: Vec<_> = (0..der.len() - 8).filter(|at| der[*at..*at + 8] == from).collect();
+    assert_eq!(places.len(), 2);
+    places.into_iter().for_each(|at| der[at + 7] = 3);
+}
+
+/// The curve P-256 becomes P-192 (RFC 5480).
+fn on_p192(der: &mut Vec<u8>) {
+    let from = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
+    let at = der.windows(8).position(|window| window == from).unwrap();
+    der[at + 7] = 1;
+}
+
+#[test]
+fn certificates_with_other_keys_algorithms_or_signatures_are_refused() {
+    let (evidence, _) = attest(&[]);
+    let bytes = evidence.bytes();
+    let start = bytes.windows(5).position(|window| window == b"-----").unwrap();
+    let chain = &bytes[start..];
+    let last = |der: &mut Vec<u8>| *der.last_mut().unwrap() ^= 1;
+    assert_eq!(after(|parts| parts.pck_chain = Some(edited(chain, 0, last))), [Check::PckSignature]);
+    assert_eq!(after(|parts| parts.pck_chain = Some(edited(chain, 0, with_sha384))), [Check::EcdsaAlgorithm]);
+    assert_eq!(after(|parts| parts.pck_chain = Some(edited(chain, 0, |der| der.push(0)))), [Check::CertificateForm]);
+    let ca = |edit: fn(&mut Vec<u8>)| after(|parts| parts.pck_crl_chain = edited(&parts.pck_crl_chain, 0, edit));
+    assert_eq!(ca(last), [Check::PckCaSignature]);
+    assert_eq!(ca(with_sha384), [Check::EcdsaAlgorithm]);
+    assert_eq!(ca(|der| der.push(0)), [Check::CertificateForm]);
+    let signer = |edit: fn(&mut Vec<u8>)| after(|parts| parts.tcb_info_chain = edited(&parts.tcb_info_chain, 0, edit));
+    assert_eq!([signer(last), signer(with_sha384)], [[Check::TcbSigner], [Check::TcbSigner]]);
+}
+
+#[test]
+fn a_pinned_root_with_a_key_on_another_curve_is_refused() {
+    let (evidence, endorsements) = attest(&[]);
+    let mut parts = endorsements.as_tdx().unwrap().clone();
+    parts.pck_crl_chain = edited(&parts.pck_crl_chain, 1, on_p192);
+    let root = Digest::sha256(&support::last_certificate(&parts.pck_crl_chain));
+    let roots = Roots::built_in().with_simulated(root);
+    let error = verify(&evidence, &Endorsements::tdx(parts).unwrap(), &roots, NOW).unwrap_err();
+    assert_eq!(error.findings().last().unwrap().check, Check::P256Key, "{error}");
 }
 
 #[test]
