@@ -8,6 +8,7 @@
 
 mod bits;
 mod checks;
+mod claims;
 mod prepared;
 mod real;
 mod reasons;

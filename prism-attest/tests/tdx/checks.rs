@@ -208,15 +208,17 @@ fn edited(chain: &[u8], number: usize, edit: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
 }
 
 /// ecdsa-with-SHA256 becomes ecdsa-with-SHA384 (RFC 5758), inside and outside alike.
-fn with_sha384(der: &mut Vec<u8>) {
+fn with_sha384(der: &mut [u8]) {
     let from = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
     let places: Vec<_> = (0..der.len() - 8).filter(|at| der[*at..*at + 8] == from).collect();
     assert_eq!(places.len(), 2);
-    places.into_iter().for_each(|at| der[at + 7] = 3);
+    for at in places {
+        der[at + 7] = 3;
+    }
 }
 
 /// The curve P-256 becomes P-192 (RFC 5480).
-fn on_p192(der: &mut Vec<u8>) {
+fn on_p192(der: &mut [u8]) {
     let from = [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
     let at = der.windows(8).position(|window| window == from).unwrap();
     der[at + 7] = 1;
@@ -230,21 +232,24 @@ fn certificates_with_other_keys_algorithms_or_signatures_are_refused() {
     let chain = &bytes[start..];
     let last = |der: &mut Vec<u8>| *der.last_mut().unwrap() ^= 1;
     assert_eq!(after(|parts| parts.pck_chain = Some(edited(chain, 0, last))), [Check::PckSignature]);
-    assert_eq!(after(|parts| parts.pck_chain = Some(edited(chain, 0, with_sha384))), [Check::EcdsaAlgorithm]);
+    assert_eq!(
+        after(|parts| parts.pck_chain = Some(edited(chain, 0, |der| with_sha384(der)))),
+        [Check::EcdsaAlgorithm]
+    );
     assert_eq!(after(|parts| parts.pck_chain = Some(edited(chain, 0, |der| der.push(0)))), [Check::CertificateForm]);
     let ca = |edit: fn(&mut Vec<u8>)| after(|parts| parts.pck_crl_chain = edited(&parts.pck_crl_chain, 0, edit));
     assert_eq!(ca(last), [Check::PckCaSignature]);
-    assert_eq!(ca(with_sha384), [Check::EcdsaAlgorithm]);
+    assert_eq!(ca(|der| with_sha384(der)), [Check::EcdsaAlgorithm]);
     assert_eq!(ca(|der| der.push(0)), [Check::CertificateForm]);
     let signer = |edit: fn(&mut Vec<u8>)| after(|parts| parts.tcb_info_chain = edited(&parts.tcb_info_chain, 0, edit));
-    assert_eq!([signer(last), signer(with_sha384)], [[Check::TcbSigner], [Check::TcbSigner]]);
+    assert_eq!([signer(last), signer(|der| with_sha384(der))], [[Check::TcbSigner], [Check::TcbSigner]]);
 }
 
 #[test]
 fn a_pinned_root_with_a_key_on_another_curve_is_refused() {
     let (evidence, endorsements) = attest(&[]);
     let mut parts = endorsements.as_tdx().unwrap().clone();
-    parts.pck_crl_chain = edited(&parts.pck_crl_chain, 1, on_p192);
+    parts.pck_crl_chain = edited(&parts.pck_crl_chain, 1, |der| on_p192(der));
     let root = Digest::sha256(&support::last_certificate(&parts.pck_crl_chain));
     let roots = Roots::built_in().with_simulated(root);
     let error = verify(&evidence, &Endorsements::tdx(parts).unwrap(), &roots, NOW).unwrap_err();

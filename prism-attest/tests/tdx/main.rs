@@ -8,6 +8,7 @@
 
 mod bits;
 mod checks;
+mod claims;
 mod policy;
 mod quote;
 mod real;
