@@ -9,6 +9,7 @@
 mod bits;
 mod checks;
 mod claims;
+mod layout;
 mod prepared;
 mod real;
 mod reasons;

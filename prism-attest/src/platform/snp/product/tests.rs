@@ -38,3 +38,12 @@ fn every_reserved_byte_of_the_security_versions_is_looked_at() {
     let genoa = tcb(Product::Genoa, [1, 2, 0, 0, 0, 0, 3, 4]).0;
     assert_eq!(genoa, Tcb { fmc: 0, bootloader: 1, tee: 2, snp: 3, microcode: 4 });
 }
+
+#[test]
+fn certificates_have_one_extension_for_each_byte() {
+    // Publication 57230, table 9: blSPL 1, teeSPL 2, snpSPL 3, spl4 to spl7, ucodeSPL 8; Turin's fmcSPL is 9.
+    assert_eq!(tcb_extensions(Product::Turin), [9, 1, 2, 3, 5, 6, 7, 8]);
+    assert_eq!(tcb_extensions(Product::Milan), [1, 2, 4, 5, 6, 7, 3, 8]);
+    assert_eq!(tcb_extensions(Product::Genoa), tcb_extensions(Product::Milan));
+    assert_eq!(Product::ALL.map(chip_id_len), [64, 64, 8]);
+}
