@@ -9,6 +9,7 @@
 )]
 
 mod snp;
+mod tdx;
 mod threads;
 
 fn main() {
@@ -17,5 +18,6 @@ fn main() {
         return;
     }
     snp::run();
+    tdx::run();
     threads::run();
 }

@@ -9,6 +9,7 @@ mod busy;
 mod cert_table;
 mod content;
 mod error;
+mod event_log;
 mod find;
 mod probe;
 mod sev_guest;
@@ -24,6 +25,7 @@ use std::path::Path;
 use prism_attest::binding::ReportData;
 use prism_attest::endorsements::{Endorsements, Offered};
 use prism_attest::evidence::{Evidence, Platform};
+use prism_core::manifest::platform::PlatformPolicy;
 
 use self::busy::Patience;
 use self::content::Content;
@@ -32,6 +34,7 @@ use crate::server::PlatformChoice;
 
 pub use self::azure::{AzureError, HttpError, ImdsError};
 pub use self::error::AttesterError;
+pub use self::event_log::EVENT_LOG_SENT_MAX;
 pub use self::probe::{Interface, ProbeLine, ProbePaths, probe};
 #[cfg(feature = "simulator")]
 pub use self::simulated::{VendorError, simulated_root, simulated_tdx_vendor, simulated_vendor};
@@ -43,6 +46,7 @@ pub(crate) struct Attester {
     machine: Machine,
     platform: Platform,
     endorsements: Option<Offered>,
+    event_log: Option<Vec<u8>>,
 }
 
 /// The way to the signature.
@@ -66,6 +70,18 @@ impl Attester {
         Self::open_at(choice, now, &ProbePaths::default())
     }
 
+    /// Also shows the machine's event log from now on, if the policy demands one of such machines.
+    pub(crate) fn prepare_for(self, policy: &PlatformPolicy) -> Result<Self, AttesterError> {
+        self.prepare_at(policy, &ProbePaths::default())
+    }
+
+    fn prepare_at(mut self, policy: &PlatformPolicy, paths: &ProbePaths) -> Result<Self, AttesterError> {
+        if event_log::is_demanded(policy, self.platform) {
+            self.event_log = Some(event_log::read(self.platform, &paths.ccel, &paths.tpm_log)?);
+        }
+        Ok(self)
+    }
+
     #[cfg_attr(not(feature = "simulator"), expect(unused_variables, reason = "only a pretend vendor is made here"))]
     fn open_at(choice: &PlatformChoice, now: u64, paths: &ProbePaths) -> Result<Self, AttesterError> {
         let found = match choice {
@@ -85,16 +101,17 @@ impl Attester {
         };
         let (machine, platform) = found;
         let endorsements = choice.endorsements().map(|path| read_endorsements(path, platform)).transpose()?;
-        if endorsements.is_none() && platform != Platform::Snp {
+        let host_vouches = matches!((&machine, platform), (Machine::Tsm(_), Platform::Snp));
+        if endorsements.is_none() && !host_vouches {
             return Err(AttesterError::NoEndorsements);
         }
-        Ok(Self { machine, platform, endorsements })
+        Ok(Self { machine, platform, endorsements, event_log: None })
     }
 
     #[cfg(feature = "simulator")]
     fn pretend(machine: simulated::Simulated) -> Self {
         let platform = machine.platform();
-        Self { machine: Machine::Simulated(Box::new(machine)), platform, endorsements: None }
+        Self { machine: Machine::Simulated(Box::new(machine)), platform, endorsements: None, event_log: None }
     }
 
     /// The kind of machine.
@@ -116,9 +133,13 @@ impl Attester {
             Machine::Simulated(simulated) => return Ok(simulated.attest(data)?),
         };
         self.check_content(&bytes)?;
-        let evidence = Evidence::new(self.platform, bytes)?;
+        let evidence = self.with_event_log(Evidence::new(self.platform, bytes)?)?;
         let endorsements = self.endorsements(&table, &evidence)?;
         Ok((evidence, endorsements))
+    }
+
+    fn with_event_log(&self, evidence: Evidence) -> Result<Evidence, AttesterError> {
+        Ok(self.event_log.as_deref().map_or(Ok(evidence.clone()), |log| evidence.with_event_log(log))?)
     }
 
     /// Evidence is named by what it is, not by the interface that it came from.

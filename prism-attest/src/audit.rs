@@ -95,9 +95,11 @@ fn lay_ground<'a>(transcript: &'a Transcript, signed: &'a SignedManifest, notes:
 /// One verdict for each report: genuine, wanted, and of this agent.
 fn check_evidence(record: &EvidenceRecord, place: &str, ground: &Ground<'_>, now: UnixSeconds, notes: &mut Notes) {
     let Some(platform) = notes.hold(Rule::Evidence, place, record.platform.parse()) else { return };
-    let Some(evidence) = notes.hold(Rule::Evidence, place, Evidence::new(platform, record.evidence.0.clone())) else {
-        return;
-    };
+    let evidence = Evidence::new(platform, record.evidence.0.clone()).and_then(|evidence| match &record.event_log {
+        Some(log) => evidence.with_event_log(&log.0),
+        None => Ok(evidence),
+    });
+    let Some(evidence) = notes.hold(Rule::Evidence, place, evidence) else { return };
     let read = Endorsements::read(&record.endorsements.0);
     let Some(endorsements) = notes.hold(Rule::Evidence, place, read) else { return };
     check_canonical(place, &endorsements.to_json(), &record.endorsements.0, notes);

@@ -8,8 +8,10 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::{Serialize, Serializer};
 
+use crate::platform::azure::AzureEvidence;
 use crate::platform::snp::SIMULATOR_FAMILY;
 use crate::platform::snp::report::REPORT_LEN;
+use crate::platform::tdx::quote::SIMULATOR_USER_DATA;
 use crate::replay::EVENT_LOG_MAX;
 
 /// Longest evidence in bytes. An SEV-SNP report has 1,184, a TDX quote with its certificates about 8 KiB.
@@ -51,15 +53,21 @@ impl Platform {
         }
     }
 
-    /// What bytes look like that nobody named: an SEV-SNP report by its length, a simulated one by its family, a TDX
-    /// quote by its header. A guess for convenience; verification believes nothing of it.
+    /// What bytes look like that nobody named: an SEV-SNP report by its length, a TDX quote by its header, simulated ones
+    /// by the mark that the simulator puts in, evidence from Azure by its form and whether a TDX quote is in it. A guess
+    /// for convenience; verification believes nothing of it.
     #[must_use]
     pub fn guess(bytes: &[u8]) -> Option<Self> {
-        let family = bytes.get(0x10..0x20);
+        let marked = |mark: &[u8], at: usize| bytes.get(at..).is_some_and(|rest| rest.starts_with(mark));
         match bytes {
-            _ if bytes.len() == REPORT_LEN && family == Some(SIMULATOR_FAMILY) => Some(Self::Simulated),
+            _ if bytes.len() == REPORT_LEN && marked(SIMULATOR_FAMILY, 0x10) => Some(Self::Simulated),
             _ if bytes.len() == REPORT_LEN => Some(Self::Snp),
+            [4 | 5, 0, _, _, 0x81, 0, 0, 0, ..] if marked(SIMULATOR_USER_DATA, 28) => Some(Self::SimulatedTdx),
             [4 | 5, 0, _, _, 0x81, 0, 0, 0, ..] => Some(Self::Tdx),
+            [b'{', ..] => {
+                let quote = AzureEvidence::read(bytes).ok()?.td_quote;
+                Some(if quote.is_some() { Self::AzureTdx } else { Self::AzureSnp })
+            }
             _ => None,
         }
     }
@@ -206,7 +214,10 @@ impl fmt::Debug for Evidence {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::platform::azure::AzureQuote;
 
     #[test]
     fn evidence_without_bytes_or_beyond_the_limit_is_refused() {
@@ -241,9 +252,33 @@ mod tests {
         assert_eq!(Platform::guess(&report), Some(Platform::Simulated));
         assert_eq!(Platform::guess(&[4, 0, 2, 0, 0x81, 0, 0, 0, 9]), Some(Platform::Tdx));
         assert_eq!(Platform::guess(&[5, 0, 2, 0, 0x81, 0, 0, 0]), Some(Platform::Tdx));
-        for other in [&[][..], &[3, 0, 2, 0, 0x81, 0, 0, 0], &[4, 0, 2, 0, 0, 0, 0, 0], &[0; 1183]] {
+        for other in [&[][..], &[3, 0, 2, 0, 0x81, 0, 0, 0], &[4, 0, 2, 0, 0, 0, 0, 0], &[0; 1183], b"{}", b"{"] {
             assert_eq!(Platform::guess(other), None);
         }
+    }
+
+    #[test]
+    fn a_quote_with_the_simulator_s_mark_is_guessed_simulated_and_only_with_the_whole_of_it() {
+        let mut quote = vec![0; 700];
+        quote[..8].copy_from_slice(&[4, 0, 2, 0, 0x81, 0, 0, 0]);
+        quote[28..48].copy_from_slice(b"PRISM-SIMULATED-TDX\0");
+        assert_eq!(Platform::guess(&quote), Some(Platform::SimulatedTdx));
+        for at in 28..48 {
+            let mut other = quote.clone();
+            other[at] ^= 1;
+            assert_eq!(Platform::guess(&other), Some(Platform::Tdx), "{at}");
+        }
+    }
+
+    #[test]
+    fn evidence_from_azure_is_guessed_by_its_form_and_its_quote() {
+        let quote = AzureQuote { message: vec![1], signature: vec![2], registers: BTreeMap::new() };
+        let mut parts = AzureEvidence { report_data: None, hcl_report: vec![3], quote, td_quote: None };
+        assert_eq!(Platform::guess(&parts.to_json()), Some(Platform::AzureSnp));
+        parts.td_quote = Some(vec![4]);
+        let json = parts.to_json();
+        assert_eq!(Platform::guess(&json), Some(Platform::AzureTdx));
+        assert_eq!(Platform::guess(&json[..json.len() - 1]), None);
     }
 
     #[test]

@@ -106,7 +106,7 @@ codes! {
     ArchiveTooLarge = "archive.too-large", Refused;
     /// Evidence does not hold: see the findings.
     EvidenceRefused = "evidence.refused", NotTrusted;
-    /// The platform is unknown here or not built in.
+    /// The platform is unknown here, not built in, or not one that the manifest names.
     PlatformUnsupported = "platform.unsupported", NotTrusted;
     /// Endorsements are missing that this evidence needs.
     EndorsementsMissing = "endorsements.missing", NotFound;

@@ -54,6 +54,9 @@ pub struct EvidenceRecord {
     pub evidence: Base64Bytes,
     /// The endorsements' file.
     pub endorsements: Base64Bytes,
+    /// The event log behind the registers, if the agent showed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_log: Option<Base64Bytes>,
 }
 
 /// Bytes that JSON carries as canonical, padded base64.

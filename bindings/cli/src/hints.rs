@@ -124,8 +124,8 @@ fn terms(code: Code) -> Row {
 fn agent(code: Code) -> Row {
     Some(match code {
         Code::PlatformUnsupported => (
-            "The platform of this evidence is unknown here or not built in.",
-            "this build knows AMD SEV-SNP guests and, where the manifest names it, the simulator (--platform simulated); for another platform, update prism",
+            "The platform is unknown here, not built in, or not one that the manifest names.",
+            "`prism attester probe` says what this machine is, `prism manifest show` which machines are accepted; simulators (--platform simulated, simulated-tdx) only where the manifest names them; for another platform, update prism",
         ),
         Code::AgentUnreachable => (
             "The agent cannot be reached.",

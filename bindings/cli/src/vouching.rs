@@ -74,8 +74,11 @@ pub(crate) fn read_evidence(path: &Path, platform: Option<Platform>) -> Outcome<
     // A byte more than there can be, so that its length is a finding and not a fault of the file.
     let bytes = read(path, EVIDENCE_MAX as u64 + 1)?;
     let unknown = || {
-        Failure::usage(format!("{}: expected a report or quote, found other bytes", path.display()))
-            .hint("name the kind of machine with --platform, for example --platform snp")
+        Failure::usage(format!(
+            "{}: expected a report, a quote or evidence from Azure, found other bytes",
+            path.display()
+        ))
+        .hint("name the kind of machine with --platform, for example --platform snp")
     };
     let platform = platform.or_else(|| Platform::guess(&bytes)).ok_or_else(unknown)?;
     Evidence::new(platform, bytes).map_err(|error| Failure::from(error).at(path.display()))

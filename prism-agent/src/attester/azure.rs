@@ -17,13 +17,12 @@ use prism_attest::binding::ReportData;
 use prism_attest::evidence::Platform;
 use prism_attest::{AzureEvidence, AzureQuote};
 use prism_core::code::{Code, Coded};
-use prism_core::hexadecimal::HexBytes;
 
 pub use self::http::HttpError;
 pub use self::imds::ImdsError;
 pub(super) use self::imds::SERVICE;
 use super::busy::Patience;
-use super::tpm::{Quote, Tpm, TpmError};
+use super::tpm::{Tpm, TpmError};
 
 /// Where the paravisor leaves its report.
 const REPORT_INDEX: u32 = 0x0140_0001;
@@ -126,7 +125,9 @@ impl Azure {
             _ => (self.report()?, None),
         };
         let quote = self.tpm.quote(ATTESTATION_KEY, data.digest().as_bytes())?;
-        Ok(container(report, data, quote, td_quote))
+        let quote = AzureQuote { message: quote.message, signature: quote.signature, registers: quote.pcrs };
+        let report_data = Some(*data.as_bytes());
+        Ok(AzureEvidence { hcl_report: report, quote, td_quote, report_data }.to_json())
     }
 
     /// The paravisor's report as it is now.
@@ -168,11 +169,4 @@ impl Azure {
         let (patience, tpm) = (self.patience.longer(), &mut self.tpm);
         Ok(patience.ask(|| tpm.nv_read(REPORT_INDEX).map(|fresh| (fresh != old).then_some(fresh)))?)
     }
-}
-
-/// The evidence of `azure-snp` and `azure-tdx`.
-fn container(hcl_report: Vec<u8>, data: &ReportData, quote: Quote, td_quote: Option<Vec<u8>>) -> Vec<u8> {
-    let registers = quote.pcrs.into_iter().map(|(register, value)| (register, HexBytes::new(value))).collect();
-    let quote = AzureQuote { message: quote.message, signature: quote.signature, registers };
-    AzureEvidence { report_data: Some(*data.as_bytes()), hcl_report, quote, td_quote }.to_json()
 }

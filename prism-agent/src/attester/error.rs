@@ -10,6 +10,7 @@ use prism_core::code::{Code, Coded};
 
 use super::azure::AzureError;
 use super::busy::{Tried, is_busy};
+use super::event_log::EVENT_LOG_SENT_MAX;
 #[cfg(feature = "simulator")]
 use super::simulated::VendorError;
 use super::tdx_attest::TdxAttestError;
@@ -118,6 +119,24 @@ pub enum AttesterError {
     /// The machine's report cannot be used.
     #[error(transparent)]
     Evidence(#[from] EvidenceError),
+    /// The manifest demands an event log, and this machine has none.
+    #[error(
+        "expected an event log, which the manifest demands of {platform}, found none; measured boot writes one, and \
+         only root may read it"
+    )]
+    NoEventLog {
+        /// The kind of machine.
+        platform: Platform,
+    },
+    /// The event log does not fit into a message.
+    #[error(
+        "expected at most {EVENT_LOG_SENT_MAX} bytes of event log in {path}, found more; it cannot be sent, and the \
+         manifest demands it"
+    )]
+    EventLogTooLarge {
+        /// Where it is.
+        path: PathBuf,
+    },
     /// The pretend vendor cannot be used.
     #[cfg(feature = "simulator")]
     #[error(transparent)]
@@ -146,7 +165,8 @@ impl Coded for AttesterError {
             | Self::OtherPlatform { .. }
             | Self::UnknownProvider { .. }
             | Self::OtherEvidence { .. }
-            | Self::TooLarge { .. } => Code::PlatformUnsupported,
+            | Self::TooLarge { .. }
+            | Self::EventLogTooLarge { .. } => Code::PlatformUnsupported,
             Self::Io { .. } => Code::FileIo,
             Self::Privilege { .. } | Self::NoPrivilegeLevels => Code::Usage,
             Self::Busy { .. } => Code::AgentBusy,
@@ -155,7 +175,7 @@ impl Coded for AttesterError {
             Self::TdxAttest(TdxAttestError::Busy) => Code::AgentBusy,
             Self::TdxAttest(_) => Code::Internal,
             Self::Azure(error) => error.code(),
-            Self::NoEndorsements => Code::FileMissing,
+            Self::NoEndorsements | Self::NoEventLog { .. } => Code::FileMissing,
             Self::OtherEndorsements { .. } => Code::FileMalformed,
             Self::Endorsements(error) => error.code(),
             Self::Offered(error) => error.code(),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use prism_attest::evidence::Platform;
 use serde::Serialize;
 
-use super::{AttesterError, azure, sev_guest, tdx_attest, tpm, tsm};
+use super::{AttesterError, azure, event_log, sev_guest, tdx_attest, tpm, tsm};
 
 /// Where a machine has its interfaces.
 #[derive(Clone, Debug)]
@@ -24,6 +24,10 @@ pub struct ProbePaths {
     pub tdx_attest: PathBuf,
     /// The TPM with the kernel's resource manager.
     pub tpm: PathBuf,
+    /// The event log of a TDX guest.
+    pub ccel: PathBuf,
+    /// The event log of a TPM.
+    pub tpm_log: PathBuf,
     /// Azure's metadata service.
     pub metadata_service: SocketAddr,
 }
@@ -48,6 +52,8 @@ impl ProbePaths {
             tdx_guest: TDX_GUEST.into_iter().map(below).collect(),
             tdx_attest: below("/usr/lib").join(tdx_attest::LIBRARY),
             tpm: below(tpm::DEVICE),
+            ccel: below(event_log::CCEL),
+            tpm_log: below(event_log::TPM_LOG),
             metadata_service: azure::SERVICE,
         }
     }

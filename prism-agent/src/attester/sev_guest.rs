@@ -1,4 +1,8 @@
 //! `/dev/sev-guest`: for kernels older than 6.7, which have no configfs-tsm.
+//!
+//! Only the report is asked for here, and the certificates come from a file: `get_ext_report` of the crate `sev` 8.0.0
+//! follows the offsets of the host's certificate table through raw pointers and without bounds, so that a host could have
+//! this program's memory copied into what it sends as certificates.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 mod azure;
+mod event_log;
 mod library;
 mod open;
 mod probe;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use prism_attest::AgentBinding;
 use prism_core::audit::tree::leaf_hash;
 
-use super::*;
+use super::{event_log as log_file, *};
 
 fn data() -> ReportData {
     let agent = AgentBinding::new([1; 16], vec![2], "log+key".to_owned(), None).unwrap();

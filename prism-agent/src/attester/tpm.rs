@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 
 use prism_core::digest::{DIGEST_LEN, Digest};
+use prism_core::hexadecimal::HexBytes;
 
 pub use self::response::TpmError;
 use self::wire::{Command, Parameters, Response};
@@ -38,7 +39,7 @@ pub(super) trait Transport: Read + Write + Send {}
 impl<T: Read + Write + Send> Transport for T {}
 
 /// The values of the SHA-256 bank, by register.
-pub(super) type Pcrs = BTreeMap<u8, [u8; DIGEST_LEN]>;
+pub(super) type Pcrs = BTreeMap<u8, HexBytes<DIGEST_LEN>>;
 
 /// What the TPM signed, and the values it signed for.
 #[derive(Debug)]
@@ -99,7 +100,7 @@ impl Tpm {
             let pcrs = self.pcrs()?;
             let (message, signature) = self.quote_once(handle, data)?;
             // The digest over the selected registers is the last field of what is signed.
-            let values: Vec<u8> = pcrs.values().flatten().copied().collect();
+            let values: Vec<u8> = pcrs.values().flat_map(|value| *value.as_bytes()).collect();
             let settled = message.ends_with(Digest::sha256(&values).as_bytes());
             Ok(settled.then_some(Quote { message, signature, pcrs }))
         })
@@ -133,7 +134,7 @@ impl Tpm {
             }
             for register in (0..24_u8).filter(|register| given >> register & 1 == 1) {
                 let value = answer.sized()?.try_into().map_err(|_| malformed())?;
-                pcrs.insert(register, value);
+                pcrs.insert(register, HexBytes::new(value));
             }
             answer.end()?;
             left &= !given;

@@ -139,6 +139,10 @@ impl Answer {
         let malformed = |expected| AttestError::Malformed { expected };
         let platform = response.platform.parse().map_err(|_| malformed("a known platform"))?;
         let evidence = Evidence::new(platform, response.evidence.into()).map_err(|_| malformed("evidence"))?;
+        let evidence = match &*response.event_log {
+            [] => evidence,
+            log => evidence.with_event_log(log).map_err(|_| malformed("an event log of such a machine"))?,
+        };
         let endorsements = Endorsements::read(&response.endorsements).map_err(|_| malformed("endorsements"))?;
         let path = BatchPath::new(response.index, response.batch_size, hashes(&response.path)?)
             .map_err(|_| malformed("a path in a batch of sessions"))?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use prism_attest::Platform;
 use prism_attest::binding::{AgentBinding, BindingError};
 use prism_core::audit::checkpoint::{LogKey, LogKeyError};
 use prism_core::audit::entry::{Actor, Event, LogOpenBody, LostBoot, ManifestBody};
@@ -13,7 +14,8 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::entropy::{EntropyError, SystemEntropy, draw};
 use prism_core::lifecycle::Terms;
-use prism_core::manifest::{ManifestError, SignedManifest};
+use prism_core::manifest::platform::Profile;
+use prism_core::manifest::{Manifest, ManifestError, SignedManifest};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::{self, JoinHandle};
@@ -54,11 +56,16 @@ pub enum StartError {
     /// The manifest is not valid now.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
-    /// The machine only pretends and the manifest does not name that.
+    /// The manifest does not name this kind of machine, so that no client could trust the agent.
     #[error(
-        "expected a manifest that names the simulated platform, found one for real machines only; use --platform snp"
+        "expected a machine that the manifest names ({named}), found {found}; use such a machine and its --platform"
     )]
-    SimulationNotNamed,
+    PlatformNotNamed {
+        /// The kind of machine that this is.
+        found: Platform,
+        /// The kinds that the manifest names.
+        named: String,
+    },
     /// The state directory cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -86,7 +93,7 @@ impl Coded for StartError {
     fn code(&self) -> Code {
         match self {
             Self::Manifest(error) => error.code(),
-            Self::SimulationNotNamed => Code::PlatformUnsupported,
+            Self::PlatformNotNamed { .. } => Code::PlatformUnsupported,
             Self::Store(error) => error.code(),
             Self::Attester(error) => error.code(),
             Self::Listen { .. } => Code::AgentUnreachable,
@@ -142,10 +149,8 @@ impl Awake {
     fn wake(config: &AgentConfig, manifest: SignedManifest) -> Result<Self, StartError> {
         manifest.manifest().require_current(now())?;
         let attester = Attester::open(&config.platform, now())?;
-        let simulated = attester.platform().is_simulated();
-        if simulated && !manifest.manifest().accepts_simulation() {
-            return Err(StartError::SimulationNotNamed);
-        }
+        require_named(attester.platform(), manifest.manifest())?;
+        let attester = attester.prepare_for(&manifest.manifest().platform)?;
         let id: [u8; 16] = draw(&mut SystemEntropy::default())?;
         let (store, lost) = Store::open(&config.state_dir, &hex::encode(id))?;
         let certificate = AgentCertificate::generate()?;
@@ -180,6 +185,16 @@ impl Awake {
         let serving = serve(service, connections, closing.clone());
         Agent { local_addr, boot_id, lost, engine, registry, closing, serving, working }
     }
+}
+
+/// Refuses a machine that every client would refuse, before anything is kept or logged.
+fn require_named(found: Platform, manifest: &Manifest) -> Result<(), StartError> {
+    let mut named: Vec<_> = manifest.platform.accept.iter().map(Profile::platform).collect();
+    if named.contains(&found.name()) {
+        return Ok(());
+    }
+    named.dedup();
+    Err(StartError::PlatformNotNamed { found, named: named.join(", ") })
 }
 
 fn log_beginning(engine: &Engine, boot: &Boot, lost: Vec<LostBoot>) -> Result<(), LedgerError> {

@@ -125,6 +125,7 @@ impl agent_server::Agent for Service {
             binding: world.binding.encode().into(),
             checkpoint: head.checkpoint,
             consistency: head.consistency,
+            event_log: Vec::new().into(),
         };
         if let Some(lie) = &world.lies.attest {
             lie(&mut answer);

@@ -43,7 +43,7 @@ async fn a_machine_with_a_fault_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_of_the_answer_is_checked() {
     type Lie = fn(&mut crate::common::wire::AttestResponse);
-    let lies: [(&str, Lie); 8] = [
+    let lies: [(&str, Lie); 9] = [
         ("nonce", |a| a.agent_nonce = vec![0xA2; 32].into()),
         ("short nonce", |a| a.agent_nonce = vec![0xA1; 31].into()),
         ("platform", |a| a.platform = "tdx".to_owned()),
@@ -51,6 +51,7 @@ async fn every_field_of_the_answer_is_checked() {
         ("endorsements", |a| a.endorsements = b"{}".to_vec().into()),
         ("binding", |a| a.binding = a.binding.slice(..a.binding.len() - 1)),
         ("batch", |a| a.batch_size = 2),
+        ("event log", |a| a.event_log = b"of a machine that has none".to_vec().into()),
         ("checkpoint", |a| a.checkpoint = a.checkpoint.replace("\n2\n", "\n3\n")),
     ];
     let computation = Computation::new();

@@ -4,9 +4,10 @@ use prism_agent::client::{Observed, Session, Watch};
 use prism_core::audit::entry::Event;
 use prism_core::digest::Digest;
 use prism_core::manifest::Dataset;
+use prism_core::manifest::platform::PlatformPolicy;
 
 use crate::common::Computation;
-use crate::common::computation::name;
+use crate::common::computation::{name, policy};
 use crate::people::{join, source};
 
 /// Adds up every dataset and writes the sum down.
@@ -28,7 +29,13 @@ pub(crate) const ASSETS: [(&str, &str); 4] =
 
 /// A computation with three datasets and this algorithm.
 pub(crate) fn computation(script: &str) -> Computation {
+    computation_on(script, policy())
+}
+
+/// The same on machines that this policy accepts.
+pub(crate) fn computation_on(script: &str, machines: PlatformPolicy) -> Computation {
     Computation::with(|manifest, assets| {
+        manifest.platform = machines;
         let script = script.as_bytes().to_vec();
         (manifest.algorithm.digest, manifest.algorithm.size) = (Digest::sha256(&script), script.len() as u64);
         assets.insert("train.py", script);

@@ -3,11 +3,13 @@
 use std::io::Cursor;
 
 use prism_agent::client::{LogChunk, ResultOptions};
-use prism_attest::audit::{ExpectedComputation, audit};
+use prism_agent::server::Agent;
+use prism_attest::audit::{AuditReport, ExpectedComputation, audit};
 use prism_core::archive::{Limits, SafePath, Sink, unpack};
 use prism_core::code::Code;
 use prism_core::lifecycle::Phase;
 
+use crate::common::Computation;
 use crate::common::computation::now;
 use crate::people::{code, join};
 use crate::scene::{ASSETS, TRAIN, computation, give, until};
@@ -33,13 +35,18 @@ impl Sink for OneFile {
 async fn three_datasets_in_any_order_become_one_result_that_a_stranger_audits() {
     let computation = computation(TRAIN);
     let agent = computation.start().await;
+    the_whole_day(&computation, agent).await;
+}
+
+/// Uploads, the run, the result once, and a transcript in which a stranger finds nothing broken.
+pub(crate) async fn the_whole_day(computation: &Computation, agent: Agent) -> AuditReport {
     let address = agent.local_addr().to_string();
-    let mut watch = join(&address, &computation, "institute").await.watch(0);
+    let mut watch = join(&address, computation, "institute").await.watch(0);
     let [algorithm, h1, h2, h3] = ASSETS;
-    give(&address, &computation, &[h3, algorithm, h2, h1]).await;
+    give(&address, computation, &[h3, algorithm, h2, h1]).await;
     assert_eq!(until(&mut watch, "result.sealed").await.phase, Phase::Delivering);
 
-    let institute = join(&address, &computation, "institute").await;
+    let institute = join(&address, computation, "institute").await;
     let out = computation.dir.path().join("results.zip");
     institute.result(&out, ResultOptions::default(), |_| {}).await.unwrap();
     let mut result = OneFile::default();
@@ -52,11 +59,12 @@ async fn three_datasets_in_any_order_become_one_result_that_a_stranger_audits() 
     assert!(watch.next().await.is_none());
 
     let transcript = computation.dir.path().join("run.transcript");
-    join(&address, &computation, "hospital-1").await.transcript(&transcript).await.unwrap();
+    join(&address, computation, "hospital-1").await.transcript(&transcript).await.unwrap();
     agent.shutdown().await;
     let expected = ExpectedComputation::Manifest(computation.signed.digest());
     let report = audit(&std::fs::read(&transcript).unwrap(), expected, now());
     assert!(report.holds(), "{:?}", report.broken().collect::<Vec<_>>());
+    report
 }
 
 async fn what_is_printed_goes_to_whom_the_manifest_names() {

@@ -94,7 +94,7 @@ fn check_opening(ground: &Ground<'_>, first: Option<&Entry>, notes: &mut Notes) 
 /// By the evidence itself, whatever the log says; without any, nothing was protected.
 fn is_simulated(ground: &Ground<'_>) -> bool {
     let evidence = &ground.transcript.evidence;
-    evidence.is_empty() || evidence.iter().any(|record| record.platform.parse() == Ok(Platform::Simulated))
+    evidence.is_empty() || evidence.iter().any(|record| record.platform.parse().is_ok_and(Platform::is_simulated))
 }
 
 /// The log names every report by digest; the transcript brings exactly these.

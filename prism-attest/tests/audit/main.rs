@@ -5,7 +5,11 @@ mod attested;
 mod bytes;
 mod head;
 mod history;
+mod intel;
 mod lies;
 mod report;
 mod terms;
 mod world;
+#[path = "../replay/written.rs"]
+#[expect(dead_code, reason = "shared with the suite of event logs, which uses all of it")]
+mod written;

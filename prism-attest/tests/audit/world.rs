@@ -79,21 +79,32 @@ pub(crate) fn honest() -> AgentBinding {
 
 /// The story of an agent with this binding, on a machine with these mutations.
 pub(crate) fn told(signed: &SignedManifest, agent: &AgentBinding, mutations: &[Mutation]) -> Story {
-    let (evidence, record) = attest(agent, mutations);
+    told_of(signed, agent, &made(agent, mutations))
+}
+
+/// The story of an agent with this binding, on a machine that gave this.
+pub(crate) fn told_of(signed: &SignedManifest, agent: &AgentBinding, made: &(Evidence, Endorsements)) -> Story {
     let mut story = Story {
         signed: signed.to_bytes(),
         binding: agent.encode(),
-        evidence: vec![record],
-        entries: run(signed, agent, &evidence),
+        evidence: vec![record(made)],
+        entries: run(signed, agent, &made.0),
         receipts: vec![],
     };
     story.receipts = vec![receipt(&story.entries, 3, 9), receipt(&story.entries, 0, story.entries.len())];
     story
 }
 
+pub(crate) fn report_data(agent: &AgentBinding) -> ReportData {
+    ReportData::compose(&Batch::new(&[session().leaf()]).unwrap().root(), agent)
+}
+
+fn made(agent: &AgentBinding, mutations: &[Mutation]) -> (Evidence, Endorsements) {
+    world().vendor.attest(&report_data(agent), &Mutations::new(mutations.to_vec())).unwrap()
+}
+
 pub(crate) fn attest(agent: &AgentBinding, mutations: &[Mutation]) -> (Evidence, EvidenceRecord) {
-    let data = ReportData::compose(&Batch::new(&[session().leaf()]).unwrap().root(), agent);
-    let made = world().vendor.attest(&data, &Mutations::new(mutations.to_vec())).unwrap();
+    let made = made(agent, mutations);
     (made.0.clone(), record(&made))
 }
 
@@ -102,6 +113,7 @@ pub(crate) fn record((evidence, endorsements): &(Evidence, Endorsements)) -> Evi
         platform: evidence.platform().to_string(),
         evidence: Base64Bytes(evidence.bytes().to_vec()),
         endorsements: Base64Bytes(endorsements.to_json()),
+        event_log: evidence.event_log().map(|log| Base64Bytes(log.to_vec())),
     }
 }
 

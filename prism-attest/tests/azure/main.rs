@@ -3,6 +3,7 @@
 
 mod amd;
 mod bound;
+mod drafted;
 mod events;
 mod forged;
 mod machine;

@@ -12,15 +12,15 @@ use serde_json::Value;
 use crate::vectors::{file, parts, vector};
 
 /// When Intel's data were current.
-const NOW: u64 = 1_740_714_290;
-const NONCE: &[u8] = b"challenge";
+pub(crate) const NOW: u64 = 1_740_714_290;
+pub(crate) const NONCE: &[u8] = b"challenge";
 
-struct Machine {
+pub(crate) struct Machine {
     parts: AzureEvidence,
-    endorsements: Endorsements,
+    pub(crate) endorsements: Endorsements,
 }
 
-fn machine() -> Option<Machine> {
+pub(crate) fn machine() -> Option<Machine> {
     let (evidence, collateral) = (vector("az-tdx-vtpm__evidence-v0")?, file("real/derived/dcaprs2.json")?);
     Some(Machine { parts: parts(&evidence), endorsements: endorsements(&collateral) })
 }
@@ -46,7 +46,7 @@ fn endorsements(collateral: &Value) -> Endorsements {
 }
 
 impl Machine {
-    fn evidence(&self) -> Evidence {
+    pub(crate) fn evidence(&self) -> Evidence {
         Evidence::new(Platform::AzureTdx, self.parts.to_json()).unwrap()
     }
 
@@ -62,7 +62,7 @@ impl Machine {
         AzureTdxPolicy::new(tdx, VtpmPolicy::new(registers.collect()))
     }
 
-    fn judge(&self, policy: AzureTdxPolicy, nonce: &[u8]) -> Verdict {
+    pub(crate) fn judge(&self, policy: AzureTdxPolicy, nonce: &[u8]) -> Verdict {
         let policy = PlatformPolicy::only(Profile::AzureTdx(policy));
         judge(&self.evidence(), &self.endorsements, &policy, &ExpectedBinding::foreign_nonce(nonce.to_vec()), NOW)
     }

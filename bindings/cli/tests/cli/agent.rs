@@ -38,6 +38,16 @@ pub(crate) fn rehearsal(change: impl FnOnce(String) -> String) -> Place {
     rehearsal_of(PROGRAM, change)
 }
 
+/// A place like [`rehearsal`]'s on pretend TDX machines, whose vendor is made at once.
+pub(crate) fn rehearsal_on_tdx() -> Place {
+    let place = crate::support::drafted(&NAMES);
+    place.write("train.py", PROGRAM);
+    let draft = crate::support::draft(&NAMES).replace("policy = \"policy.json\"", "simulated-tdx = true");
+    place.write("covid19.toml", draft);
+    place.sign("covid19.toml", "covid19.prism");
+    place
+}
+
 /// The same with another program.
 pub(crate) fn rehearsal_of(program: &str, change: impl FnOnce(String) -> String) -> Place {
     let place = crate::support::drafted(&NAMES);
@@ -72,7 +82,12 @@ impl Place {
 
     /// The same at this address.
     pub(crate) fn agent_at(&self, listen: &str, signed: &str) -> Agent<'_> {
-        let serve = ["agent", "serve", "--manifest", signed, "--listen", listen, "--platform", "simulated"];
+        self.agent_on("simulated", listen, signed)
+    }
+
+    /// The same on this platform.
+    pub(crate) fn agent_on(&self, platform: &str, listen: &str, signed: &str) -> Agent<'_> {
+        let serve = ["agent", "serve", "--manifest", signed, "--listen", listen, "--platform", platform];
         let mut command = self.command(&[&serve[..], &["--state", "agent-state", "--json"]].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());

@@ -38,6 +38,9 @@ fn simulated_evidence_is_refused_where_the_manifest_does_not_name_it() {
     let said = place
         .run("agent serve --manifest real.prism --listen 127.0.0.1:0 --platform simulated --state agent-state --json");
     assert_eq!(said.code, 4, "{}{}", said.out, said.err);
+    let said = place.run("agent serve --manifest covid19.prism --platform simulated-tdx --state agent-state");
+    assert!(said.err.contains("(simulated), found simulated-tdx; "), "{}", said.err);
+    assert!(!place.path("agent-state").exists());
     let agent = place.agent("covid19.prism");
     agent.run("attest --manifest real.prism").refused(4, "evidence.refused");
 }

@@ -66,6 +66,17 @@ fn arguments_that_do_not_fit_are_wrong_usage() {
     }
 }
 
+#[test]
+fn no_vendor_is_asked_about_a_simulated_machine() {
+    let place = Place::new();
+    for (platform, file) in [("snp", "report.bin"), ("tdx", "quote.bin")] {
+        place.run(&format!("simulate evidence --platform {platform} -o {platform}")).ok();
+        let said =
+            place.run(&format!("endorsements fetch --for {platform}/{file} --mirror http://127.0.0.1:1 -o b.json"));
+        assert!(said.refused(2, "usage").err.contains("found simulated evidence"), "{}", said.err);
+    }
+}
+
 const EMPTY: &str = concat!(
     r#"{"v":1,"bundle":[],"sha256":"sha256:4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"}"#,
     "\n"

@@ -51,6 +51,7 @@ fn every_command_explains_itself_with_an_example() {
         "simulate evidence",
         "simulate mutations",
         "agent serve",
+        "attester probe",
         "attest",
         "attestation verify",
         "algo",

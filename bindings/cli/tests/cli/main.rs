@@ -4,6 +4,8 @@
 mod agent;
 mod attestation;
 mod attested;
+mod attester;
+mod drafted;
 mod endorsements;
 mod foreign;
 mod forms;

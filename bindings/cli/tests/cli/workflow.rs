@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::agent::{Agent, rehearsal};
+use crate::agent::{Agent, rehearsal, rehearsal_on_tdx};
 use crate::support::{Place, files};
 
 /// The day until the result is there.
@@ -65,6 +65,26 @@ fn audited(place: &Place, entries: usize) {
         said.refused(4, "audit.failed");
         assert!(said.out.contains("BROKEN "), "byte {at}: {}", said.out);
     }
+}
+
+#[test]
+fn a_pretend_tdx_machine_computes_and_a_stranger_audits() {
+    let place = rehearsal_on_tdx();
+    let shown = place.run("manifest show covid19.prism").ok().out.clone();
+    assert!(shown.contains("SIMULATED") && shown.contains("register      RTMR0 "), "{shown}");
+    let mut agent = place.agent_on("simulated-tdx", "127.0.0.1:0", "covid19.prism");
+    assert_eq!((&agent.ready["platform"], &agent.ready["simulated"]), (&"simulated-tdx".into(), &true.into()));
+    let verdict = agent.run("attest --json").ok().json();
+    assert_eq!((&verdict["verdict"], &verdict["simulated"]), (&"trusted".into(), &true.into()));
+    assert_eq!((&verdict["platform"], &verdict["assurance"]), (&"simulated-tdx".into(), &"simulated".into()));
+    agent.give();
+    agent.until("Delivering");
+    agent.run("result --key institute.key -o results.zip").ok();
+    agent.until("Closed");
+    agent.run("transcript -o run.transcript --key hospital.key").ok();
+    let entries = agent.run("watch --key lab.key --json").ok().json_lines().len();
+    audited(&place, entries);
+    assert_eq!(agent.terminate(), 0);
 }
 
 #[test]

@@ -6,10 +6,10 @@ use super::tsm::{answer, emulate};
 use super::*;
 
 /// Files of endorsements of both vendors beside a bare machine.
-struct Machine {
-    paths: ProbePaths,
+pub(super) struct Machine {
+    pub(super) paths: ProbePaths,
     snp: PathBuf,
-    tdx: PathBuf,
+    pub(super) tdx: PathBuf,
     _dir: tempfile::TempDir,
 }
 
@@ -28,7 +28,7 @@ fn tdx_endorsements() -> Endorsements {
     .unwrap()
 }
 
-fn machine() -> Machine {
+pub(super) fn machine() -> Machine {
     let (dir, paths) = bare_machine();
     let (snp, tdx) = (dir.path().join("snp.json"), dir.path().join("tdx.json"));
     put(&snp, &Endorsements::snp(file()).unwrap().to_json());
@@ -37,7 +37,7 @@ fn machine() -> Machine {
 }
 
 impl Machine {
-    fn open(&self, choice: &PlatformChoice) -> Result<Attester, AttesterError> {
+    pub(super) fn open(&self, choice: &PlatformChoice) -> Result<Attester, AttesterError> {
         Attester::open_at(choice, 0, &self.paths)
     }
 }
@@ -46,7 +46,7 @@ fn snp(endorsements: Option<&PathBuf>) -> PlatformChoice {
     PlatformChoice::Snp { endorsements: endorsements.cloned(), vmpl: None }
 }
 
-fn tdx(endorsements: &Path) -> PlatformChoice {
+pub(super) fn tdx(endorsements: &Path) -> PlatformChoice {
     PlatformChoice::Tdx { endorsements: endorsements.to_owned() }
 }
 
@@ -171,4 +171,22 @@ fn a_tpm_that_is_not_azures_is_refused() {
     for choice in [PlatformChoice::AzureTdx { endorsements: machine.tdx.clone() }, auto(None)] {
         assert!(matches!(machine.open(&choice), Err(AttesterError::Azure(AzureError::Tpm(_)))), "{choice:?}");
     }
+}
+
+#[cfg(feature = "simulator")]
+#[test]
+fn a_pretend_tdx_machine_keeps_its_vendor_and_says_what_it_is() {
+    let machine = machine();
+    let vendor = machine.tdx.with_file_name("vendor.json");
+    let choice = PlatformChoice::SimulatedTdx { vendor: vendor.clone() };
+    let root = simulated_tdx_vendor(&vendor, 1_800_000_000).unwrap().root_digest();
+    let mut attester = machine.open(&choice).unwrap();
+    assert_eq!(attester.platform(), Platform::SimulatedTdx);
+    let (evidence, endorsements) = attester.attest(&data()).unwrap();
+    assert_eq!(evidence.platform(), Platform::SimulatedTdx);
+    assert!(evidence.bytes().windows(64).any(|window| window == data().as_bytes()));
+    assert!(endorsements.as_tdx().is_some());
+    assert_eq!(simulated_tdx_vendor(&vendor, 1_900_000_000).unwrap().root_digest(), root);
+    // One vendor's keys are not the other's.
+    assert!(simulated_root(&vendor, 1_800_000_000).is_err());
 }

@@ -159,7 +159,7 @@ fn an_index_is_written_with_the_owners_empty_password() {
 fn a_quote_covers_our_data_and_every_register() {
     let (quote, device) = quote(&[&bank(0)[..], &[Turn::Whole(quoted(0))]].concat());
     let quote = quote.unwrap();
-    assert_eq!((quote.pcrs.len(), quote.pcrs[&23], quote.signature), (24, [23; 32], vec![9; 256]));
+    assert_eq!((quote.pcrs.len(), *quote.pcrs[&23].as_bytes(), quote.signature), (24, [23; 32], vec![9; 256]));
     assert!(quote.message.starts_with(b"what is signed"));
     let head = "80020000006b 00000158 81000003 00000009 40000009 0000 00 0000 0040";
     let head = hex::decode(head.replace(' ', "")).unwrap();
@@ -174,7 +174,7 @@ fn a_quote_covers_our_data_and_every_register() {
 fn registers_that_change_before_the_signature_are_read_again() {
     let turns = [&bank(0)[..], &[Turn::Whole(quoted(1))], &bank(1), &[Turn::Whole(quoted(1))]].concat();
     let (quote, _) = quote(&turns);
-    assert_eq!(quote.unwrap().pcrs[&0], [1; 32]);
+    assert_eq!(*quote.unwrap().pcrs[&0].as_bytes(), [1; 32]);
     let restless = vec![[&bank(0)[..], &[Turn::Whole(quoted(1))]].concat(); 10].concat();
     assert!(matches!(self::quote(&restless).0, Err(TpmError::Busy { attempts: 10 })));
 }

@@ -50,6 +50,7 @@ pub(super) async fn attest(
         binding: service.boot.binding.clone().into(),
         checkpoint,
         consistency: consistency.iter().map(|hash| hash.as_bytes().to_vec().into()).collect(),
+        event_log: share.report.evidence.event_log().map(<[u8]>::to_vec).unwrap_or_default().into(),
     })
 }
 

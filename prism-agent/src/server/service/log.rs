@@ -121,6 +121,7 @@ fn assemble(engine: &Engine, binding: Vec<u8>) -> Result<Vec<u8>, TranscriptErro
         platform: report.evidence.platform().to_string(),
         evidence: Base64Bytes(report.evidence.bytes().to_vec()),
         endorsements: Base64Bytes(report.endorsements.to_json()),
+        event_log: report.evidence.event_log().map(|log| Base64Bytes(log.to_vec())),
     };
     let transcript = engine.at_one_moment(|ledger, reports| Transcript {
         format: TranscriptFormat::V1,

@@ -23,7 +23,7 @@ pub struct AttestResponse {
     /// 32 fresh random bytes of the agent.
     #[prost(bytes = "bytes", tag = "1")]
     pub agent_nonce: ::prost::bytes::Bytes,
-    /// The kind of machine that signed: "snp", "tdx" or "simulated".
+    /// The kind of machine that signed: "snp", "tdx", "azure-snp", "azure-tdx", "simulated" or "simulated-tdx".
     #[prost(string, tag = "2")]
     pub platform: ::prost::alloc::string::String,
     /// The signed report, exactly as the machine made it.
@@ -51,6 +51,10 @@ pub struct AttestResponse {
     /// nothing needs proof or when no such checkpoint was ever made by this log.
     #[prost(bytes = "bytes", repeated, tag = "10")]
     pub consistency: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// The log of what was measured into the registers that the machine signs, when the manifest demands one; else empty.
+    /// Nobody signs it: the registers prove it. At most 512 KiB.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub event_log: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuthenticateRequest {

@@ -31,10 +31,17 @@ pub(crate) fn appraise(claims: &VtpmClaims, event_log: Option<&[u8]>, policy: &V
         let expected = if required { "yes" } else { "yes or no" };
         notes.check(check, !required || present, expected, if present { "yes" } else { "no" });
     }
-    // Others are not appraised: what the guest extends by itself no firmware log can tell.
-    let named = |(index, _)| Some((index, claims.registers().get(&index)?.as_bytes().as_slice()));
-    let named: Vec<_> = policy.pcrs.iter().map(|(index, accepted)| (index.get(), accepted)).filter_map(named).collect();
-    replay::appraise(event_log, policy.event_log, replay::Registers::Pcrs(Bank::Sha256, &named), notes);
+    let registers = event_log.map_or_else(Vec::new, |_| told(claims, policy));
+    replay::appraise(event_log, policy.event_log, replay::Registers::Pcrs(Bank::Sha256, &registers), notes);
+}
+
+/// The registers that an event log has to explain: those that the policy pins, or all that it names if it pins none.
+/// What a guest extends by itself is in no log of its firmware.
+fn told<'a>(claims: &'a VtpmClaims, policy: &VtpmPolicy) -> Vec<(u8, &'a [u8])> {
+    let pins = policy.pcrs.values().any(|accepted| !matches!(accepted, Accept::Any));
+    let named = policy.pcrs.iter().filter(|(_, accepted)| !pins || !matches!(accepted, Accept::Any));
+    let values = named.map(|(index, _)| (index.get(), claims.registers().get(&index.get())));
+    values.filter_map(|(number, value)| Some((number, value?.as_bytes().as_slice()))).collect()
 }
 
 /// One register. What is not quoted satisfies nothing, not even "any".

@@ -41,7 +41,7 @@ pub use self::td::{PckAuthority, QuoteVersion, SimulatedTd};
 use super::SimulatorError;
 use super::mutation::TdxMutations;
 use crate::binding::ReportData;
-use crate::endorsements::Endorsements;
+use crate::endorsements::{Endorsements, SignedJson};
 use crate::evidence::Evidence;
 
 /// The pretend vendor: keys of its root, its authorities for machines, its TCB information, one machine and that
@@ -135,6 +135,14 @@ impl SimulatedTdxVendor {
         let mut draft = Draft::new(self.created, &td, *report_data.as_bytes());
         mutations.apply(&mut draft);
         draft.sign(self)
+    }
+
+    /// Signs a TCB info or an identity of your making, as the pretend Intel: whatever the document says.
+    ///
+    /// # Errors
+    /// [`SimulatorError::Crypto`].
+    pub fn sign_document(&self, json: &[u8]) -> Result<SignedJson, SimulatorError> {
+        collateral::sign(json.to_vec(), &self.tcb_signing)
     }
 
     const fn authority(&self, authority: PckAuthority) -> &P256Key {

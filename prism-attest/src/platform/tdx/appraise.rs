@@ -29,9 +29,17 @@ pub(crate) fn appraise(
     appraisal.platform();
     appraisal.weaknesses();
     appraisal.protections();
-    let [first, second, third, fourth] = *claims.rtmrs();
-    let registers = [(0, first), (1, second), (2, third), (3, fourth)];
+    let registers = event_log.map_or_else(Vec::new, |_| told(claims, policy));
     replay::appraise(event_log, policy.event_log, Registers::Rtmrs(&registers), notes);
+}
+
+/// The registers that an event log has to explain: those that the policy pins, or all if it pins none. What a guest
+/// extends by itself is in no log of its firmware.
+fn told(claims: &TdxClaims, policy: &TdxPolicy) -> Vec<(u8, HexBytes<48>)> {
+    let all = || (0..).zip(policy.rtmrs.each()).zip(claims.rtmrs().iter().copied());
+    let pinned = all().filter(|((_, accepted), _)| !matches!(accepted, Accept::Any));
+    let pinned: Vec<_> = pinned.map(|((number, _), value)| (number, value)).collect();
+    if pinned.is_empty() { all().map(|((number, _), value)| (number, value)).collect() } else { pinned }
 }
 
 struct Appraisal<'a> {

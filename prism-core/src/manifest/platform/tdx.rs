@@ -323,7 +323,8 @@ pub struct TdxRequire {
     pub sept_ve_disable: bool,
 }
 
-/// What a missing event log means. One that is at hand always has to replay to the registers.
+/// What a missing event log means. One that is at hand always has to lead to the registers that the policy pins, or to
+/// every register that it names if it pins none, and its data to its digests where they can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

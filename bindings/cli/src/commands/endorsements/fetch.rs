@@ -7,16 +7,16 @@ use clap::{ArgGroup, Args};
 use prism_agent::endorser::{BaseUrl, Endorser, EndorserConfig, FetchError, Step};
 use prism_agent::files::write_atomic;
 use prism_attest::endorsements::bundle::{AmdSigner, Bundle, EndorsementKey, PckCa, parse_chip, parse_tcb};
-use prism_attest::evidence::EVIDENCE_MAX;
 use prism_attest::{Evidence, Platform};
 use prism_core::hexadecimal::HexBytes;
 use prism_core::manifest::platform::Product;
 
 use super::list::Listed;
 use crate::exit::{Failure, Outcome};
-use crate::inputs::{now, read};
+use crate::inputs::now;
 use crate::interrupt;
 use crate::print::{Printer, Safe};
+use crate::vouching::read_evidence;
 
 pub(crate) const EXAMPLE: &str = "\
 Example
@@ -116,14 +116,14 @@ impl Fetch {
     }
 }
 
+/// Evidence that a vendor can vouch for.
 fn evidence(path: &Path, platform: Option<Platform>) -> Outcome<Evidence> {
-    let bytes = read(path, EVIDENCE_MAX as u64)?;
-    let unknown = || {
-        Failure::usage(format!("{}: expected a report or quote, found other bytes", path.display()))
-            .hint("name the kind of machine with --platform, for example --platform snp")
-    };
-    let platform = platform.or_else(|| Platform::guess(&bytes)).ok_or_else(unknown)?;
-    Ok(Evidence::new(platform, bytes)?)
+    let evidence = read_evidence(path, platform)?;
+    if evidence.platform().is_simulated() {
+        let message = format!("{}: expected evidence of hardware, found simulated evidence", path.display());
+        return Err(Failure::usage(message).hint("no vendor vouches for it; `prism simulate evidence` writes who does"));
+    }
+    Ok(evidence)
 }
 
 fn tell(printer: Printer, step: Step<'_>) {

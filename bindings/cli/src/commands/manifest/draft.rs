@@ -29,8 +29,8 @@ covid19.toml, in which relative paths start at its own folder:
   valid = "30d"                        # or not_before = "2026-01-31T12:00:00Z" and not_after
   [platform]
   simulated = true                     # this machine's simulator; or "sha256:…", the root that
-                                       # `prism simulator root` prints; or policy = "policy.toml",
-                                       # which `prism policy new` drafts
+                                       # `prism simulator root` prints; simulated-tdx likewise; or
+                                       # policy = "policy.toml", which `prism policy new` drafts
   [participants.lab]
   organisation = "Imaging Lab"
   key = "lab.pub"

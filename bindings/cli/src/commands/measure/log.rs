@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prism_attest::replay::{Bank, EVENT_LOG_MAX, Event, EventLog, Proof, RegisterValue};
+use prism_core::code::Code;
 use prism_core::hexadecimal::HexBytes;
 use serde::Serialize;
 
@@ -19,7 +20,11 @@ Example
   prism measure log /sys/kernel/security/tpm0/binary_bios_measurements --bank sha256
 
 A log is a story that nobody signed. It is true as far as it leads to the registers that the machine \
-signed, and an event's words are true only if they are proven: its digest is of these very words.";
+signed, and an event's words are true only if they are proven: its digest is of these very words. Exit \
+code 4 if the digest of some event has to be of its words and is not (DIFFERS).";
+
+/// An event whose digest is not of its words, and has to be.
+const DIFFERS: &str = "DIFFERS";
 
 /// The arguments of `prism measure log`.
 #[derive(Args, Debug)]
@@ -65,7 +70,14 @@ impl Log {
         if silent {
             printer.note("register values: --bank sha256 for a TPM's log, --rtmrs for one of a trust domain");
         }
-        Ok(())
+        match replayed.events.iter().filter(|line| line.proof == DIFFERS).count() {
+            0 => Ok(()),
+            lies => Err(Failure::new(
+                Code::EvidenceRefused,
+                format!("expected digests of the events' words, found {lies} events with another"),
+            )
+            .hint("believe the words of no event marked DIFFERS; compare the registers with what the machine signed")),
+        }
     }
 
     fn replay(&self, bytes: &[u8]) -> Result<Replayed, prism_attest::replay::EventLogError> {
@@ -88,7 +100,7 @@ fn line(event: &Event<'_>) -> Line {
         proof: match event.proof() {
             Proof::Holds => "proven",
             Proof::Claim => "claim",
-            _ => "DIFFERS",
+            _ => DIFFERS,
         },
         words: event.words(),
         digests: Bank::ALL.into_iter().filter_map(digest).collect(),

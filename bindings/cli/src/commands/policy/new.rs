@@ -27,7 +27,7 @@ by itself, and is refused everywhere until a person has written confirmed = true
 /// The arguments of `prism policy new`.
 #[derive(Args, Debug)]
 pub(crate) struct New {
-    /// What the machine signed: a report or a quote
+    /// What the machine signed: a report, a quote or evidence from Azure
     #[arg(long, value_name = "EVIDENCE")]
     from: PathBuf,
     #[command(flatten)]
