@@ -270,3 +270,6 @@ fn point<'k, const N: usize>(key: &'k SubjectPublicKeyInfo<'_>, curve: &Oid) -> 
 fn whole<'b>(bits: &'b BitString<'_>) -> Option<&'b [u8]> {
     (bits.unused_bits == 0).then_some(&bits.data)
 }
+
+#[cfg(test)]
+mod tests;
