@@ -27,7 +27,9 @@ fn reports() -> &'static [(Vec<u8>, Endorsements); 4] {
 /// Where the report of this version ends up once these bytes are in it.
 fn findings(version: usize, changes: &[(usize, u8)]) -> Findings {
     let (mut bytes, endorsements) = reports()[version - 2].clone();
-    changes.iter().for_each(|(at, byte)| bytes[*at] = *byte);
+    for (at, byte) in changes {
+        bytes[*at] = *byte;
+    }
     let evidence = Evidence::new(Platform::Simulated, bytes).unwrap();
     verify(&evidence, &endorsements, &roots(), NOW).unwrap_err().findings().clone()
 }

@@ -148,6 +148,7 @@ fn a_level_that_is_out_of_date_is_accepted_for_the_days_of_grace_and_not_a_secon
         };
         let claims = verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
         let since = claims.as_tdx().unwrap().tcb().out_of_date_since().unwrap();
+        assert!(since > NOW - 10_000 * DAY && since < NOW, "{mutation}: {since}");
         let days = u32::try_from((NOW - since) / DAY).unwrap();
         let last = since + u64::from(days) * DAY;
         assert!(last <= NOW && NOW - last < DAY, "{mutation}");
@@ -243,6 +244,36 @@ fn certificates_with_other_keys_algorithms_or_signatures_are_refused() {
     assert_eq!(ca(|der| der.push(0)), [Check::CertificateForm]);
     let signer = |edit: fn(&mut Vec<u8>)| after(|parts| parts.tcb_info_chain = edited(&parts.tcb_info_chain, 0, edit));
     assert_eq!([signer(last), signer(|der| with_sha384(der))], [[Check::TcbSigner], [Check::TcbSigner]]);
+}
+
+/// Key usage becomes the signing of certificates alone.
+fn without_lists(der: &mut [u8]) {
+    let usage = [0x55, 0x1d, 0x0f, 0x01, 0x01, 0xff, 0x04, 0x04, 0x03, 0x02, 0x01];
+    let at = der.windows(11).position(|window| window == usage).unwrap();
+    assert_eq!(der[at + 11], 0x06);
+    der[at + 11] = 0x04;
+}
+
+/// Key usage becomes the signing of lists alone.
+fn without_certificates(der: &mut [u8]) {
+    without_lists(der);
+    let usage = [0x03, 0x02, 0x01, 0x04];
+    let at = der.windows(4).position(|window| window == usage).unwrap();
+    der[at + 3] = 0x02;
+}
+
+#[test]
+fn an_authority_signs_certificates_and_lists() {
+    let ca =
+        |edit: fn(&mut [u8])| after(|parts| parts.pck_crl_chain = edited(&parts.pck_crl_chain, 0, |der| edit(der)));
+    assert_eq!(ca(without_lists), [Check::CertificateUsage]);
+    assert_eq!(ca(without_certificates), [Check::CertificateUsage]);
+}
+
+#[test]
+fn the_list_s_own_chain_may_be_that_of_the_signer_of_judgements() {
+    // Some caches of Intel's service answer so; the quote's chain has the authority in any case.
+    assert_eq!(after(|parts| parts.pck_crl_chain = parts.tcb_info_chain.clone()), []);
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod bits;
 mod checks;
 mod claims;
 mod policy;
+mod prepared;
 mod quote;
 mod real;
 mod reasons;
