@@ -74,7 +74,10 @@ fn a_machine_without_faults_is_accepted_and_says_whose_root_it_has() {
     let json: serde_json::Value = serde_json::from_str(&verdict.to_json()).unwrap();
     assert_eq!((&json["assurance"], &json["platform"]), (&"custom-root".into(), &"azure-tdx".into()));
     let claims = verdict.claims().unwrap();
-    assert!(claims.as_tdx().is_some() && claims.as_snp().is_none() && claims.as_vtpm().is_some());
+    assert!(claims.as_tdx().is_some() && claims.as_snp().is_none() && claims.now() == NOW);
+    let vtpm = claims.as_vtpm().unwrap();
+    assert_eq!(vtpm.nonce(), prism_core::digest::Digest::sha256(&NONCE).as_bytes());
+    assert_eq!(json["claims"]["vtpm"]["firmware"], "0x2020031200120003");
 }
 
 #[test]

@@ -176,6 +176,8 @@ fn relaunching_is_advised_only_where_it_would_help() {
         // The module that runs now is old too, or of microcode that is.
         ([4, 1, 8], [5, 1, 8], Ok(OutOfDate)),
         ([4, 1, 8], [6, 1, 7], Ok(OutOfDate)),
+        // The platform was old, but not the module.
+        ([6, 1, 7], [6, 1, 8], Ok(OutOfDate)),
         // Nothing was old.
         ([6, 1, 8], [6, 1, 8], Ok(UpToDate)),
         // What runs now is worse than what was launched, or unknown.
@@ -207,6 +209,15 @@ fn relaunching_helps_no_old_platform_and_no_old_quoting_enclave() {
         info.levels[0].level.status = Some(status);
         assert_eq!(judge(&info, GOOD_QE, &pck(8, 11), &relaunched), Ok(expected), "{status}");
     }
+}
+
+#[test]
+fn relaunching_does_not_configure_the_platform_that_the_launch_reached() {
+    let mut info = info();
+    info.levels[1].level.status = Some(ConfigurationNeeded);
+    let relaunched = body([4, 1, 7], Some([6, 1, 8]));
+    let found = judge(&info, GOOD_QE, &pck(8, 11), &relaunched);
+    assert_eq!(found, Ok(TdRelaunchAdvisedConfigurationNeeded));
 }
 
 #[test]
