@@ -118,6 +118,31 @@ fn key_locker_is_refused_until_the_policy_accepts_it() {
     assert_eq!(unmet(&verdict), []);
 }
 
+/// The bits from 0 to 63 with which a guest is refused by this check, each added by itself.
+fn refused_bits(check: Check, set: impl Fn(&mut SimulatedTd, u64)) -> Vec<u32> {
+    let is_refused = |bit: &u32| {
+        let mut td = SimulatedTd::default();
+        set(&mut td, 1 << bit);
+        let (evidence, endorsements) = vendor().attest_as(&td, &report_data(), &TdxMutations::none()).unwrap();
+        let error = verify(&evidence, &endorsements, &pinned(), NOW).err();
+        error.is_some_and(|error| error.findings().last().is_some_and(|finding| finding.check == check))
+    };
+    (0..64).filter(is_refused).collect()
+}
+
+#[test]
+fn every_bit_of_attributes_and_processor_state_has_a_meaning_or_is_refused() {
+    // Intel TDX module ABI: DEBUG, profiling, LASS, SEPT_VE_DISABLE, MIGRATABLE, PKS, KL, TPA, PERFMON.
+    let known = [0, 4, 5, 6, 27, 28, 29, 30, 31, 62, 63];
+    let unknown: Vec<_> = (0..64).filter(|bit| !known.contains(bit)).collect();
+    assert_eq!(refused_bits(Check::QuoteAttributes, |td, bit| td.td_attributes |= bit), unknown);
+    // What XSAVE has components for, but for those that no guest gets: MPX, HDC, HWP and what is reserved.
+    let known = [0, 1, 2, 5, 6, 7, 8, 9, 11, 12, 14, 15, 17, 18];
+    let unknown: Vec<_> = (0..64).filter(|bit| !known.contains(bit)).collect();
+    assert_eq!(refused_bits(Check::QuoteXfam, |td, bit| td.xfam |= bit), unknown);
+    assert_eq!(refused_bits(Check::QuoteXfam, |td, bit| td.xfam &= !bit), [0, 1]);
+}
+
 #[test]
 fn what_a_certificate_does_not_tell_may_be_so() {
     for (check, tighten) in [
