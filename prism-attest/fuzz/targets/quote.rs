@@ -37,9 +37,11 @@ fuzz_target!(|data: &[u8]| {
             bytes.truncate(bytes.len() - usize::from(*kind));
         }
     }
-    let unchanged = bytes == evidence.bytes();
     let Ok(found) = Evidence::new(Platform::SimulatedTdx, bytes) else { return };
-    let answer = prepared.verify(&found, NOW);
-    assert!(unchanged || answer.is_err(), "nobody guesses a signature");
+    // The line ends of the chain and the padding behind it are nobody's word, and may change.
+    if let Ok(claims) = prepared.verify(&found, NOW) {
+        let honest = prepared.verify(evidence, NOW).unwrap();
+        assert_eq!(claims.facts(), honest.facts(), "nobody guesses a signature");
+    }
     let _ = prepared.admit(&found, NOW);
 });

@@ -51,6 +51,30 @@ fn the_published_case_comes_out_byte_for_byte() {
 }
 
 #[test]
+fn a_binding_tells_its_parts() {
+    let agent = agent();
+    assert_eq!(hex::encode(agent.boot_id()), "000102030405060708090a0b0c0d0e0f");
+    assert_eq!((hex::encode(agent.tls_spki()).as_str(), agent.log_vkey()), (SPKI, VKEY));
+    assert_eq!(agent.manifest(), Some(manifest()));
+    let hash = TreeHash::from_bytes([7; 32]);
+    let path = BatchPath::new(3, 5, vec![hash]).unwrap();
+    assert_eq!((path.index(), path.size(), path.hashes()), (3, 5, &[hash][..]));
+}
+
+#[test]
+fn a_binding_has_at_most_its_size() {
+    let of = |spki: usize| AgentBinding::new([0; 16], vec![1; spki], "log".to_owned(), None);
+    let rest = of(1).unwrap().encode().len() - 1;
+    let longest = of(AGENT_BINDING_MAX - rest).unwrap();
+    assert_eq!(longest.encode().len(), AGENT_BINDING_MAX);
+    assert_eq!(AgentBinding::decode(&longest.encode()), Ok(longest.clone()));
+    assert!(matches!(of(AGENT_BINDING_MAX - rest + 1), Err(BindingError::Size { .. })));
+    let mut longer = longest.encode();
+    longer.push(0);
+    assert_eq!(AgentBinding::decode(&longer), Err(BindingError::Size { found: AGENT_BINDING_MAX + 1 }));
+}
+
+#[test]
 fn a_binding_without_a_manifest_reads_back() {
     let agent = AgentBinding::new([3; 16], vec![1], "log".to_owned(), None).unwrap();
     assert_eq!(AgentBinding::decode(&agent.encode()), Ok(agent));

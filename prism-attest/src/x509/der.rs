@@ -75,6 +75,23 @@ mod tests {
     }
 
     #[test]
+    fn every_form_of_length_is_of_the_wanted_tag() {
+        for length in [0x7f, 0x80, 0xff, 0x100, 0xffff, 0x1_0000, 0x01_0203] {
+            let number = u32::try_from(length).unwrap().to_be_bytes();
+            let head: &[u8] = match length {
+                0..=0x7f => &number[3..],
+                0x80..=0xff => &[0x81, number[3]],
+                0x100..=0xffff => &[0x82, number[2], number[3]],
+                _ => &[0x83, number[1], number[2], number[3]],
+            };
+            let bytes = [&[OCTET_STRING][..], head, &vec![7; length], &[9]].concat();
+            let (content, rest) = next(OCTET_STRING, &bytes).unwrap();
+            assert_eq!((content.len(), rest), (length, &[9][..]));
+            assert_eq!(next(SEQUENCE, &bytes), None);
+        }
+    }
+
+    #[test]
     fn small_integers_are_not_negative_and_shortest() {
         for (bytes, value) in [
             (&[2, 1, 0][..], Some(0)),

@@ -62,3 +62,13 @@ fn a_log_whose_data_do_not_follow_from_its_digests_is_refused() {
     retold[0].data = b"other".to_vec();
     assert_eq!(unmet(&draft, policy, &log(&retold)), [Check::EventLogDigests]);
 }
+
+#[test]
+fn a_policy_that_pins_no_register_has_all_that_it_names_explained() {
+    let (draft, mut policy) = booted();
+    policy.vtpm.pcrs.values_mut().for_each(|accepted| *accepted = Accept::Any);
+    assert_eq!(unmet(&draft, policy.clone(), &log(&lines())), []);
+    let mut other = lines();
+    other.pop();
+    assert_eq!(unmet(&draft, policy, &log(&other)), [Check::EventLogRegisters]);
+}

@@ -9,6 +9,7 @@ mod forged;
 mod machine;
 mod policy;
 mod real;
+mod td;
 mod tdx;
 mod vectors;
 #[path = "../replay/written.rs"]

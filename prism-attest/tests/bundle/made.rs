@@ -8,23 +8,41 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prism_attest::binding::Batch;
 use prism_attest::endorsements::bundle::{Answer, Bundle, EndorsementKey, Entry, Origin};
-use prism_attest::platform::simulated::{Mutations, SimulatedVendor};
+use prism_attest::platform::simulated::{Mutations, SimulatedKey, SimulatedMachine, SimulatedVendor};
 use prism_attest::{AgentBinding, Endorsements, Evidence, ReportData, SessionBinding};
 use prism_core::entropy::SystemEntropy;
 use prism_core::hexadecimal::HexBytes;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 
-/// Evidence and endorsements of one simulated machine for all tests of this process: its RSA keys take seconds.
-pub(crate) fn machine() -> &'static (Evidence, Endorsements) {
-    static MACHINE: OnceLock<(Evidence, Endorsements)> = OnceLock::new();
-    MACHINE.get_or_init(|| {
+/// Evidence and its endorsements.
+type Attested = (Evidence, Endorsements);
+
+/// One simulated machine with its own key and one with a provider's, for all tests of this process: their vendor's RSA
+/// keys take seconds.
+fn machines() -> &'static [Attested; 2] {
+    static MACHINES: OnceLock<[Attested; 2]> = OnceLock::new();
+    MACHINES.get_or_init(|| {
         let vendor = SimulatedVendor::generate(&mut SystemEntropy::default(), NOW).unwrap();
         let agent = AgentBinding::new([1; 16], vec![2; 91], "prism.log/test+0badcafe+key".to_owned(), None).unwrap();
         let session = SessionBinding { exporter: [3; 32], client_nonce: [4; 32], agent_nonce: [5; 32] };
         let data = ReportData::compose(&Batch::new(&[session.leaf()]).unwrap().root(), &agent);
-        vendor.attest(&data, &Mutations::new(Vec::new())).unwrap()
+        [SimulatedKey::Vcek, SimulatedKey::Vlek].map(|key| {
+            let mut machine = SimulatedMachine::default();
+            machine.key = key;
+            vendor.attest_as(&machine, &data, &Mutations::none()).unwrap()
+        })
     })
+}
+
+/// The machine with its own key.
+pub(crate) fn machine() -> &'static Attested {
+    &machines()[0]
+}
+
+/// The machine with a provider's key.
+pub(crate) fn rented() -> &'static Attested {
+    &machines()[1]
 }
 
 pub(crate) fn origin() -> Origin {

@@ -34,6 +34,18 @@ fn a_machine_finds_its_own_endorsements() {
 }
 
 #[test]
+fn a_machine_with_a_provider_s_key_finds_its_own_endorsements() {
+    let (evidence, endorsements) = made::rented();
+    let mut bundle = Bundle::of_machine(endorsements, &made::origin()).unwrap();
+    assert!(bundle.select(evidence).unwrap() == *endorsements);
+    // Those of the chip's own key are of another kind, and lie beside them.
+    made::bundle().entries().iter().for_each(|entry| bundle.add(entry.clone()).unwrap());
+    assert!(bundle.select(evidence).unwrap() == *endorsements);
+    let keys = missing(without(&bundle, "vlek").select(evidence).unwrap_err());
+    assert!(keys.iter().all(|key| key.kind() == "vlek"), "{keys:?}");
+}
+
+#[test]
 fn what_is_not_there_is_named() {
     let (evidence, endorsements) = made::machine();
     let bundle = made::bundle();

@@ -1,4 +1,6 @@
-use prism_attest::dice::{self, DiceError, DiceEvidence};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use prism_attest::dice::{self, DICE_CERTIFICATE_MAX, DiceError, DiceEvidence};
 use prism_attest::{Case, Check, Endorsements, Evidence, ExpectedBinding, Platform, ReportData, Roots, Verdict};
 use prism_core::key::{KeyAlgorithm, SigningKey};
 use prism_core::manifest::platform::PlatformPolicy;
@@ -101,6 +103,43 @@ fn the_same_evidence_is_refused_by_every_other_expectation() {
     }
     .judge_under(&Roots::built_in());
     assert!(!verdict.is_good());
+}
+
+#[test]
+fn a_key_may_be_named_by_a_longer_hash() {
+    use aws_lc_rs::digest::{SHA384, SHA512, digest};
+    let (key, other) = (key(KeyAlgorithm::EcdsaP256), key(KeyAlgorithm::EcdsaP256));
+    for (number, algorithm) in [(7, &SHA384), (8, &SHA512)] {
+        let claims = |named: &SigningKey| {
+            let hash = digest(algorithm, named.public().spki_der());
+            let pair = [vec![0x82, number], string(2, hash.as_ref())].concat();
+            [vec![0xa1], string(3, b"pubkey-hash"), pair].concat()
+        };
+        assert!(judge(&with_quote(&key, &claims(&key))).is_good());
+        assert_eq!(unmet(&judge(&with_quote(&key, &claims(&other)))), [Check::BindingCertificateKey]);
+    }
+}
+
+#[test]
+fn a_certificate_has_at_most_its_size() {
+    let key = key(KeyAlgorithm::Ed25519);
+    let value = Evidence::new(Platform::Snp, vec![1]).unwrap().to_cmw_cbor();
+    let of = |filling: usize| certificate(&key, &[(OID, value.clone()), (&[1, 2, 3], vec![0; filling])]);
+    let rest = of(100_000).len() - 100_000;
+    let longest = of(DICE_CERTIFICATE_MAX - rest);
+    assert_eq!(longest.len(), DICE_CERTIFICATE_MAX);
+    assert!(dice::read(&longest).is_ok() && dice::read_file(&longest).is_ok());
+    let too_long = Err(DiceError::Certificate("more bytes than one has"));
+    assert_eq!(dice::read(&of(DICE_CERTIFICATE_MAX - rest + 1)), too_long);
+    assert_eq!(dice::read(&of(DICE_CERTIFICATE_MAX)), too_long);
+    // A file is text, with room for lines and base64; beyond twice the size nobody looks.
+    let file = |length: usize| {
+        let text = STANDARD.encode(of(100));
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n");
+        pem.into_bytes().into_iter().chain(std::iter::repeat(b'\n')).take(length).collect::<Vec<_>>()
+    };
+    assert!(dice::read_file(&file(2 * DICE_CERTIFICATE_MAX)).is_ok());
+    assert_eq!(dice::read_file(&file(2 * DICE_CERTIFICATE_MAX + 1)), too_long);
 }
 
 #[test]

@@ -53,6 +53,16 @@ fn numbers_may_be_short() {
 }
 
 #[test]
+fn digests_of_algorithms_that_nobody_knows_have_at_most_64_bytes() {
+    let with = |length| {
+        let mut line = separator();
+        line.digests.push((0xf1, vec![7; length]));
+        EventLog::read(&canonical(&[line])).map(drop)
+    };
+    assert!(with(1).is_ok() && with(64).is_ok() && with(0).is_err() && with(65).is_err());
+}
+
+#[test]
 fn a_bank_that_one_record_lacks_cannot_be_replayed() {
     let mut short = separator();
     short.digests.truncate(1);

@@ -1,6 +1,7 @@
 //! What is no event log, or claims more than is there.
 
 use prism_attest::replay::{Bank, EVENT_LOG_MAX, EventLog, EventLogError, EventType};
+use prism_attest::{Evidence, Platform};
 use proptest::prelude::*;
 
 use crate::written::{Line, SHA256_ID, SHA384_ID, boot, header, log, sha256, spec_id, variable};
@@ -50,6 +51,23 @@ fn sizes_that_no_log_has_are_refused() {
     assert_eq!(refusal(&[]), EventLogError::Size { found: 0 });
     let long = vec![0; EVENT_LOG_MAX + 1];
     assert_eq!(refusal(&long), EventLogError::Size { found: long.len() });
+    let mut longest = header(EventType::NO_ACTION, &spec_id(&[(SHA256_ID, 32)]));
+    longest.resize(EVENT_LOG_MAX, 0);
+    let read = EventLog::read(&longest).unwrap();
+    assert_eq!((read.events().count(), read.banks()), (0, vec![Bank::Sha256]));
+    let evidence = Evidence::new(Platform::Tdx, vec![1]).unwrap();
+    assert!(evidence.clone().with_event_log(&longest).is_ok() && evidence.with_event_log(&long).is_err());
+}
+
+#[test]
+fn digests_of_algorithms_that_nobody_knows_have_at_most_64_bytes() {
+    let declaring = |length| header(EventType::NO_ACTION, &spec_id(&[(SHA256_ID, 32), (0x00f1, length)]));
+    for length in [1, 64] {
+        assert!(EventLog::read(&declaring(length)).is_ok(), "{length}");
+    }
+    for length in [0, 65] {
+        assert!(EventLog::read(&declaring(length)).is_err(), "{length}");
+    }
 }
 
 #[test]

@@ -106,6 +106,44 @@ fn each_weakness_that_a_policy_accepts_is_accepted_and_no_other() {
 }
 
 #[test]
+fn two_threads_on_a_core_are_refused_whichever_side_allows_them() {
+    let mut policy = strict();
+    policy.allow.smt = false;
+    let verdict = judge_under(policy, &[Mutation::SmtAgainstPolicy]);
+    let unmet: Vec<_> = verdict.findings().unmet().map(|finding| finding.check).collect();
+    assert_eq!(unmet, [Check::GuestPolicyKept, Check::Smt], "{verdict}");
+}
+
+/// The certificate with one letter of the `number`th "-Simulated" changed.
+fn renamed(der: &[u8], number: usize) -> Vec<u8> {
+    let is_name = |at: &usize| der[*at..].starts_with(b"-Simulated");
+    let (at, mut der) = ((0..der.len()).filter(is_name).nth(number).unwrap(), der.to_vec());
+    der[at + 1] = b's';
+    der
+}
+
+#[test]
+fn every_certificate_is_issued_by_the_one_above() {
+    let (evidence, endorsements) = attest(&[]);
+    let parts = endorsements.as_snp().unwrap();
+    let ark = &parts.ark;
+    for (vek, ask, ark) in [
+        (renamed(&parts.vek, 0), parts.ask.clone(), ark.clone()),
+        (parts.vek.clone(), renamed(&parts.ask, 0), ark.clone()),
+        (parts.vek.clone(), renamed(&parts.ask, 1), ark.clone()),
+        (parts.vek.clone(), parts.ask.clone(), renamed(ark, 0)),
+        (parts.vek.clone(), parts.ask.clone(), renamed(ark, 1)),
+    ] {
+        let roots = Roots::built_in().with_simulated(Digest::sha256(&ark));
+        let parts = prism_attest::SnpEndorsements { vek, ask, ark, ..parts.clone() };
+        let endorsements = prism_attest::Endorsements::snp(parts).unwrap();
+        let error = verify(&evidence, &endorsements, &roots, NOW).unwrap_err();
+        let last = error.findings().last().unwrap();
+        assert!(last.check == Check::CertificateNames && !last.ok, "{error}");
+    }
+}
+
+#[test]
 fn a_hidden_chip_is_on_nobody_s_list() {
     let mut policy = strict();
     policy.chip_ids = Accept::only("00".repeat(64).parse().unwrap());

@@ -8,6 +8,8 @@
 
 mod bits;
 mod checks;
+mod claims;
+mod layout;
 mod prepared;
 mod real;
 mod reasons;

@@ -48,6 +48,21 @@ fn prepared_endorsements_do_not_outlive_their_dates() {
 }
 
 #[test]
+fn endorsements_that_have_ended_are_not_prepared() {
+    for (mutation, check) in [
+        (Mutation::Expired, Check::CertificateDates),
+        (Mutation::AskExpired, Check::CertificateDates),
+        (Mutation::NotYetValid, Check::CertificateDates),
+        (Mutation::CrlExpired, Check::CrlDates),
+        (Mutation::CrlFuture, Check::CrlDates),
+    ] {
+        let (_, endorsements) = vendor().attest(&report_data(), &Mutations::new(vec![mutation])).unwrap();
+        let error = Prepared::new(Platform::Simulated, &endorsements, &roots(vendor()), NOW).unwrap_err();
+        assert_eq!(refused(&error), check, "{mutation}");
+    }
+}
+
+#[test]
 fn a_prepared_list_that_has_ended_since_is_refused() {
     let vendor = vendor();
     let (evidence, endorsements) = vendor.attest(&report_data(), &Mutations::new(vec![Mutation::CrlExpired])).unwrap();

@@ -7,9 +7,13 @@
 )]
 
 mod bits;
+mod checks;
+mod claims;
 mod policy;
+mod prepared;
 mod quote;
 mod real;
+mod reasons;
 mod simulated;
 mod support;
 mod synthetic;

@@ -11,34 +11,35 @@ use prism_attest::{
 };
 use prism_core::manifest::platform::{PlatformPolicy, Profile};
 
+use crate::reasons::reason;
 use crate::support;
 
-const NOW: u64 = 1_800_000_000;
+pub(crate) const NOW: u64 = 1_800_000_000;
 
 /// One vendor for all tests of this process.
-fn vendor() -> &'static SimulatedTdxVendor {
+pub(crate) fn vendor() -> &'static SimulatedTdxVendor {
     static VENDOR: OnceLock<SimulatedTdxVendor> = OnceLock::new();
     VENDOR.get_or_init(|| SimulatedTdxVendor::generate(NOW).unwrap())
 }
 
-fn report_data() -> ReportData {
+pub(crate) fn report_data() -> ReportData {
     let agent = AgentBinding::new([1; 16], vec![2; 91], "prism.log/test+0badcafe+key".to_owned(), None).unwrap();
     let session = SessionBinding { exporter: [3; 32], client_nonce: [4; 32], agent_nonce: [5; 32] };
     ReportData::compose(&session.leaf(), &agent)
 }
 
-fn attest(mutations: &[TdxMutation]) -> (Evidence, Endorsements) {
+pub(crate) fn attest(mutations: &[TdxMutation]) -> (Evidence, Endorsements) {
     vendor().attest(&report_data(), &TdxMutations::new(mutations.to_vec())).unwrap()
 }
 
 /// The verdict under the policy made for the machine before the faults.
-fn judged(mutations: &[TdxMutation]) -> Verdict {
+pub(crate) fn judged(mutations: &[TdxMutation]) -> Verdict {
     let machine = TdxMutations::new(mutations.to_vec()).machine(&SimulatedTd::default());
     let (evidence, endorsements) = attest(mutations);
     judged_by(&vendor().policy_for(&machine), &evidence, &endorsements)
 }
 
-fn judged_by(policy: &PlatformPolicy, evidence: &Evidence, endorsements: &Endorsements) -> Verdict {
+pub(crate) fn judged_by(policy: &PlatformPolicy, evidence: &Evidence, endorsements: &Endorsements) -> Verdict {
     judge(evidence, endorsements, policy, &ExpectedBinding::foreign(*report_data().as_bytes()), NOW)
 }
 
@@ -75,13 +76,13 @@ fn every_shape_of_guest_is_accepted_by_the_policy_made_for_it() {
 }
 
 #[test]
-fn every_mutation_is_refused_at_its_own_stage() {
+fn every_mutation_is_refused_for_its_own_reason() {
     let mut wrong = Vec::new();
     for mutation in TdxMutation::NAMED {
         let verdict = judged(&[*mutation]);
-        if expectation(&verdict) != mutation.expected() {
-            let found = verdict.refusal().map(|finding| finding.to_string());
-            wrong.push(format!("{mutation}: expected {}, found {found:?}", mutation.expected()));
+        let found = verdict.refusal().map(|finding| finding.check);
+        if expectation(&verdict) != mutation.expected() || found != reason(*mutation) {
+            wrong.push(format!("{mutation}: expected {:?}, found {found:?}", reason(*mutation)));
         }
         assert!(verdict.is_simulated() && verdict.to_string().contains("SIMULATED"), "{mutation}");
     }

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use prism_attest::{Endorsements, ExpectedBinding, Roots, SignedJson, TdxEndorsements, Vendor};
 use prism_core::manifest::platform::{Accept, List, PlatformPolicy, Profile, Rtmrs, TdxPolicy};
 use serde_json::Value;
@@ -80,10 +82,24 @@ pub(crate) fn endorsements(file: &Path) -> Endorsements {
     Endorsements::tdx(parts(file)).unwrap()
 }
 
+/// The certificates (DER) of a chain in PEM.
+pub(crate) fn certificates(chain: &[u8]) -> Vec<Vec<u8>> {
+    let chain = std::str::from_utf8(chain).unwrap();
+    let bodies = chain.split("-----BEGIN CERTIFICATE-----").skip(1).map(|rest| rest.split("-----END").next().unwrap());
+    bodies.map(|body| STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()).collect()
+}
+
+/// A chain in PEM of these certificates (DER).
+pub(crate) fn pem(certificates: &[Vec<u8>]) -> Vec<u8> {
+    let block = |der: &Vec<u8>| {
+        let text = STANDARD.encode(der);
+        let lines: Vec<_> = text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+    };
+    certificates.iter().map(block).collect::<String>().into_bytes()
+}
+
 /// The last certificate (DER) of a chain in PEM: its root.
 pub(crate) fn last_certificate(chain: &[u8]) -> Vec<u8> {
-    use base64::Engine;
-    let chain = std::str::from_utf8(chain).unwrap();
-    let body = chain.rsplit("-----BEGIN CERTIFICATE-----").next().unwrap().split("-----END").next().unwrap();
-    base64::engine::general_purpose::STANDARD.decode(body.split_whitespace().collect::<String>()).unwrap()
+    certificates(chain).pop().unwrap()
 }

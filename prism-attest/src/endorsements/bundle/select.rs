@@ -122,7 +122,8 @@ impl Bundle {
     /// The certificate of the machine's key; where the chip does not show itself, the one of its product and versions.
     fn vek(&self, machine: &SnpMachine) -> Option<(EndorsementKey, &[u8])> {
         let wanted = machine.veks();
-        let masked = machine.chip.as_bytes() == &[0; 64];
+        // Reports under a provider's key show no chip either, but never name the chip's own key.
+        let masked = machine.signer == AmdSigner::Vcek && machine.chip.as_bytes() == &[0; 64];
         let is_wanted = |key: &EndorsementKey| match key {
             EndorsementKey::Vcek { product, tcb, .. } if masked => {
                 wanted.iter().any(|wanted| wanted.product() == Some(*product) && wanted.tcb() == Some(*tcb))

@@ -90,3 +90,6 @@ fn ia5_string(value: &[u8]) -> Option<&str> {
 fn oid(arcs: &[u8]) -> Vec<u8> {
     [&AMD_ARC, arcs].concat()
 }
+
+#[cfg(test)]
+mod tests;

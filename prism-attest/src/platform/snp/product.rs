@@ -56,3 +56,6 @@ pub(crate) const fn chip_id_len(product: Product) -> usize {
         _ => 64,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,6 +177,8 @@ fn relaunching_is_advised_only_where_it_would_help() {
         // The module that runs now is old too, or of microcode that is.
         ([4, 1, 8], [5, 1, 8], Ok(OutOfDate)),
         ([4, 1, 8], [6, 1, 7], Ok(OutOfDate)),
+        // The platform was old, but not the module.
+        ([6, 1, 7], [6, 1, 8], Ok(OutOfDate)),
         // Nothing was old.
         ([6, 1, 8], [6, 1, 8], Ok(UpToDate)),
         // What runs now is worse than what was launched, or unknown.
@@ -243,6 +245,15 @@ fn what_runs_now_has_its_own_advisories_and_its_own_date() {
         assert_eq!(tcb.advisories, advisories, "now {now:?}");
         assert_eq!(tcb.out_of_date_since(), since, "now {now:?}");
     }
+}
+
+#[test]
+fn relaunching_does_not_configure_the_platform_that_the_launch_reached() {
+    let mut info = info();
+    info.levels[1].level.status = Some(ConfigurationNeeded);
+    let relaunched = body([4, 1, 7], Some([6, 1, 8]));
+    let found = judge(&info, GOOD_QE, &pck(8, 11), &relaunched);
+    assert_eq!(found, Ok(TdRelaunchAdvisedConfigurationNeeded));
 }
 
 #[test]
