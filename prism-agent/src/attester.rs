@@ -21,6 +21,7 @@ mod tsm;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use prism_attest::binding::ReportData;
 use prism_attest::endorsements::{Endorsements, Offered};
@@ -46,7 +47,8 @@ pub(crate) struct Attester {
     machine: Machine,
     platform: Platform,
     endorsements: Option<Offered>,
-    event_log: Option<Vec<u8>>,
+    /// One log, shared by all evidence of this boot.
+    event_log: Option<Arc<[u8]>>,
 }
 
 /// The way to the signature.
@@ -77,7 +79,7 @@ impl Attester {
 
     fn prepare_at(mut self, policy: &PlatformPolicy, paths: &ProbePaths) -> Result<Self, AttesterError> {
         if event_log::is_demanded(policy, self.platform) {
-            self.event_log = Some(event_log::read(self.platform, &paths.ccel, &paths.tpm_log)?);
+            self.event_log = Some(event_log::read(self.platform, &paths.ccel, &paths.tpm_log)?.into());
         }
         Ok(self)
     }
@@ -139,7 +141,10 @@ impl Attester {
     }
 
     fn with_event_log(&self, evidence: Evidence) -> Result<Evidence, AttesterError> {
-        Ok(self.event_log.as_deref().map_or(Ok(evidence.clone()), |log| evidence.with_event_log(log))?)
+        match &self.event_log {
+            Some(log) => Ok(evidence.with_shared_event_log(Arc::clone(log))?),
+            None => Ok(evidence),
+        }
     }
 
     /// Evidence is named by what it is, not by the interface that it came from.

@@ -164,13 +164,27 @@ impl Evidence {
     /// [`EvidenceError::EventLogSize`], or [`EvidenceError::EventLogUseless`] if this kind of evidence has no such
     /// registers.
     pub fn with_event_log(self, log: &[u8]) -> Result<Self, EvidenceError> {
+        self.check_event_log(log)?;
+        Ok(Self { event_log: Some(log.into()), ..self })
+    }
+
+    /// The same with a log that many pieces of evidence share, as those of one boot do.
+    ///
+    /// # Errors
+    /// As [`with_event_log`](Self::with_event_log).
+    pub fn with_shared_event_log(self, log: Arc<[u8]>) -> Result<Self, EvidenceError> {
+        self.check_event_log(&log)?;
+        Ok(Self { event_log: Some(log), ..self })
+    }
+
+    fn check_event_log(&self, log: &[u8]) -> Result<(), EvidenceError> {
         if log.is_empty() || log.len() > EVENT_LOG_MAX {
             return Err(EvidenceError::EventLogSize { found: log.len() });
         }
-        if matches!(self.platform, Platform::Snp | Platform::Simulated) {
-            return Err(EvidenceError::EventLogUseless { platform: self.platform });
+        match self.platform {
+            platform @ (Platform::Snp | Platform::Simulated) => Err(EvidenceError::EventLogUseless { platform }),
+            _ => Ok(()),
         }
-        Ok(Self { event_log: Some(log.into()), ..self })
     }
 
     /// What the sender says the bytes are. Verification checks it.
@@ -233,6 +247,8 @@ mod tests {
         let evidence = |platform| Evidence::new(platform, vec![0; 9]).unwrap();
         for platform in [Platform::Snp, Platform::Simulated] {
             let log = evidence(platform).with_event_log(b"log");
+            assert_eq!(log, Err(EvidenceError::EventLogUseless { platform }));
+            let log = evidence(platform).with_shared_event_log(b"log"[..].into());
             assert_eq!(log, Err(EvidenceError::EventLogUseless { platform }));
         }
         for length in [0, EVENT_LOG_MAX + 1] {

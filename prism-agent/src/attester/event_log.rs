@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use prism_attest::evidence::Platform;
 use prism_core::manifest::platform::{EventLogRule, PlatformPolicy, Profile};
@@ -37,20 +37,20 @@ fn rule(profile: &Profile) -> Option<EventLogRule> {
 
 /// The log of a platform that has one below `paths`.
 pub(super) fn read(platform: Platform, ccel: &Path, tpm_log: &Path) -> Result<Vec<u8>, AttesterError> {
-    let path: PathBuf = match platform {
-        Platform::Tdx => ccel.to_owned(),
-        Platform::AzureSnp | Platform::AzureTdx => tpm_log.to_owned(),
+    let path = match platform {
+        Platform::Tdx => ccel,
+        Platform::AzureSnp | Platform::AzureTdx => tpm_log,
         other => return Err(AttesterError::NoEventLog { platform: other }),
     };
-    let file = File::open(&path).map_err(|error| match error.kind() {
+    let file = File::open(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => AttesterError::NoEventLog { platform },
-        _ => io_error("read", &path)(error),
+        _ => io_error("read", path)(error),
     })?;
     let mut log = Vec::new();
     // Files of the kernel do not know their length before they are read.
-    file.take(EVENT_LOG_SENT_MAX as u64 + 1).read_to_end(&mut log).map_err(io_error("read", &path))?;
+    file.take(EVENT_LOG_SENT_MAX as u64 + 1).read_to_end(&mut log).map_err(io_error("read", path))?;
     if log.len() > EVENT_LOG_SENT_MAX {
-        return Err(AttesterError::EventLogTooLarge { path });
+        return Err(AttesterError::EventLogTooLarge { path: path.to_owned() });
     }
     Ok(log)
 }

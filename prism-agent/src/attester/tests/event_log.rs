@@ -37,6 +37,8 @@ fn a_log_is_shown_exactly_where_the_policy_demands_one_of_such_machines() {
         let (evidence, _) = attester.attest(&data()).unwrap();
         kernel.join().unwrap();
         assert_eq!(evidence.event_log(), shown.then_some(&b"the log"[..]));
+        let held = attester.event_log.as_ref().map(|log| log.as_ptr());
+        assert_eq!(evidence.event_log().map(<[u8]>::as_ptr), held, "one copy, however many sessions");
     }
 }
 
