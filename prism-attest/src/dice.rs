@@ -179,7 +179,8 @@ impl Claims {
         for _ in 0..pairs {
             match reader.text()? {
                 "pubkey-hash" if hash.is_none() => hash = Some(key_hash(&mut reader)?),
-                "nonce" if nonce.is_none() => nonce = Some(reader.bytes()?.to_vec()),
+                // Twice, it leaves no room for the hash, and these claims are none.
+                "nonce" => nonce = Some(reader.bytes()?.to_vec()),
                 _ => return None,
             }
         }

@@ -257,6 +257,9 @@ mod tests {
         }
         for platform in [Platform::Tdx, Platform::AzureSnp, Platform::AzureTdx, Platform::SimulatedTdx] {
             assert_eq!(evidence(platform).with_event_log(b"log").unwrap().event_log(), Some(&b"log"[..]));
+            let shared: Arc<[u8]> = b"log"[..].into();
+            let evidence = evidence(platform).with_shared_event_log(Arc::clone(&shared)).unwrap();
+            assert_eq!(evidence.event_log(), Some(&*shared));
         }
     }
 

@@ -181,9 +181,8 @@ impl Notes {
 
     /// Forgets the findings from number `from` to before number `to`.
     pub(crate) fn forget(&mut self, from: usize, to: usize) {
-        if from <= to && to <= self.findings.lines.len() {
-            self.findings.lines.drain(from..to);
-        }
+        let to = to.min(self.findings.lines.len());
+        self.findings.lines.drain(from.min(to)..to);
     }
 
     /// The findings in the order noted.

@@ -100,6 +100,23 @@ fn each_part_is_tied_to_the_next() {
 }
 
 #[test]
+fn a_missing_part_is_named() {
+    let (mut parts, endorsements) = parts();
+    let said = |parts: &AzureEvidence| {
+        let verdict = judged(parts, &endorsements, wanted());
+        let finding = verdict.findings().unmet().next().unwrap();
+        (finding.expected.to_string(), finding.found.to_string())
+    };
+    let whole = parts.clone();
+    parts.td_quote = None;
+    let (with, without) = ("Azure's evidence with a TDX quote", "Azure's evidence without a TDX quote");
+    assert_eq!(said(&parts), (with.to_owned(), without.to_owned()));
+    parts.td_quote = whole.td_quote;
+    parts.hcl_report.truncate(0x4d3);
+    assert_eq!(said(&parts), ("at least 1236 bytes".to_owned(), "1235 bytes".to_owned()));
+}
+
+#[test]
 fn the_processor_the_paravisor_and_the_registers_are_all_appraised() {
     let other = || Accept::only(HexBytes::new([0xee; 48]));
     assert_eq!(unmet(|_| (), |policy| policy.tdx.mrtd = other()), [Check::MrTd]);

@@ -196,6 +196,9 @@ fn events_speak_in_printable_words_or_not_at_all() {
     assert_eq!(words(EventType::EVENT_TAG, b"\xec\";\x8f\x0d\0\0\0Linux initrd\0"), said("Linux initrd"));
     assert_eq!(words(EventType::S_CRTM_VERSION, b"1\0.\x002\0\0\0"), said("1.2"));
     assert_eq!(words(EventType::IPL, &[b'a'; 1000]).unwrap().len(), 160);
+    // A quarter may be strange.
+    assert_eq!(words(EventType::EFI_ACTION, b"\x01abc"), said("?abc"));
+    assert_eq!(words(EventType::EFI_ACTION, b"\x01ab"), None);
     for (kind, data) in [
         (EventType::SEPARATOR, [0; 4].as_slice()),
         (EventType::POST_CODE, &[1, 2, 3, b'a']),

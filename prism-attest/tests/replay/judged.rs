@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use prism_attest::platform::simulated::{SimulatedTd, SimulatedTdxVendor, TdxMutations};
-use prism_attest::replay::EventLog;
+use prism_attest::replay::{EventLog, Proof};
 use prism_attest::{
     AgentBinding, Case, Check, ExpectedBinding, Prepared, ReportData, Roots, SessionBinding, Verdict, judge,
 };
@@ -69,6 +69,18 @@ fn a_demanded_log_that_tells_the_truth_is_accepted_and_shown() {
     let verdict = judged(EventLogRule::Require, Some(&log(&boot())));
     assert!(verdict.is_good(), "{verdict}");
     assert_eq!(verdict.findings().iter().filter(|finding| finding.check == Check::EventLogRegisters).count(), 4);
+    let (proven, claims) = proofs(&log(&boot()));
+    let digests = verdict.findings().iter().find(|finding| finding.check == Check::EventLogDigests).unwrap();
+    assert!(proven > 1 && claims > 1);
+    let words = format!("{proven} events with digests of their data, and {claims} whose data are claims");
+    assert_eq!(digests.found, words);
+}
+
+/// How many events carry the digest of their data, and how many something else's.
+fn proofs(log: &[u8]) -> (usize, usize) {
+    let log = EventLog::read(log).unwrap();
+    let with = |proof| log.events().filter(|event| event.proof() == proof).count();
+    (with(Proof::Holds), with(Proof::Claim))
 }
 
 #[test]

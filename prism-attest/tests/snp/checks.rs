@@ -165,6 +165,9 @@ fn a_machine_with_every_protection_meets_a_policy_that_demands_them_all() {
     policy.min_mitigations.current = 0x21;
     let verdict = judge_under(policy.clone(), &[Mutation::Hardened]);
     assert!(verdict.is_good(), "{verdict}");
+    // The guest asked for one socket, AES-256-XTS, no RAPL, hidden ciphertexts and no swapped pages (bits 20, 22 to 25).
+    let asked = attest(&[Mutation::Hardened]).0.bytes()[8..16].try_into().map(u64::from_le_bytes).unwrap();
+    assert_eq!(asked >> 20 & 0b11_1101, 0b11_1101);
     policy.min_mitigations.current = 0x40;
     assert_eq!(refused(&judge_under(policy, &[Mutation::Hardened])), Some(Check::CurrentMitigations));
 }

@@ -157,7 +157,9 @@ impl AzureSnpPolicy {
 #[non_exhaustive]
 pub struct AzureTdxPolicy {
     /// What the processor's quote has to say. Its measurement is that of Azure's paravisor, which was seen to run
-    /// without `SEPT_VE_DISABLE`: `require.sept_ve_disable` refuses such machines.
+    /// without `SEPT_VE_DISABLE`: `require.sept_ve_disable` refuses such machines. No log stands behind its registers
+    /// (the paravisor keeps the virtual TPM's only), so that a document that requires one is refused.
+    #[serde(deserialize_with = "without_log")]
     pub tdx: TdxPolicy,
     /// What the virtual TPM has to say about the guest.
     pub vtpm: VtpmPolicy,
@@ -169,6 +171,17 @@ impl AzureTdxPolicy {
     pub const fn new(tdx: TdxPolicy, vtpm: VtpmPolicy) -> Self {
         Self { tdx, vtpm }
     }
+}
+
+fn without_log<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TdxPolicy, D::Error> {
+    let policy = TdxPolicy::deserialize(deserializer)?;
+    if policy.event_log == EventLogRule::IfPresent {
+        return Ok(policy);
+    }
+    Err(serde::de::Error::custom(
+        "expected event_log = \"if-present\" under azure-tdx.tdx, found \"require\"; the event log on Azure is that of the \
+         virtual TPM: require it under azure-tdx.vtpm",
+    ))
 }
 
 fn registers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<PcrIndex, Accept<HexBytes<32>>>, D::Error> {

@@ -187,6 +187,16 @@ fn registers_that_do_not_exist_are_refused() {
 }
 
 #[test]
+fn a_log_that_azure_does_not_keep_cannot_be_required() {
+    let mut document = as_json(&document());
+    document["accept"][3]["azure-tdx"]["vtpm"]["event_log"] = json!("require");
+    assert!(read(&document).is_ok());
+    document["accept"][3]["azure-tdx"]["tdx"]["event_log"] = json!("require");
+    let error = read(&document).unwrap_err().to_string();
+    assert!(error.contains("require it under azure-tdx.vtpm"), "{error}");
+}
+
+#[test]
 fn a_document_of_another_version_or_without_rules_is_refused() {
     for version in [json!(0), json!(2), json!("1"), json!(true), json!(4_294_967_297_u64)] {
         let mut document = as_json(&document());
