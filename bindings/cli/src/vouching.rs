@@ -1,8 +1,11 @@
 //! Evidence and endorsements as people have them: files in several forms, and folders.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use clap::Args;
+use prism_attest::endorsements::bundle::{Bundle, Origin};
 use prism_attest::endorsements::{COLLATERAL_MAX, ENDORSEMENT_MAX, Offered};
 use prism_attest::evidence::EVIDENCE_MAX;
 use prism_attest::{Endorsements, Evidence, Platform, Roots};
@@ -31,12 +34,29 @@ impl EndorsementsArg {
     /// The endorsements for this evidence.
     pub(crate) fn read(&self, evidence: &Evidence) -> Outcome<Endorsements> {
         let path = &self.endorsements;
-        if path.is_dir() {
-            return from_folder(path);
-        }
-        let offered = Offered::read(&read(path, FILE_MAX)?).map_err(|error| Failure::from(error).at(path.display()))?;
-        offered.for_evidence(evidence).map_err(|error| Failure::from(error).at(path.display()))
+        offered(path)?.for_evidence(evidence).map_err(|error| Failure::from(error).at(path.display()))
     }
+}
+
+fn offered(path: &Path) -> Outcome<Offered> {
+    if path.is_dir() {
+        return Ok(Offered::Machine(Box::new(from_folder(path)?)));
+    }
+    Offered::read(&read(path, FILE_MAX)?).map_err(|error| Failure::from(error).at(path.display()))
+}
+
+/// Any form of endorsements as a bundle, for a look at what is in them.
+pub(crate) fn read_bundle(path: &Path) -> Outcome<Bundle> {
+    let machine = match offered(path)? {
+        Offered::Machine(machine) => machine,
+        Offered::Bundle(bundle) => return Ok(bundle),
+        _ => return Err(Failure::usage(format!("{}: expected endorsements that this command knows", path.display()))),
+    };
+    let written = fs::metadata(path).and_then(|file| file.modified()).ok();
+    let since = written.and_then(|written| written.duration_since(UNIX_EPOCH).ok());
+    let origin =
+        Origin { source: "one machine's endorsements".to_owned(), fetched_at: since.map_or(0, |t| t.as_secs()) };
+    Bundle::of_machine(&machine, &origin).map_err(|error| Failure::from(error).at(path.display()))
 }
 
 /// The files in the folder that have a known name.

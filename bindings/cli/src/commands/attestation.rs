@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use prism_attest::{Case, ExpectedBinding, Roots, Verdict};
+use prism_attest::{Case, Check, ExpectedBinding, Roots, Verdict};
 use prism_core::code::Code;
 use prism_core::digest::Digest;
 use prism_core::hexadecimal::HexBytes;
@@ -100,12 +100,33 @@ impl Verify {
         let verdict = case.judge_under(&self.roots.add_to(Roots::built_in())?);
         results.write(&verdict, policy_digest)?;
         printer.show(&Shown { verdict: &verdict })?;
-        if verdict.is_good() {
-            return Ok(());
-        }
-        let unmet = verdict.findings().unmet().count();
-        Err(Failure::new(Code::EvidenceRefused, format!("expected every condition to hold, found {unmet} that do not")))
+        if verdict.is_good() { Ok(()) } else { Err(refused(&verdict)) }
     }
+}
+
+/// What does not hold first, and what to do about it.
+fn refused(verdict: &Verdict) -> Failure {
+    let first = verdict.refusal().map_or_else(String::new, |first| {
+        let (check, expected, found) = (first.check.as_str(), first.expected, first.found);
+        format!("; first {check}: expected {expected}, found {found}")
+    });
+    let unmet = verdict.findings().unmet().count();
+    let message = format!("expected every condition to hold, found {unmet} unmet{first}");
+    let of_another_kind = verdict.refusal().is_some_and(|first| first.check == Check::PlatformAccepted);
+    let hint = match verdict.claims() {
+        _ if of_another_kind => {
+            "the policy is about another kind of machine than the flag says: `prism policy show` names it"
+        }
+        Some(_) => {
+            "the machine is genuine, but not as the policy or --report-data wants it: `prism policy show` says what \
+                    the policy accepts"
+        }
+        None => {
+            "nothing that this evidence says can be believed. If it is the endorsements' dates, fetch them again, or \
+                 judge as of the time of the evidence with --at"
+        }
+    };
+    Failure::new(Code::EvidenceRefused, message).hint(hint)
 }
 
 /// Reads a policy that a person has confirmed, with the digest of the file.

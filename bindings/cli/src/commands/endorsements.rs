@@ -3,16 +3,16 @@
 mod fetch;
 mod list;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use prism_attest::endorsements::bundle::{BUNDLE_MAX, Bundle};
 use prism_core::code::Code;
 
 use self::list::Listed;
 use crate::exit::{Failure, Outcome};
-use crate::inputs::{moment, now, read};
+use crate::inputs::{moment, now};
 use crate::print::Printer;
+use crate::vouching::read_bundle;
 
 pub(crate) const EXAMPLE: &str = "\
 Example
@@ -51,8 +51,8 @@ pub(crate) enum EndorsementsCommand {
 /// The arguments of `prism endorsements check`.
 #[derive(Args, Debug)]
 pub(crate) struct Check {
-    /// The bundle
-    #[arg(value_name = "FILE")]
+    /// The bundle, or one machine's endorsements in any form that `attestation verify` takes
+    #[arg(value_name = "FILE|DIR")]
     bundle: PathBuf,
     /// As of this time instead of now: `2026-01-31T12:00:00Z` or Unix seconds
     #[arg(long, value_name = "TIME", value_parser = moment)]
@@ -62,8 +62,8 @@ pub(crate) struct Check {
 /// The arguments of `prism endorsements show`.
 #[derive(Args, Debug)]
 pub(crate) struct Show {
-    /// The bundle
-    #[arg(value_name = "FILE")]
+    /// The bundle, or one machine's endorsements in any form that `attestation verify` takes
+    #[arg(value_name = "FILE|DIR")]
     bundle: PathBuf,
 }
 
@@ -72,14 +72,14 @@ impl EndorsementsCommand {
         match self {
             Self::Fetch(fetch) => fetch.run(printer),
             Self::Check(check) => check.run(printer),
-            Self::Show(show) => printer.show(&Listed::of(&bundle(&show.bundle)?, now())),
+            Self::Show(show) => printer.show(&Listed::of(&read_bundle(&show.bundle)?, now())),
         }
     }
 }
 
 impl Check {
     fn run(self, printer: Printer) -> Outcome {
-        let listed = Listed::of(&bundle(&self.bundle)?, self.at.unwrap_or_else(now));
+        let listed = Listed::of(&read_bundle(&self.bundle)?, self.at.unwrap_or_else(now));
         printer.show(&listed)?;
         match listed.not_current() {
             0 => Ok(()),
@@ -89,8 +89,4 @@ impl Check {
             )),
         }
     }
-}
-
-fn bundle(path: &Path) -> Outcome<Bundle> {
-    Bundle::read(&read(path, BUNDLE_MAX as u64)?).map_err(|error| Failure::from(error).at(path.display()))
 }

@@ -95,6 +95,18 @@ fn a_bundle_is_checked_and_shown_and_a_damaged_one_is_refused() {
     place.run("endorsements show nothing.json").refused(5, "file.missing");
 }
 
+#[test]
+fn one_machine_s_endorsements_are_checked_and_shown_like_a_bundle() {
+    let place = Place::new();
+    for (platform, words) in [("snp", "vcek/genoa/"), ("tdx", "tcb-info/00806f050000")] {
+        place.run(&format!("simulate evidence --platform {platform} -o {platform}")).ok();
+        let shown = place.run(&format!("endorsements show {platform}/endorsements.json")).ok().out.clone();
+        assert!(shown.contains("one machine's endorsements") && shown.contains(words), "{shown}");
+        let check = format!("endorsements check {platform}/endorsements.json --at 5");
+        place.run(&check).refused(4, "endorsements.not-current");
+    }
+}
+
 /// The folder of public vectors, if it is there.
 fn vectors() -> Option<std::path::PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");

@@ -6,14 +6,14 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use prism_agent::endorser::{BaseUrl, Endorser, EndorserConfig, FetchError, Step};
 use prism_agent::files::write_atomic;
-use prism_attest::endorsements::bundle::{AmdSigner, Bundle, EndorsementKey, PckCa, parse_chip, parse_tcb};
+use prism_attest::endorsements::bundle::{AmdSigner, BUNDLE_MAX, Bundle, EndorsementKey, PckCa, parse_chip, parse_tcb};
 use prism_attest::{Evidence, Platform};
 use prism_core::hexadecimal::HexBytes;
 use prism_core::manifest::platform::Product;
 
 use super::list::Listed;
 use crate::exit::{Failure, Outcome};
-use crate::inputs::now;
+use crate::inputs::{now, read};
 use crate::interrupt;
 use crate::print::{Printer, Safe};
 use crate::vouching::read_evidence;
@@ -65,7 +65,7 @@ pub(crate) struct Fetch {
 
 impl Fetch {
     pub(super) fn run(self, printer: Printer) -> Outcome {
-        let mut bundle = if self.out.exists() { super::bundle(&self.out)? } else { Bundle::new() };
+        let mut bundle = if self.out.exists() { bundle(&self.out)? } else { Bundle::new() };
         let endorser = Endorser::new(self.config()?)?;
         let fetched = interrupt::run(self.gather(&endorser, printer), "nothing was written; run the command again")?;
         bundle.merge(fetched).map_err(|error| Failure::from(error).at(self.out.display()))?;
@@ -137,4 +137,9 @@ fn tell(printer: Printer, step: Step<'_>) {
         Step::Absent(key) => printer.note(format_args!("absent   {key}")),
         _ => {}
     }
+}
+
+/// What an earlier fetch wrote.
+fn bundle(path: &Path) -> Outcome<Bundle> {
+    Bundle::read(&read(path, BUNDLE_MAX as u64)?).map_err(|error| Failure::from(error).at(path.display()))
 }
