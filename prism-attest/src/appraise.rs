@@ -10,12 +10,13 @@ use crate::finding::{Check, Findings, Notes, Stop};
 use crate::platform::{azure, snp, tdx};
 use crate::roots::Assurance;
 use crate::verify::Claims;
+use crate::window::Window;
 
 /// What the policy says about a genuine machine.
 #[derive(Clone, Debug)]
 pub struct Appraisal {
     findings: Findings,
-    wanted: bool,
+    window: Option<Window>,
 }
 
 impl Appraisal {
@@ -28,7 +29,13 @@ impl Appraisal {
     /// Whether some profile holds whole.
     #[must_use]
     pub const fn is_wanted(&self) -> bool {
-        self.wanted
+        self.window.is_some()
+    }
+
+    /// When the profile that holds does so: the dates that the machine stands on, and before a period of grace ends.
+    #[must_use]
+    pub const fn window(&self) -> Option<Window> {
+        self.window
     }
 }
 
@@ -36,24 +43,35 @@ impl Appraisal {
 #[must_use]
 pub fn appraise(claims: &Claims, policy: &PlatformPolicy) -> Appraisal {
     let mut notes = Notes::default();
-    let wanted = note(claims, policy, &mut notes);
-    Appraisal { findings: notes.into_findings(), wanted }
+    let window = note(claims, policy, &mut notes);
+    Appraisal { findings: notes.into_findings(), window }
 }
 
-/// Notes the conditions of the profile that holds, or of all that do not, and returns whether one holds.
-pub(crate) fn note(claims: &Claims, policy: &PlatformPolicy, notes: &mut Notes) -> bool {
+/// Notes the conditions of the profile that holds, or of all that do not, and returns when one holds, if one does now.
+pub(crate) fn note(claims: &Claims, policy: &PlatformPolicy, notes: &mut Notes) -> Option<Window> {
     let before = notes.len();
     for (at, profile) in policy.accept.iter().enumerate() {
         let unmet = notes.len();
         if notes.of_profile(at, |notes| compare(claims, profile, notes)) && notes.len() > unmet {
             notes.forget(before, unmet);
-            return true;
+            return Some(claims.window.intersect(grace(claims, profile)));
         }
     }
     if notes.len() == before {
         notes.check(Check::PlatformAccepted, false, names(policy), claims.platform);
     }
-    false
+    None
+}
+
+/// Until when the profile bears with a machine that is out of date.
+fn grace(claims: &Claims, profile: &Profile) -> Window {
+    let policy = match profile {
+        Profile::Tdx(policy) => policy,
+        Profile::SimulatedTdx(simulated) => &simulated.tdx,
+        Profile::AzureTdx(azure) => &azure.tdx,
+        _ => return Window::ALWAYS,
+    };
+    claims.facts.tdx().map_or(Window::ALWAYS, |found| tdx::grace(found, policy))
 }
 
 /// Notes every condition of a profile for this kind of machine; nothing for a profile of another kind.

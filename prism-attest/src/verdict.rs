@@ -29,6 +29,7 @@ pub struct Verdict {
     /// `None` if the evidence is not genuine.
     pub(crate) claims: Option<Claims>,
     pub(crate) wanted: bool,
+    window: Option<Window>,
     pub(crate) bound: Bound,
 }
 
@@ -41,9 +42,11 @@ impl Verdict {
         policy: &PlatformPolicy,
         expected: &ExpectedBinding,
     ) -> Self {
-        let (wanted, bound) = claims.as_ref().map_or((false, Bound::Nothing), |claims| {
-            let wanted = appraise::note(claims, policy, &mut notes) & expected.check_accepted(policy, &mut notes);
-            (wanted, expected.check(claims.facts.report_data(), &mut notes))
+        let (wanted, window, bound) = claims.as_ref().map_or((false, None, Bound::Nothing), |claims| {
+            let window = appraise::note(claims, policy, &mut notes);
+            let wanted = window.is_some() & expected.check_accepted(policy, &mut notes);
+            let bound = expected.check(claims.facts.report_data(), &mut notes);
+            (wanted, Some(window.unwrap_or(claims.window)), bound)
         });
         Self {
             platform: evidence.platform(),
@@ -52,6 +55,7 @@ impl Verdict {
             findings: notes.into_findings(),
             claims,
             wanted,
+            window,
             bound,
         }
     }
@@ -97,10 +101,11 @@ impl Verdict {
         self.bound.name()
     }
 
-    /// When everything that the verdict stands on is within its dates; `None` if the evidence is not genuine.
+    /// When everything that the verdict stands on is within its dates, and before the policy's days of grace for an
+    /// out-of-date machine end; `None` if the evidence is not genuine.
     #[must_use]
-    pub fn window(&self) -> Option<Window> {
-        self.claims().map(Claims::window)
+    pub const fn window(&self) -> Option<Window> {
+        self.window
     }
 
     /// Whether the evidence says of itself, or is known, to be simulated.
@@ -193,7 +198,7 @@ impl fmt::Display for Verdict {
         if let Some(claims) = &self.claims {
             writeln!(f, "  root      {}", claims.assurance)?;
             claims.facts.write_lines(f)?;
-            writeln!(f, "  valid     {}", claims.window)?;
+            writeln!(f, "  valid     {}", self.window.unwrap_or(claims.window))?;
             writeln!(f, "  bound to  {}", self.binding())?;
         }
         writeln!(f, "  evidence  {}", self.evidence)?;

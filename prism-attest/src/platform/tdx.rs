@@ -18,7 +18,7 @@ mod revocation;
 mod status;
 mod tcb_info;
 
-pub(crate) use self::appraise::appraise;
+pub(crate) use self::appraise::{appraise, grace};
 pub use self::claims::{TdxClaims, TdxLevel, TdxTcb};
 pub(crate) use self::draft::draft;
 pub(crate) use self::prepared::{Prepared, Source};

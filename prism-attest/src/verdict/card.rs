@@ -72,7 +72,7 @@ impl Verdict {
             if let Some(vtpm) = claims.facts.vtpm() {
                 row(page, "virtual machine", &vtpm.vm().id)?;
             }
-            row(page, "valid", claims.window())?;
+            row(page, "valid", self.window().unwrap_or(claims.window()))?;
         }
         row(page, "bound to", self.binding())?;
         if let Some(profile) = self.profile() {

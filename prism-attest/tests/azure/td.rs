@@ -9,12 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use prism_attest::platform::simulated::{SimulatedTd, SimulatedTdxVendor, TdxMutation, TdxMutations};
 use prism_attest::{
     AzureEvidence, Case, Check, Endorsements, Evidence, ExpectedBinding, Platform, Prepared, ReportData, Roots, Vendor,
-    Verdict,
+    Verdict, verify,
 };
-use prism_core::manifest::platform::{Accept, AzureTdxPolicy, HexBytes, PlatformPolicy, Profile};
+use prism_core::manifest::platform::{Accept, AzureTdxPolicy, HexBytes, List, PlatformPolicy, Profile, TdxStatus};
 
 use crate::amd::NOW;
 use crate::machine::{Draft, NONCE, ak, policy};
+
+const DAY: u64 = 86_400;
 
 fn vendor() -> &'static SimulatedTdxVendor {
     static VENDOR: OnceLock<SimulatedTdxVendor> = OnceLock::new();
@@ -23,10 +25,14 @@ fn vendor() -> &'static SimulatedTdxVendor {
 
 /// The paravisor's report and the processor's quote about these claims, and Intel's data.
 fn parts() -> (AzureEvidence, Endorsements) {
+    parts_of(&[])
+}
+
+fn parts_of(faults: &[TdxMutation]) -> (AzureEvidence, Endorsements) {
     let draft = Draft::default();
     let mut parts = AzureEvidence::read(draft.evidence().bytes()).unwrap();
     let report_data = ReportData::simulated_key_only(draft.claims.as_bytes());
-    let disguised = TdxMutations::new(vec![TdxMutation::Disguised]);
+    let disguised = TdxMutations::new([&[TdxMutation::Disguised], faults].concat());
     let (quote, endorsements) = vendor().attest(&report_data, &disguised).unwrap();
     parts.td_quote = Some(quote.bytes().to_vec());
     parts.hcl_report[0x4c8] = 4;
@@ -114,6 +120,29 @@ fn a_missing_part_is_named() {
     parts.td_quote = whole.td_quote;
     parts.hcl_report.truncate(0x4d3);
     assert_eq!(said(&parts), ("at least 1236 bytes".to_owned(), "1235 bytes".to_owned()));
+}
+
+#[test]
+fn a_verdict_that_bears_with_an_old_processor_ends_with_the_days_of_grace() {
+    let (parts, endorsements) = parts_of(&[TdxMutation::OutOfDate]);
+    let quote = Evidence::new(Platform::Tdx, parts.td_quote.clone().unwrap()).unwrap();
+    let claims = verify(&quote, &endorsements, &roots(&endorsements), NOW).unwrap();
+    let since = claims.as_tdx().unwrap().tcb().out_of_date_since().unwrap();
+    let days = (NOW - since) / DAY + 1;
+    let last = since + days * DAY;
+    assert!(last < claims.window().not_after);
+
+    let mut policy = wanted();
+    policy.tdx.tcb_status = List::new(vec![TdxStatus::OutOfDate]).unwrap();
+    (policy.tdx.grace_days, policy.tdx.min_tee_tcb_svn) = (u32::try_from(days).unwrap(), HexBytes::new([0; 16]));
+    let on_azure = judged(&parts, &endorsements, policy.clone());
+    let policy = PlatformPolicy::only(Profile::Tdx(policy.tdx));
+    let expected = ExpectedBinding::unbound();
+    let case = Case { evidence: &quote, endorsements: &endorsements, policy: &policy, expected: &expected, now: NOW };
+    for verdict in [on_azure, case.judge_under(&roots(&endorsements))] {
+        assert!(verdict.is_good(), "{verdict}");
+        assert_eq!(verdict.window().unwrap().not_after, last);
+    }
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Each condition of the policy can refuse a guest by itself.
 
 use prism_attest::platform::simulated::{QuoteVersion, SimulatedTd, TdxMutation, TdxMutations};
-use prism_attest::{Check, Endorsements, ExpectedBinding, Roots, TdxEndorsements, Verdict, judge, verify};
+use prism_attest::{
+    Check, Claims, Endorsements, ExpectedBinding, Roots, TdxEndorsements, Verdict, appraise, judge, verify,
+};
 use prism_core::digest::Digest;
 use prism_core::manifest::platform::{
     Accept, HexBytes, List, PlatformPolicy, Profile, SimulatedTdxPolicy, TdxPolicy, TdxStatus,
@@ -182,6 +184,28 @@ fn a_level_that_is_out_of_date_is_accepted_for_the_days_of_grace_and_not_a_secon
         assert_eq!(at(days + 1, NOW), [], "{mutation}");
         assert_eq!(at(0, NOW), [Check::TcbGrace], "{mutation}");
     }
+}
+
+#[test]
+fn a_verdict_that_bears_with_an_old_level_ends_with_the_days_of_grace() {
+    let (evidence, endorsements) = attest(&[TdxMutation::OutOfDate]);
+    let policy = changed(&SimulatedTd::default(), |policy| out_of_date(policy, 10_000));
+    let expected = ExpectedBinding::foreign(*report_data().as_bytes());
+    let claims = verify(&evidence, &endorsements, &pinned(), NOW).unwrap();
+    let last = claims.as_tdx().unwrap().tcb().out_of_date_since().unwrap() + 10_000 * DAY;
+    let at = |now| judge(&evidence, &endorsements, &policy, &expected, now);
+    let verdict = at(NOW);
+    let window = verdict.window().unwrap();
+    assert!(verdict.is_good() && last < claims.window().not_after, "{verdict}");
+    assert_eq!((window.not_before, window.not_after), (claims.window().not_before, last));
+    assert_eq!(appraise(&claims, &policy).window(), Some(window));
+    assert_eq!((at(last).is_good(), at(last + 1).is_good()), (true, false));
+    // Who refuses bears with nothing: the dates are those of the evidence. Nor does an up-to-date machine need grace.
+    assert_eq!(at(last + 1).window(), Some(claims.window()));
+    assert_eq!(appraise(&verify(&evidence, &endorsements, &pinned(), last + 1).unwrap(), &policy).window(), None);
+    let (evidence, endorsements) = attest(&[]);
+    let verdict = judge(&evidence, &endorsements, &policy, &expected, NOW);
+    assert!(verdict.is_good() && verdict.window() == verdict.claims().map(Claims::window), "{verdict}");
 }
 
 fn pinned() -> Roots {

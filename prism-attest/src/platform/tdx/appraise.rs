@@ -9,6 +9,7 @@ use super::claims::TdxClaims;
 use super::quote::attributes;
 use crate::finding::{Check, Notes};
 use crate::replay::{self, Registers};
+use crate::window::Window;
 use crate::x509::time_text;
 
 const DAY: u64 = 86_400;
@@ -42,6 +43,17 @@ fn told(claims: &TdxClaims, policy: &TdxPolicy) -> Vec<(u8, HexBytes<48>)> {
     if pinned.is_empty() { all().map(|((number, _), value)| (number, value)).collect() } else { pinned }
 }
 
+/// When a machine is accepted as far as its status is concerned: if that is out of date, so many days and no longer.
+pub(crate) fn grace(claims: &TdxClaims, policy: &TdxPolicy) -> Window {
+    if !claims.tcb().status.is_out_of_date() {
+        return Window::ALWAYS;
+    }
+    // Without a level that is out of date there is nothing from which days could be counted.
+    let since = claims.tcb().out_of_date_since();
+    let until = since.map_or(0, |since| since.saturating_add(u64::from(policy.grace_days).saturating_mul(DAY)));
+    Window::new(0, until)
+}
+
 struct Appraisal<'a> {
     claims: &'a TdxClaims,
     policy: &'a TdxPolicy,
@@ -56,9 +68,7 @@ impl Appraisal<'_> {
         if !status.is_out_of_date() {
             return;
         }
-        // Without a level that is out of date there is nothing from which days could be counted.
-        let since = claims.tcb().out_of_date_since();
-        let until = since.map_or(0, |since| since.saturating_add(u64::from(policy.grace_days).saturating_mul(DAY)));
+        let until = grace(claims, policy).not_after;
         let expected = format_args!("a level not older than {} days", policy.grace_days);
         let found = format_args!("a level whose grace ended at {}", time_text(until));
         if now <= until {
