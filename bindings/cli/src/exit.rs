@@ -54,6 +54,11 @@ impl Failure {
         Self { code: Code::FileIo, message: String::new(), hint: None, how: How::Silent }
     }
 
+    /// Whether it is only that nobody reads any more.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.how == How::Silent
+    }
+
     /// A better hint than the table's.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

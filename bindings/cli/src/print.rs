@@ -47,8 +47,17 @@ impl Printer {
         !self.json && !self.quiet
     }
 
-    /// Prints a result: one JSON object on one line, or its `Display`.
+    /// Prints a result: one JSON object on one line, or its `Display`. A reader that has gone away changes nothing about
+    /// how the command ends: a refusal that nobody reads is still one.
     pub(crate) fn show<T: Display + Serialize>(self, value: &T) -> Outcome {
+        match self.follow(value) {
+            Err(failure) if failure.is_silent() => Ok(()),
+            shown => shown,
+        }
+    }
+
+    /// Prints one of many results; without a reader there is no point in the next, and the command ends.
+    pub(crate) fn follow<T: Display + Serialize>(self, value: &T) -> Outcome {
         let mut out = io::stdout().lock();
         let written = if self.json {
             let text = serde_json::to_string(&Document { schema: 1, value });

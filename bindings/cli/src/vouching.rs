@@ -1,6 +1,7 @@
 //! Evidence and endorsements as people have them: files in several forms, and folders.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -59,13 +60,14 @@ pub(crate) fn read_bundle(path: &Path) -> Outcome<Bundle> {
     Bundle::of_machine(&machine, &origin).map_err(|error| Failure::from(error).at(path.display()))
 }
 
-/// The files in the folder that have a known name.
+/// The files in the folder that have a known name. One that is there and cannot be read is not absent.
 fn from_folder(folder: &Path) -> Outcome<Endorsements> {
     let mut files = Vec::new();
     for name in Endorsements::FILE_NAMES {
         let path = folder.join(name);
-        if path.is_file() {
-            files.push((name, read(&path, PART_MAX)?));
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => files.push((name, read(&path, PART_MAX)?)),
         }
     }
     Endorsements::from_named_files(files).map_err(|error| Failure::from(error).at(folder.display()))

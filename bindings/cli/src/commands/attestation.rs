@@ -98,8 +98,8 @@ impl Verify {
         let now = self.at.unwrap_or_else(now);
         let case = Case { evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now };
         let verdict = case.judge_under(&self.roots.add_to(Roots::built_in())?);
-        results.write(&verdict, policy_digest)?;
         printer.show(&Shown { verdict: &verdict })?;
+        results.write(&verdict, policy_digest)?;
         if verdict.is_good() { Ok(()) } else { Err(refused(&verdict)) }
     }
 }

@@ -82,6 +82,9 @@ impl Check {
         let listed = Listed::of(&read_bundle(&self.bundle)?, self.at.unwrap_or_else(now));
         printer.show(&listed)?;
         match listed.not_current() {
+            0 if listed.is_empty() => {
+                Err(Failure::new(Code::EndorsementsNotCurrent, "expected endorsements, found none"))
+            }
             0 => Ok(()),
             count => Err(Failure::new(
                 Code::EndorsementsNotCurrent,

@@ -100,7 +100,7 @@ async fn follow(session: &Session, from: u64, until: Option<Phase>, printer: Pri
             end = Some(body.outcome);
         }
         if observed.entry.seq >= from {
-            printer.show(&line(&observed, &missing, simulated))?;
+            printer.follow(&line(&observed, &missing, simulated))?;
         }
         if until == Some(observed.phase) {
             return Ok(());
@@ -175,7 +175,7 @@ impl Logs {
 /// People see the text as it comes, which may be half a line.
 fn show(chunk: &Printed, printer: Printer) -> Outcome {
     if printer.json() {
-        return printer.show(chunk);
+        return printer.follow(chunk);
     }
     Printer::raw(chunk.to_string().as_bytes())
 }

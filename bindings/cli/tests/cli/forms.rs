@@ -1,9 +1,11 @@
 //! Evidence in other people's wrappers and certificates; verdicts as pages and tokens.
 
+use std::process::Stdio;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use prism_attest::platform::simulated::{SimulatedTd, SimulatedTdxVendor, TdxMutations};
-use prism_attest::{Evidence, Platform, ReportData};
+use prism_attest::{Endorsements, Evidence, Platform, ReportData};
 use prism_core::manifest::platform::PolicyDocument;
 use rcgen::{CertificateParams, CustomExtension, KeyPair};
 use serde_json::Value;
@@ -72,6 +74,57 @@ fn a_file_that_is_there_is_never_overwritten_and_nothing_else_is_written() {
     assert!(!place.path("page.html").exists());
     let said = verify(&place, &["--simulated", "m/report.bin", "--ear", "token"]);
     assert_eq!(said.code, 2, "nobody answers for the token: {}", said.err);
+}
+
+#[test]
+fn results_that_would_be_nothing_or_each_other_or_of_another_time_are_refused() {
+    let place = machine("snp");
+    place.run("keys new verifier").ok();
+    let key = ["--ear-key", "verifier.key"];
+    for more in [
+        &[][..],
+        &["--html", "page.html"],
+        &["--ear", "token", "--html", "token"],
+        &["--ear", "token", "--ear-cwt", "token"],
+        &["--ear", "token", "--at", "5"],
+        &["--ear-cwt", "token", "--at", "5"],
+    ] {
+        let said = verify(&place, &[&["--simulated", "m/report.bin"], more, &key[..]].concat());
+        assert_eq!(said.code, 2, "{more:?}: {}{}", said.out, said.err);
+        assert!(!place.path("token").exists() && !place.path("page.html").exists(), "{more:?}");
+    }
+}
+
+#[test]
+fn a_part_of_a_folder_that_cannot_be_read_is_not_absent() {
+    let place = machine("snp");
+    let verify = |name: &str| {
+        std::fs::create_dir_all(place.path("folder")).unwrap();
+        std::os::unix::fs::symlink("nowhere", place.path("folder").join(name)).unwrap();
+        let said =
+            place.run("attestation verify --simulated m/report.bin --endorsements folder --policy m/policy.toml");
+        std::fs::remove_dir_all(place.path("folder")).unwrap();
+        said
+    };
+    for name in Endorsements::FILE_NAMES {
+        assert!(verify(name).refused(5, "file.missing").err.contains(name));
+    }
+}
+
+#[test]
+fn a_refusal_that_nobody_reads_is_still_a_refusal() {
+    let place = machine("snp");
+    let verify = ["attestation", "verify", "--simulated", "m/report.bin", "--endorsements", "m/endorsements.json"];
+    let verify = [&verify[..], &["--policy", "m/policy.toml", "--at", "5"]].concat();
+    let check = ["endorsements", "check", "m/endorsements.json", "--at", "5"];
+    for (arguments, json) in [(&verify[..], false), (&verify[..], true), (&check[..], false), (&check[..], true)] {
+        let mut command = place.command(arguments);
+        let command = if json { command.arg("--json") } else { &mut command };
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(4), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
 }
 
 #[test]

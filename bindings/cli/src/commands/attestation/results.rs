@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use prism_agent::files::{FileError, write_new};
 use prism_attest::Verdict;
 use prism_attest::ear::EarClaims;
@@ -10,23 +10,24 @@ use prism_core::digest::Digest;
 use prism_core::hexadecimal::HexBytes;
 use prism_core::key::SigningKey;
 
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::inputs::{now, signing_key};
 
 /// Files that are written beside the answer, also when the machine is refused. None is ever overwritten.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("token").multiple(true).args(["ear", "ear_cwt"]))]
 pub(super) struct ResultsArg {
     /// Write the verdict as a page of its own (HTML without scripts or references)
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write the verdict as an attestation result (EAR) in a JSON web token
-    #[arg(long, value_name = "FILE", requires = "ear_key")]
+    /// Write the verdict as an attestation result (EAR) in a JSON web token; not as of another time
+    #[arg(long, value_name = "FILE", requires = "ear_key", conflicts_with = "at")]
     ear: Option<PathBuf>,
     /// The same in a CBOR web token
-    #[arg(long, value_name = "FILE", requires = "ear_key")]
+    #[arg(long, value_name = "FILE", requires = "ear_key", conflicts_with = "at")]
     ear_cwt: Option<PathBuf>,
     /// The private key that answers for attestation results: yours, as the one who judged
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "token")]
     ear_key: Option<PathBuf>,
     /// The nonce of whoever will read the attestation result, 32 bytes in hexadecimal
     #[arg(long, value_name = "HEX", requires = "ear_key")]
@@ -42,9 +43,14 @@ pub(super) struct Results {
 impl ResultsArg {
     /// Refuses before anything is judged if a file is there already, or if there is no key.
     pub(super) fn open(self) -> Outcome<Results> {
-        let files = [&self.html, &self.ear, &self.ear_cwt];
-        if let Some(path) = files.into_iter().flatten().find(|path| path.symlink_metadata().is_ok()) {
-            return Err(FileError::Exists { path: path.clone() }.into());
+        let files: Vec<&PathBuf> = [&self.html, &self.ear, &self.ear_cwt].into_iter().flatten().collect();
+        if let Some(path) = files.iter().find(|path| path.symlink_metadata().is_ok()) {
+            return Err(FileError::Exists { path: PathBuf::clone(path) }.into());
+        }
+        if let Some(path) =
+            files.iter().enumerate().find_map(|(at, path)| files.iter().skip(at + 1).find(|p| *p == path))
+        {
+            return Err(Failure::usage(format!("expected a file for each form, found {} twice", path.display())));
         }
         let key = self.ear_key.as_deref().map(signing_key).transpose()?;
         Ok(Results { files: self, key })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args};
 use prism_agent::endorser::{BaseUrl, Endorser, EndorserConfig, FetchError, Step};
-use prism_agent::files::write_atomic;
+use prism_agent::files::{FileError, write_atomic};
 use prism_attest::endorsements::bundle::{AmdSigner, BUNDLE_MAX, Bundle, EndorsementKey, PckCa, parse_chip, parse_tcb};
 use prism_attest::{Evidence, Platform};
 use prism_core::hexadecimal::HexBytes;
@@ -65,12 +65,34 @@ pub(crate) struct Fetch {
 
 impl Fetch {
     pub(super) fn run(self, printer: Printer) -> Outcome {
-        let mut bundle = if self.out.exists() { bundle(&self.out)? } else { Bundle::new() };
+        self.known()?;
+        let wanted = match &self.evidence {
+            Some(path) => Wanted::Evidence(evidence(path, self.platform)?),
+            None => Wanted::Keys(self.keys()?),
+        };
         let endorser = Endorser::new(self.config()?)?;
-        let fetched = interrupt::run(self.gather(&endorser, printer), "nothing was written; run the command again")?;
+        let left = format!("{} is as it was; run the command again", self.out.display());
+        let fetched = interrupt::run(gather(&endorser, &wanted, printer), &left)?;
+        // Read anew: another fetch may have renewed it meanwhile.
+        let mut bundle = self.known()?;
         bundle.merge(fetched).map_err(|error| Failure::from(error).at(self.out.display()))?;
-        write_atomic(&self.out, &bundle.to_bytes())?;
+        let bytes = bundle.to_bytes();
+        if bytes.len() > BUNDLE_MAX {
+            let (path, limit) = (self.out.clone(), BUNDLE_MAX as u64);
+            let failure = Failure::from(FileError::TooLong { path, limit, found: bytes.len() as u64 });
+            return Err(failure.hint("it would not be read again: begin another bundle with another --out"));
+        }
+        write_atomic(&self.out, &bytes)?;
         printer.show(&Listed::of(&bundle, now()))
+    }
+
+    /// What an earlier fetch wrote.
+    fn known(&self) -> Outcome<Bundle> {
+        if !self.out.exists() {
+            return Ok(Bundle::new());
+        }
+        let bytes = read(&self.out, BUNDLE_MAX as u64)?;
+        Bundle::read(&bytes).map_err(|error| Failure::from(error).at(self.out.display()))
     }
 
     fn config(&self) -> Outcome<EndorserConfig> {
@@ -83,15 +105,6 @@ impl Fetch {
             Some(directory) => config.with_cache(directory.clone()),
             None => config,
         })
-    }
-
-    async fn gather(&self, endorser: &Endorser, printer: Printer) -> Outcome<Bundle> {
-        let mut tell = |step: Step<'_>| tell(printer, step);
-        let fetched = match &self.evidence {
-            Some(path) => endorser.gather_for(&evidence(path, self.platform)?, &mut tell).await,
-            None => endorser.gather(&self.keys()?, &mut tell).await,
-        };
-        fetched.map_err(|error: FetchError| Failure::from(error))
     }
 
     fn keys(&self) -> Outcome<Vec<EndorsementKey>> {
@@ -116,6 +129,21 @@ impl Fetch {
     }
 }
 
+/// What to ask for.
+enum Wanted {
+    Evidence(Evidence),
+    Keys(Vec<EndorsementKey>),
+}
+
+async fn gather(endorser: &Endorser, wanted: &Wanted, printer: Printer) -> Outcome<Bundle> {
+    let mut tell = |step: Step<'_>| tell(printer, step);
+    let fetched = match wanted {
+        Wanted::Evidence(evidence) => endorser.gather_for(evidence, &mut tell).await,
+        Wanted::Keys(keys) => endorser.gather(keys, &mut tell).await,
+    };
+    fetched.map_err(|error: FetchError| Failure::from(error))
+}
+
 /// Evidence that a vendor can vouch for.
 fn evidence(path: &Path, platform: Option<Platform>) -> Outcome<Evidence> {
     let evidence = read_evidence(path, platform)?;
@@ -137,9 +165,4 @@ fn tell(printer: Printer, step: Step<'_>) {
         Step::Absent(key) => printer.note(format_args!("absent   {key}")),
         _ => {}
     }
-}
-
-/// What an earlier fetch wrote.
-fn bundle(path: &Path) -> Outcome<Bundle> {
-    Bundle::read(&read(path, BUNDLE_MAX as u64)?).map_err(|error| Failure::from(error).at(path.display()))
 }

@@ -34,7 +34,13 @@ impl Listed {
             Line { finding, source, fetched_at, sha256: entry.digest().to_string() }
         };
         let entries: Vec<_> = bundle.check(at).into_iter().zip(bundle.entries()).map(line).collect();
-        Self { at, current: entries.iter().all(|line| line.finding.current), window: bundle.window(), entries }
+        let current = !entries.is_empty() && entries.iter().all(|line| line.finding.current);
+        Self { at, current, window: bundle.window(), entries }
+    }
+
+    /// Whether there is nothing to rely on.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// How many entries are not current.
