@@ -7,6 +7,8 @@
 mod log;
 mod report;
 
+use std::sync::Arc;
+
 use prism_core::UnixSeconds;
 use prism_core::audit::checkpoint::VerifierKey;
 use prism_core::audit::log_origin;
@@ -46,6 +48,8 @@ struct Ground<'a> {
     signed: &'a SignedManifest,
     binding: AgentBinding,
     log_key: VerifierKey,
+    /// One for all evidence: an agent lives in one boot.
+    event_log: Option<Arc<[u8]>>,
 }
 
 fn replay(bytes: &[u8], expected: ExpectedComputation, now: UnixSeconds, notes: &mut Notes) -> Option<Summary> {
@@ -89,14 +93,15 @@ fn lay_ground<'a>(transcript: &'a Transcript, signed: &'a SignedManifest, notes:
     let log_key = notes.hold(Rule::LogKey, "the binding", binding.log_vkey().parse::<VerifierKey>())?;
     let origin = log_origin(&signed.manifest().id, binding.boot_id());
     notes.check(Rule::LogKey, log_key.name() == origin, "the binding", format!("a log named {}", log_key.name()));
-    Some(Ground { transcript, signed, binding, log_key })
+    let event_log = transcript.event_log.as_ref().map(|log| log.0.as_slice().into());
+    Some(Ground { transcript, signed, binding, log_key, event_log })
 }
 
 /// One verdict for each report: genuine, wanted, and of this agent.
 fn check_evidence(record: &EvidenceRecord, place: &str, ground: &Ground<'_>, now: UnixSeconds, notes: &mut Notes) {
     let Some(platform) = notes.hold(Rule::Evidence, place, record.platform.parse()) else { return };
-    let evidence = Evidence::new(platform, record.evidence.0.clone()).and_then(|evidence| match &record.event_log {
-        Some(log) => evidence.with_event_log(&log.0),
+    let evidence = Evidence::new(platform, record.evidence.0.clone()).and_then(|evidence| match &ground.event_log {
+        Some(log) => evidence.with_shared_event_log(Arc::clone(log)),
         None => Ok(evidence),
     });
     let Some(evidence) = notes.hold(Rule::Evidence, place, evidence) else { return };

@@ -26,6 +26,9 @@ pub struct Transcript {
     pub binding: Base64Bytes,
     /// Every piece of evidence that the log names.
     pub evidence: Vec<EvidenceRecord>,
+    /// The event log behind the registers of all of it, if the agent showed one: an agent lives in one boot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_log: Option<Base64Bytes>,
     /// The log's entries, each as its exact text.
     pub entries: Vec<String>,
     /// The last signed checkpoint (C2SP signed note).
@@ -54,9 +57,6 @@ pub struct EvidenceRecord {
     pub evidence: Base64Bytes,
     /// The endorsements' file.
     pub endorsements: Base64Bytes,
-    /// The event log behind the registers, if the agent showed one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_log: Option<Base64Bytes>,
 }
 
 /// Bytes that JSON carries as canonical, padded base64.
@@ -136,6 +136,7 @@ mod tests {
             manifest: Base64Bytes(b"m".to_vec()),
             binding: Base64Bytes(b"b".to_vec()),
             evidence: vec![],
+            event_log: None,
             entries: vec!["{}".to_owned()],
             checkpoint: "c".to_owned(),
             receipts: vec![],

@@ -51,6 +51,13 @@ pub(crate) struct Report {
     pub(crate) endorsements: Arc<Endorsements>,
 }
 
+impl Report {
+    /// What it takes in a transcript, in bytes before base64. The event log is there once for all.
+    pub(crate) fn size(&self) -> u64 {
+        (self.evidence.bytes().len() + self.endorsements.to_json().len()) as u64
+    }
+}
+
 /// A session's share in a report.
 #[derive(Clone, Debug)]
 pub(crate) struct Share {

@@ -125,6 +125,9 @@ pub struct Limits {
     pub upload_grace: Duration,
     /// Refused authentications that are logged one by one; further ones are counted.
     pub logged_refusals: u64,
+    /// What all logged reports of the machine, each with its endorsements, may take in bytes, so that transcripts stay
+    /// within [`TRANSCRIPT_MAX`](prism_core::transcript::TRANSCRIPT_MAX). Refused authentications get half of it.
+    pub logged_report_bytes: u64,
     /// Authentications of one participant that are logged; further ones are refused and counted.
     pub logged_authentications: u64,
     /// Beginnings of uploads by one participant that are logged; further ones are refused and counted.
@@ -143,6 +146,7 @@ impl Default for Limits {
             upload_min_rate: 32 * 1024,
             upload_grace: Duration::from_mins(1),
             logged_refusals: 1000,
+            logged_report_bytes: 96 << 20,
             logged_authentications: 1000,
             logged_uploads: 1000,
             linger: Duration::from_mins(1),

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task;
 
 use super::attest::Report;
+use super::config::Limits;
 use super::ledger::{Ledger, LedgerError, Signed};
 use super::quota::{Quota, Spent};
 use super::session::Attested;
@@ -41,6 +42,8 @@ struct Inner {
 #[derive(Default)]
 struct Shown {
     reports: Vec<Arc<Report>>,
+    /// What the reports take in bytes.
+    report_bytes: u64,
     refusals: u64,
     unlogged: u64,
     authentications: Quota,
@@ -62,7 +65,7 @@ pub(crate) enum AuthError {
     /// It could not be logged.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
-    /// The participant authenticated too often.
+    /// The participant authenticated too often, or everybody's evidence together is too much.
     #[error(transparent)]
     Spent(#[from] Spent),
 }
@@ -154,18 +157,25 @@ impl Engine {
         Acting { engine: self, guard }
     }
 
-    /// Logs that a session goes on after it was shown evidence, and that evidence if it is new.
-    fn log_session(&self, attested: &Attested) -> Result<(), LedgerError> {
+    /// Logs that a session goes on after it was shown evidence, and that evidence if it is new. Nothing is logged if the
+    /// reports would take more than `most` bytes then; whether it was.
+    fn log_session(&self, attested: &Attested, most: u64) -> Result<bool, LedgerError> {
         let (evidence, session) = (attested.report.evidence.digest(), hex::encode(attested.facts.session));
         let mut shown = self.shown();
         let mut ledger = self.ledger();
         if !shown.reports.iter().any(|known| Arc::ptr_eq(known, &attested.report)) {
+            let bytes = shown.report_bytes.saturating_add(attested.report.size());
+            if bytes > most {
+                shown.unlogged = shown.unlogged.saturating_add(1);
+                return Ok(false);
+            }
             let body = EvidenceBody { digest: evidence, platform: self.platform_name()? };
             ledger.act(Actor::Agent, Event::Evidence(body))?;
             shown.reports.push(Arc::clone(&attested.report));
+            shown.report_bytes = bytes;
         }
         ledger.act(Actor::Agent, Event::SessionAttested(SessionBody { session, evidence }))?;
-        Ok(())
+        Ok(true)
     }
 
     fn platform_name(&self) -> Result<Name, LedgerError> {
@@ -174,19 +184,22 @@ impl Engine {
 
     /// Logs who is at the other end and what it was shown. A closed log takes no entry any more: its end is the receipt
     /// then, and such a participant can only read. Blocking threads only.
-    pub(crate) fn log_auth_ok(&self, name: &Name, attested: &Attested, most: u64) -> Result<Signed, AuthError> {
+    pub(crate) fn log_auth_ok(&self, name: &Name, attested: &Attested, limits: &Limits) -> Result<Signed, AuthError> {
         if let Some(end) = self.ledger().end() {
             return Ok(end);
         }
-        self.spend_authentication(name, most)?;
-        self.log_session(attested)?;
+        self.spend_authentication(name, limits.logged_authentications)?;
+        let most = limits.logged_report_bytes;
+        if !self.log_session(attested, most)? {
+            return Err(Spent { what: "bytes of evidence", most }.into());
+        }
         let body = AuthBody { session: hex::encode(attested.facts.session) };
         Ok(self.ledger().act(Actor::Participant(name.clone()), Event::AuthOk(body))?)
     }
 
     fn spend_authentication(&self, name: &Name, most: u64) -> Result<(), Spent> {
         let mut shown = self.shown();
-        let spent = shown.authentications.spend(name, most, "authentications");
+        let spent = shown.authentications.spend(name, most, "authentications of one participant");
         shown.count(spent)
     }
 
@@ -194,16 +207,19 @@ impl Engine {
     /// the ledger locked.
     pub(crate) fn spend_upload(&self, name: &Name, most: u64) -> Result<(), Spent> {
         let mut shown = self.shown();
-        let spent = shown.uploads.spend(name, most, "uploads");
+        let spent = shown.uploads.spend(name, most, "uploads of one participant");
         shown.count(spent)
     }
 
     /// Logs that somebody failed to prove who they are, or counts it when that happened too often. Blocking threads only.
-    pub(crate) fn log_auth_refused(&self, attested: &Attested, code: Code, most: u64) -> Result<(), LedgerError> {
-        if self.count_refusal(most) || self.ledger().end().is_some() {
+    pub(crate) fn log_auth_refused(&self, attested: &Attested, code: Code, limits: &Limits) -> Result<(), LedgerError> {
+        if self.count_refusal(limits.logged_refusals) || self.ledger().end().is_some() {
             return Ok(());
         }
-        self.log_session(attested)?;
+        // Strangers leave room for those who can prove who they are.
+        if !self.log_session(attested, limits.logged_report_bytes / 2)? {
+            return Ok(());
+        }
         let body = AuthRefusedBody { session: hex::encode(attested.facts.session), code: code.to_string() };
         self.ledger().act(Actor::Agent, Event::AuthRefused(body)).map(|_| ())
     }

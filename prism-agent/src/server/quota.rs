@@ -1,16 +1,16 @@
-//! What one participant may have logged in one boot, so that nobody makes the log grow without bound.
+//! What may be logged in one boot, so that nobody makes the log or the transcript grow without bound.
 
 use std::collections::BTreeMap;
 
 use prism_core::code::{Code, Coded};
 use prism_core::name::Name;
 
-/// The participant had as much logged as the configuration permits; this was only counted.
+/// As much was logged as the configuration permits; this was only counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected at most {most} {what} of one participant while the agent lives, found another; start a new agent")]
+#[error("expected at most {most} {what} while the agent lives, found more; start a new agent")]
 pub(crate) struct Spent {
-    what: &'static str,
-    most: u64,
+    pub(crate) what: &'static str,
+    pub(crate) most: u64,
 }
 
 impl Coded for Spent {

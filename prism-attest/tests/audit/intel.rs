@@ -31,13 +31,13 @@ fn an_event_log_that_the_terms_demand_is_in_the_transcript_and_true() {
     let honest = logged();
     assert_eq!(broken(&honest.report()), []);
     let mut without = logged();
-    without.evidence[0].event_log = None;
+    without.event_log = None;
     assert_broken(&without.report(), &[Rule::Evidence], "evidence 0");
     let mut other = logged();
-    other.evidence[0].event_log = Some(Base64Bytes(log(&boot()[..3])));
+    other.event_log = Some(Base64Bytes(log(&boot()[..3])));
     assert_broken(&other.report(), &[Rule::Evidence], "evidence 0");
     let mut useless = crate::world::story();
-    useless.evidence[0].event_log = Some(Base64Bytes(log(&boot())));
+    useless.event_log = Some(Base64Bytes(log(&boot())));
     assert_broken(&useless.report(), &[Rule::Evidence], "evidence 0");
 }
 

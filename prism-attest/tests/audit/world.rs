@@ -62,6 +62,7 @@ pub(crate) struct Story {
     pub(crate) signed: Vec<u8>,
     pub(crate) binding: Vec<u8>,
     pub(crate) evidence: Vec<EvidenceRecord>,
+    pub(crate) event_log: Option<Base64Bytes>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) receipts: Vec<String>,
 }
@@ -88,6 +89,7 @@ pub(crate) fn told_of(signed: &SignedManifest, agent: &AgentBinding, made: &(Evi
         signed: signed.to_bytes(),
         binding: agent.encode(),
         evidence: vec![record(made)],
+        event_log: made.0.event_log().map(|log| Base64Bytes(log.to_vec())),
         entries: run(signed, agent, &made.0),
         receipts: vec![],
     };
@@ -113,7 +115,6 @@ pub(crate) fn record((evidence, endorsements): &(Evidence, Endorsements)) -> Evi
         platform: evidence.platform().to_string(),
         evidence: Base64Bytes(evidence.bytes().to_vec()),
         endorsements: Base64Bytes(endorsements.to_json()),
-        event_log: evidence.event_log().map(|log| Base64Bytes(log.to_vec())),
     }
 }
 
@@ -150,6 +151,7 @@ impl Story {
             manifest: Base64Bytes(self.signed.clone()),
             binding: Base64Bytes(self.binding.clone()),
             evidence: self.evidence.clone(),
+            event_log: self.event_log.clone(),
             entries: self.entries.iter().map(text).collect(),
             checkpoint: head(&self.entries, &world().log),
             receipts: self.receipts.clone(),

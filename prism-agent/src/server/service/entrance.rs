@@ -76,12 +76,12 @@ pub(super) async fn authenticate(
         now(),
     ) {
         Ok((name, _)) => {
-            let signed = engine.log_auth_ok(&name, &attested, limits.logged_authentications).map_err(|e| refuse(&e))?;
+            let signed = engine.log_auth_ok(&name, &attested, &limits).map_err(|e| refuse(&e))?;
             session.authenticated(name);
             Ok(signed)
         }
         Err(refusal) => {
-            engine.log_auth_refused(&attested, refusal.code(), limits.logged_refusals).map_err(|e| refuse(&e))?;
+            engine.log_auth_refused(&attested, refusal.code(), &limits).map_err(|e| refuse(&e))?;
             Err(refuse(&refusal))
         }
     };

@@ -121,13 +121,15 @@ fn assemble(engine: &Engine, binding: Vec<u8>) -> Result<Vec<u8>, TranscriptErro
         platform: report.evidence.platform().to_string(),
         evidence: Base64Bytes(report.evidence.bytes().to_vec()),
         endorsements: Base64Bytes(report.endorsements.to_json()),
-        event_log: report.evidence.event_log().map(|log| Base64Bytes(log.to_vec())),
     };
+    // All evidence of an agent is of one boot.
+    let event_log = |report: &Arc<Report>| Some(Base64Bytes(report.evidence.event_log()?.to_vec()));
     let transcript = engine.at_one_moment(|ledger, reports| Transcript {
         format: TranscriptFormat::V1,
         manifest: Base64Bytes(engine.signed().to_bytes()),
         binding: Base64Bytes(binding),
         evidence: reports.iter().map(record).collect(),
+        event_log: reports.first().and_then(event_log),
         entries: ledger.lines().iter().map(text).collect(),
         checkpoint: ledger.head().as_str().to_owned(),
         receipts: Vec::new(),

@@ -198,6 +198,7 @@ impl World {
             manifest: Base64Bytes(self.signed.clone()),
             binding: Base64Bytes(self.binding.encode()),
             evidence: vec![],
+            event_log: None,
             entries: self.entries.iter().map(text).collect(),
             checkpoint: self.head(0).checkpoint,
             receipts: vec![],
