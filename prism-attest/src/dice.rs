@@ -162,9 +162,12 @@ impl DiceEvidence {
             *byte = *of;
         }
         let key = Digest::sha256(&self.spki);
-        let named = self.claims.as_ref().is_none_or(|claims| claims.name(&self.spki));
-        let found = if named { "the certificate's key" } else { "another key" };
-        let named = notes.check(Check::BindingCertificateKey, named, format_args!("TLS key {key}"), found);
+        // A message wrapper has no claims: the machine signed for the key itself.
+        let named = self.claims.as_ref().is_none_or(|claims| {
+            let named = claims.name(&self.spki);
+            let found = if named { "the certificate's key" } else { "another key" };
+            notes.check(Check::BindingCertificateKey, named, format_args!("TLS key {key}"), found)
+        });
         let stands = verify_slices_are_equal(&expected, report_data).is_ok();
         notes.check(Check::BindingKeyOnly, stands, Hex(&expected), Hex(report_data));
         (named && stands).then_some(key)

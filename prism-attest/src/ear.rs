@@ -7,16 +7,17 @@
 //!
 //! | claim | 2 or 3: affirming | 32: warning | 96, 97, 99: contraindicated |
 //! |---|---|---|---|
-//! | `hardware` | 2: genuine under the vendor's built-in root | 32: so, but the vendor names vulnerabilities (a TDX status that is not `UpToDate`); -33: genuine under a root that the caller brought | 96: simulated, or revoked; 97: a platform that is not accepted; 99: not genuine |
+//! | `hardware` | 2: genuine under the vendor's built-in root | 32: so, but the vendor names vulnerabilities (a TDX status that is not `UpToDate`), or AMD's revocation list was not at hand; -33: genuine under a root that the caller brought | 96: simulated, or revoked; 97: a platform that is not accepted; 99: not genuine |
 //! | `executables` | 3: the launch measurement (of TDX: MRTD, RTMR1 and RTMR2) is one that the policy names; under a TPM never | | 96: it is not |
 //! | `configuration` | 2: all else that the policy demands holds | | 96: something does not |
 //! | `instance-identity` | 2: the chip is one that the policy names | | 97: it is not |
-//! | `runtime-opaque` | 2: memory is encrypted, and debugging is off | -33: so, under a root that the caller brought | 96: simulated, or open to a debugger |
+//! | `runtime-opaque` | 2: memory is encrypted, and debugging is off | -33: so, under a root that the caller brought | 96: simulated, or open to a debugger, even where the policy allows that |
 //!
 //! What is absent was not looked at; a policy that accepts any measurement or chip earns no word about it. The status is
-//! that of the worst claim, and `contraindicated` for every refused verdict, whatever its vector. Simulated evidence is
-//! contraindicated even where the policy accepts it: whoever reads the token need not know what a simulator is. The
-//! whole verdict is in the private claim `prism.verdict`.
+//! that of the worst claim, and `contraindicated` for every refused verdict, whatever its vector. It is no better than
+//! `warning` where nothing says that the evidence is fresh: it is bound to nothing, or to a certificate's key only.
+//! Simulated evidence is contraindicated even where the policy accepts it: whoever reads the token need not know what a
+//! simulator is. The whole verdict is in the private claim `prism.verdict`. A result is good for a day at most.
 
 mod token;
 mod vector;
@@ -28,6 +29,7 @@ use prism_core::digest::Digest;
 use serde_json::{Map, Value as Json, json};
 
 pub use self::vector::{Tier, TrustVector};
+use crate::binding::Bound;
 use crate::cbor::Value;
 use crate::verdict::Verdict;
 
@@ -42,6 +44,9 @@ const BUILD: &str = concat!("prism-attest ", env!("CARGO_PKG_VERSION"));
 const SUBMODULE: &str = "prism";
 /// The claim with the whole verdict.
 const VERDICT: &str = "prism.verdict";
+
+/// How long a result is good for, if nothing that it stands on ends before; in seconds.
+const LIFETIME: u64 = 86_400;
 
 /// Shortest and longest nonce in bytes (RFC 9711, section 4.1).
 const NONCE: std::ops::RangeInclusive<usize> = 8..=64;
@@ -60,12 +65,17 @@ pub struct EarClaims {
 
 impl EarClaims {
     /// What a verdict says, issued at `now` (Unix seconds). `policy` is the digest of the policy's bytes as they were
-    /// agreed. The result of a good verdict expires with the first thing that it stands on.
+    /// agreed. The result of a good verdict expires with the first thing that it stands on, or after a day.
     #[must_use]
     pub fn of(verdict: &Verdict, policy: Digest, now: UnixSeconds) -> Self {
         let vector = TrustVector::of(verdict);
-        let status = if verdict.is_good() { vector.worst() } else { Tier::Contraindicated };
-        let expires = verdict.window().filter(|_| verdict.is_good()).map(|window| window.not_after);
+        let status = match verdict.bound {
+            _ if !verdict.is_good() => Tier::Contraindicated,
+            Bound::Nothing | Bound::KeyOnly(_) => vector.worst().max(Tier::Warning),
+            Bound::Channel(_) | Bound::Recorded(_) | Bound::Foreign => vector.worst(),
+        };
+        let end = now.saturating_add(LIFETIME);
+        let expires = verdict.window().filter(|_| verdict.is_good()).map(|window| window.not_after.min(end));
         let verdict = serde_json::to_value(verdict).unwrap_or_default();
         Self { issued: now, expires, nonce: None, policy, status, vector, verdict }
     }

@@ -121,7 +121,8 @@ impl Verdict {
     pub fn into_trust(self) -> Result<Trust, Refusal> {
         match (self.is_good(), &self.claims, &self.bound) {
             (true, Some(claims), Bound::Channel(agent)) => {
-                let summary = Summary { claims: claims.clone(), agent: agent.clone() };
+                let window = self.window.unwrap_or(claims.window);
+                let summary = Summary { claims: claims.clone(), window, agent: agent.clone() };
                 Ok(Trust(summary))
             }
             _ => Err(Refusal(Box::new(self))),
@@ -243,6 +244,7 @@ impl Trust {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     claims: Claims,
+    window: Window,
     agent: AgentBinding,
 }
 
@@ -251,6 +253,12 @@ impl Summary {
     #[must_use]
     pub const fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// When the verdict that earned the trust holds; see [`Verdict::window`].
+    #[must_use]
+    pub const fn window(&self) -> Window {
+        self.window
     }
 
     /// The agent's boot, keys and manifest, confirmed by the hardware's signature.

@@ -66,6 +66,13 @@ fn snp(f: &mut Formatter<'_>, policy: &SnpPolicy) -> fmt::Result {
         writeln!(f, "  processor     {product}, firmware not older than {}", minimum.min_tcb)?;
     }
     writeln!(f, "  measurement   {}", policy.measurements)?;
+    let named = policy.family_ids != Accept::Any || policy.image_ids != Accept::Any || policy.min_guest_svn > 0;
+    if named && policy.id_keys == Accept::Any && policy.author_keys == Accept::Any {
+        writeln!(
+            f,
+            "  HOST'S WORD   guest SVN, family and image: any host may sign them while no id or author key is named"
+        )?;
+    }
     weaknesses(f, policy.allow)
 }
 

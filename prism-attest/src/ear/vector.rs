@@ -3,6 +3,8 @@
 use prism_core::manifest::platform::TdxStatus;
 
 use crate::finding::{Check, Finding, Stage};
+use crate::platform::snp::SnpClaims;
+use crate::platform::tdx::TdxClaims;
 use crate::roots::Assurance;
 use crate::verdict::Verdict;
 use crate::verify::Claims;
@@ -21,8 +23,6 @@ const LAUNCHED: [Check; 7] =
     [Check::Measurement, Check::MrTd, Check::Rtmr0, Check::Rtmr1, Check::Rtmr2, Check::Rtmr3, Check::Pcr];
 /// Those without which something of the boot was not looked at: the rest are firmware's settings and what came later.
 const BOOTED: [Check; 4] = [Check::Measurement, Check::MrTd, Check::Rtmr1, Check::Rtmr2];
-/// The checks that nobody looks inside.
-const DEBUGGING: [Check; 2] = [Check::Debug, Check::TdDebug];
 /// The checks of which machine it is.
 const MACHINE: [Check; 2] = [Check::ChipId, Check::Ppid];
 
@@ -102,7 +102,9 @@ impl TrustVector {
         // Under a TPM the processor measures the paravisor only, and which registers are the boot is for the policy's author.
         let measured = claims.facts().vtpm().is_none();
         let hardware = hardware(claims);
+        // Whoever accepts debugging does not hide the memory by that.
         let opaque = match hardware {
+            _ if is_debuggable(claims) => CONTRAINDICATED,
             VULNERABLE => AFFIRMING,
             other => other,
         };
@@ -115,7 +117,7 @@ impl TrustVector {
                 named(verdict, &BOOTED, APPROVED_BOOT, CONTRAINDICATED).filter(|_| measured)
             },
             hardware: Some(hardware),
-            runtime_opaque: Some(if unmet(&DEBUGGING) { CONTRAINDICATED } else { opaque }),
+            runtime_opaque: Some(opaque),
         }
     }
 
@@ -146,8 +148,14 @@ fn not_genuine(verdict: &Verdict) -> i8 {
     }
 }
 
+fn is_debuggable(claims: &Claims) -> bool {
+    claims.as_snp().is_some_and(SnpClaims::is_debuggable) || claims.as_tdx().is_some_and(TdxClaims::is_debuggable)
+}
+
 fn hardware(claims: &Claims) -> i8 {
-    let current = claims.as_tdx().is_none_or(|tdx| tdx.tcb().status == TdxStatus::UpToDate);
+    // Without AMD's list nobody knows whether the issuer was revoked; Intel's lists are always there.
+    let current = claims.as_tdx().is_none_or(|tdx| tdx.tcb().status == TdxStatus::UpToDate)
+        && claims.as_snp().is_none_or(SnpClaims::has_revocation_list);
     match claims.assurance() {
         Assurance::Hardware if current => AFFIRMING,
         Assurance::Hardware => VULNERABLE,

@@ -1,7 +1,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use prism_attest::ear::{EarClaims, Tier};
-use prism_attest::{Case, Endorsements, Evidence, ExpectedBinding, Platform, Roots, SnpEndorsements, Vendor, Verdict};
+use prism_attest::endorsements::Offered;
+use prism_attest::{
+    Case, Endorsements, Evidence, ExpectedBinding, Platform, Roots, SnpEndorsements, Vendor, Verdict, judge,
+    policy_from, verify,
+};
 use prism_core::digest::Digest;
 use prism_core::key::KeyAlgorithm;
 use prism_core::manifest::platform::{Accept, Minimum, PlatformPolicy, Product, Profile, Revocation, SnpPolicy, Tcb};
@@ -23,7 +27,10 @@ fn a_result_names_its_profile_verifier_policy_and_nonce() {
     let verdict = accepted();
     let document = json(&claims(&verdict).with_nonce(b"8 bytes!"));
     assert_eq!(document["eat_profile"], "tag:github.com,2023:veraison/ear");
-    assert_eq!((&document["iat"], &document["exp"]), (&json!(NOW), &json!(verdict.window().unwrap().not_after)));
+    assert_eq!((&document["iat"], &document["exp"]), (&json!(NOW), &json!(NOW + 86_400)), "a day at most");
+    let end = verdict.window().unwrap().not_after;
+    let last = json(&EarClaims::of(&verdict, Digest::sha256(b"policy"), end - 9));
+    assert_eq!((&last["iat"], &last["exp"]), (&json!(end - 9), &json!(end)));
     assert_eq!(document["ear.verifier-id"]["developer"], "prism");
     assert_eq!(document["eat_nonce"], "OCBieXRlcyE");
     let prism = &document["submods"]["prism"];
@@ -53,6 +60,68 @@ fn a_refused_or_forged_machine_is_contraindicated() {
     let claims = claims(&not_genuine());
     assert_eq!(claims.status(), Tier::Contraindicated);
     assert_eq!(json(&claims)["submods"]["prism"]["ear.trustworthiness-vector"], json!({ "hardware": 99 }));
+}
+
+/// The folder of real evidence, if it is there.
+fn hardware() -> Option<std::path::PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
+    let folder = std::env::var_os("PRISM_VECTORS").map_or_else(|| beside.into(), std::path::PathBuf::from).join("real");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    println!("skipped: no test vectors at {}", folder.display());
+    None
+}
+
+/// The verdict under the policy that is drafted from the machine itself and then changed.
+fn judged(
+    (evidence, endorsements, now): (&Evidence, &Endorsements, u64),
+    change: impl FnOnce(&mut Profile),
+    expected: &ExpectedBinding,
+) -> Verdict {
+    let claims = verify(evidence, endorsements, &Roots::built_in(), now).unwrap();
+    let mut profile = policy_from(&claims).document().profiles()[0].clone();
+    change(&mut profile);
+    judge(evidence, endorsements, &PlatformPolicy::only(profile), expected, now)
+}
+
+#[test]
+fn only_evidence_that_is_bound_to_something_is_affirmed() {
+    let Some(folder) = hardware() else { return };
+    let read = |name: &str| std::fs::read(folder.join("dcap-qvl").join(name)).unwrap();
+    let evidence = Evidence::new(Platform::Tdx, read("tdx_quote")).unwrap();
+    let endorsements = Offered::read(&read("tdx_quote_collateral.json")).unwrap().for_evidence(&evidence).unwrap();
+    let machine = (&evidence, &endorsements, 1_751_624_191);
+    let signed = evidence.bytes()[568..632].try_into().unwrap();
+    for (expected, status) in
+        [(ExpectedBinding::foreign(signed), Tier::Affirming), (ExpectedBinding::unbound(), Tier::Warning)]
+    {
+        let verdict = judged(machine, |_| (), &expected);
+        assert!(verdict.is_good(), "{verdict}");
+        let claims = claims(&verdict);
+        assert_eq!((claims.status(), claims.vector().worst()), (status, Tier::Affirming), "{}", verdict.binding());
+        assert_eq!((claims.vector().hardware, claims.vector().runtime_opaque), (Some(2), Some(2)));
+    }
+}
+
+#[test]
+fn a_machine_open_to_a_debugger_is_never_opaque_and_one_without_a_list_is_warned_of() {
+    let Some(folder) = hardware() else { return };
+    let read = |name: &str| std::fs::read(folder.join("go-sev-guest").join(name)).unwrap();
+    let evidence = Evidence::new(Platform::Snp, read("verify__testdata__attestation.bin")).unwrap();
+    let endorsements = Endorsements::snp_from_leaf(read("verify__testdata__vcek.testcer"), None).unwrap();
+    let signed = evidence.bytes()[0x50..0x90].try_into().unwrap();
+    let allow = |profile: &mut Profile| {
+        let Profile::Snp(policy) = profile else { panic!("{profile:?}") };
+        policy.allow.debug = true;
+        policy.revocation = Revocation::IfPresent;
+    };
+    let machine = (&evidence, &endorsements, 1_663_980_928);
+    let verdict = judged(machine, allow, &ExpectedBinding::foreign(signed));
+    assert!(verdict.is_good(), "{verdict}");
+    let claims = claims(&verdict);
+    assert_eq!((claims.vector().hardware, claims.vector().runtime_opaque), (Some(32), Some(96)));
+    assert_eq!(claims.status(), Tier::Contraindicated);
 }
 
 /// A synthetic Milan machine under a test root, if the public vectors are there, under a policy that the caller changes.

@@ -68,7 +68,7 @@ impl Appraisal<'_> {
             ChipId::Shown(id) => policy.chip_ids.accepts(&id),
             ChipId::Masked => policy.chip_ids == Accept::Any && (hidden_by_vlek || policy.allow.masked_chip_id),
         };
-        let expected = if policy.allow.masked_chip_id { "" } else { " and shown" };
+        let expected = if policy.allow.masked_chip_id || hidden_by_vlek { "" } else { " and shown" };
         notes.check(Check::ChipId, ok, format_args!("{}{expected}", policy.chip_ids), claims.chip_id);
     }
 

@@ -209,6 +209,12 @@ impl SnpClaims {
         self.launch_tcb
     }
 
+    /// Whether AMD's revocation list was at hand. Without it nobody knows whether the issuer was revoked.
+    #[must_use]
+    pub const fn has_revocation_list(&self) -> bool {
+        self.revocation_list
+    }
+
     /// Whether the host may read the guest's memory.
     #[must_use]
     pub const fn is_debuggable(&self) -> bool {

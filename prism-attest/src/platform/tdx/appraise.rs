@@ -145,16 +145,19 @@ impl Appraisal<'_> {
         let Self { claims, policy, notes } = self;
         let (bits, allow) = (claims.attributes(), &policy.allow);
         let has = |bit| bits & bit != 0;
-        let bound = claims.mr_service_td().is_some_and(|service| *service.as_bytes() != [0; 48]);
-        for (check, allowed, present) in [
+        let service = claims.mr_service_td();
+        let bound = service.is_some_and(|service| *service.as_bytes() != [0; 48]);
+        let service = if service.is_some() { switch(bound) } else { "not said (TDX 1.0)" };
+        let has = |bit| (has(bit), switch(has(bit)));
+        for (check, allowed, (present, found)) in [
             (Check::TdDebug, allow.debug, has(attributes::UNTRUSTED)),
             (Check::Migratable, allow.migratable, has(attributes::MIGRATABLE)),
-            (Check::ServiceTd, allow.service_td, bound),
+            (Check::ServiceTd, allow.service_td, (bound, service)),
             (Check::Perfmon, allow.perfmon, has(attributes::PERFMON)),
             (Check::KeyLocker, allow.key_locker, has(attributes::KL)),
             (Check::Pks, allow.pks, has(attributes::PKS)),
         ] {
-            notes.check(check, allowed || !present, if allowed { "off or on" } else { "off" }, switch(present));
+            notes.check(check, allowed || !present, if allowed { "off or on" } else { "off" }, found);
         }
     }
 

@@ -27,12 +27,11 @@ pub(crate) mod attributes {
     pub(crate) const PKS: u64 = 1 << 30;
     /// Key locker.
     pub(crate) const KL: u64 = 1 << 31;
-    /// The trust domain is a provisioning agent.
-    pub(crate) const TPA: u64 = 1 << 62;
     /// Performance monitoring.
     pub(crate) const PERFMON: u64 = 1 << 63;
-    /// Every bit that has a meaning.
-    pub(crate) const KNOWN: u64 = DEBUG | PROFILING | LASS | SEPT_VE_DISABLE | MIGRATABLE | PKS | KL | TPA | PERFMON;
+    /// Every bit that a guest of ours may have. Bit 62 (`TPA`) is a provisioning agent's, which is no guest that runs
+    /// computations.
+    pub(crate) const KNOWN: u64 = DEBUG | PROFILING | LASS | SEPT_VE_DISABLE | MIGRATABLE | PKS | KL | PERFMON;
 }
 
 /// Bits of `XFAM` that have to be set: x87 and SSE.
