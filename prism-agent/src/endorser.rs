@@ -1,8 +1,8 @@
 //! Endorsements from the vendors, fetched at the edge and never while verifying: AMD's key distribution service
 //! (publication 57230), Intel's provisioning certification service (API version 4), or a mirror of them.
 //!
-//! What is fetched has the form of its kind and is about what was asked for; whether the vendor signed it is for
-//! verification to say. Only hosts that are on the list are asked, no redirect is followed, and nothing is kept of an
+//! What is fetched has the form of its kind, is about what was asked for and was signed by the vendor: a mirror can hold
+//! back, and nothing more. Dates and revocation are for verification to look at. Only hosts that are on the list are asked, no redirect is followed, and nothing is kept of an
 //! answer that cannot be an endorsement.
 
 mod address;
@@ -80,7 +80,9 @@ impl Endorser {
     /// # Errors
     /// [`FetchError`]; nothing of the answer is kept then.
     pub async fn fetch(&self, key: &EndorsementKey, tell: &mut Listener<'_>) -> Result<Entry, FetchError> {
-        let kept = self.cache.as_ref().and_then(|cache| cache.load(key));
+        // What nobody signed is neither fresh nor ahead of anything, wherever it came from.
+        let kept = self.cache.as_ref().and_then(|cache| cache.load(key, self.config.update));
+        let kept = kept.filter(|entry| self.config.authorities.check(entry).is_ok());
         if let Some(entry) = kept.as_ref().filter(|entry| self.is_fresh(entry)) {
             tell(Step::Kept(key));
             return Ok(entry.clone());
@@ -92,9 +94,14 @@ impl Endorser {
         let reply = self.transport.ask(&question.address).await?;
         let answer = question.answer(reply)?;
         let origin = Origin { source: source.clone(), fetched_at: self.clock.unix() };
-        let refused = |source| move |error| FetchError::Answer { address: source, source: Box::new(error) };
-        let entry = Entry::new(key.clone(), answer, origin).map_err(refused(source))?;
-        self.keep(kept, entry).await
+        let entry = match Entry::new(key.clone(), answer, origin) {
+            Ok(entry) => entry,
+            Err(error) => return Err(FetchError::Answer { address: source, source: Box::new(error) }),
+        };
+        match self.config.authorities.check(&entry) {
+            Ok(()) => self.keep(kept, entry).await,
+            Err(error) => Err(FetchError::Unsigned { address: source, source: error }),
+        }
     }
 
     /// All of these in a bundle.
@@ -113,7 +120,8 @@ impl Endorser {
     /// for: verify its form first where strangers may send it.
     ///
     /// # Errors
-    /// [`FetchError`]; a certificate that does not exist for one of several possible products is none.
+    /// [`FetchError`]; that a certificate does not exist for one of several possible products is no error, but a list
+    /// that does not exist is: nobody gets rid of a revocation by not answering.
     pub async fn gather_for(&self, evidence: &Evidence, tell: &mut Listener<'_>) -> Result<Bundle, FetchError> {
         let (mut bundle, mut absent) = (Bundle::new(), Vec::new());
         let mut first = None;
@@ -122,7 +130,7 @@ impl Endorser {
             let Some(key) = missing.into_iter().find(|key| !absent.contains(key)) else { break };
             match self.fetch(&key, tell).await {
                 Ok(entry) => bundle.add(entry)?,
-                Err(error @ FetchError::Absent { .. }) => {
+                Err(error @ FetchError::Absent { .. }) if is_of_a_chip(&key) => {
                     tell(Step::Absent(&key));
                     first.get_or_insert(error);
                     absent.push(key);
@@ -160,7 +168,12 @@ impl Endorser {
             let added = order.add(kept).and_then(|()| order.add(entry.clone()));
             added.map_err(|error: MergeError| FetchError::Order(Box::new(error)))?;
         }
-        cache.store(entry.clone()).await?;
+        cache.store(entry.clone(), self.config.update).await?;
         Ok(entry)
     }
+}
+
+/// Whether it is asked for on a guess: reports do not always say of which product their chip is.
+const fn is_of_a_chip(key: &EndorsementKey) -> bool {
+    matches!(key, EndorsementKey::Vcek { .. } | EndorsementKey::Vlek { .. })
 }

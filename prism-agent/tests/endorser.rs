@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prism_agent::endorser::{BaseUrl, Endorser, EndorserConfig, FetchError, Pace, Step};
-use prism_attest::endorsements::bundle::EndorsementKey;
+use prism_attest::endorsements::bundle::{Answer, Authorities, Bundle, EndorsementKey, Entry, Origin};
 use prism_core::code::{Code, Coded};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::scene::{NOW, Scene, TCB, issuers, judgement, key, machine, tcb_info};
+use crate::scene::{NOW, Scene, TCB, authorities, issuers, judgement, key, machine, tcb_info, unsigned_judgement};
 use crate::vendor::{Reply, Vendor};
 
 #[tokio::test]
@@ -149,8 +149,28 @@ async fn other_statuses_and_encodings_are_told_apart() {
         let error = refused(Reply::status(status, "")).await;
         assert!(matches!(error, FetchError::Status { status, .. } if status == number), "{error}");
     }
-    let error = refused(Reply::ok("Content-Encoding: gzip\r\n", b"x")).await;
-    assert!(matches!(error, FetchError::Encoding { .. }), "{error}");
+    for fields in [
+        "Content-Encoding: gzip\r\n",
+        "Content-Encoding: \u{e9}\r\n",
+        "Content-Encoding: identity\r\nContent-Encoding: br\r\n",
+    ] {
+        let error = refused(Reply::ok(fields, b"x")).await;
+        assert!(matches!(error, FetchError::Encoding { .. }), "{error}");
+    }
+    let error = refused(Reply::status("503 Busy", "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n")).await;
+    assert!(error.to_string().ends_with("try again after Wed, 21 Oct 2026 07:28:00 GMT"), "{error}");
+}
+
+#[tokio::test]
+async fn a_pipe_in_the_place_of_a_kept_file_holds_nothing_up() {
+    let scene = Scene::new().await;
+    scene.stock();
+    scene.fetch(&key("vcek")).await.unwrap();
+    let [file] = <[_; 1]>::try_from(scene.kept()).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+    scene.fetch(&key("vcek")).await.unwrap();
+    assert!(file.metadata().unwrap().is_file());
 }
 
 #[tokio::test]
@@ -209,11 +229,11 @@ async fn a_cancelled_question_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn intels_answers_bring_their_signers_in_the_head() {
-    let scene = Scene::new().await;
-    scene.vendor.reply(TCB, Reply::ok(&issuers("TCB-Info-Issuer-Chain"), &judgement(18)));
+    let (scene, answer) = (Scene::new().await, judgement(18));
+    scene.vendor.reply(TCB, Reply::ok(&issuers("TCB-Info-Issuer-Chain"), &answer));
     let entry = scene.fetch(&tcb_info()).await.unwrap();
     assert_eq!(scene.vendor.asked(), [TCB]);
-    assert_eq!((entry.number(), entry.answer().bytes.clone()), (Some(18), judgement(18)));
+    assert_eq!((entry.number(), entry.answer().bytes.clone()), (Some(18), answer));
     assert!(entry.answer().issuers.as_ref().unwrap().starts_with(b"-----BEGIN CERTIFICATE-----\n"));
     let twice = issuers("TCB-Info-Issuer-Chain").repeat(2);
     for fields in
@@ -254,12 +274,56 @@ async fn evidence_whose_certificate_does_not_exist_says_so() {
 }
 
 #[tokio::test]
-async fn a_missing_revocation_list_of_amds_is_left_to_the_policy() {
+async fn nobody_gets_rid_of_a_revocation_by_not_answering() {
     let scene = Scene::new().await;
     let paths = scene.stock();
     scene.vendor.reply(&paths[2], Reply::status("404 Not Found", ""));
-    let bundle = scene.endorser().gather_for(&machine().0, &mut |_| {}).await.unwrap();
-    assert_eq!(bundle.entries().len(), 2);
+    let error = scene.endorser().gather_for(&machine().0, &mut |_| {}).await.unwrap_err();
+    assert!(matches!(error, FetchError::Absent { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_vendor_did_not_sign_is_refused_and_never_outranks_what_it_did() {
+    let scene = Scene::new().await;
+    let fields = issuers("TCB-Info-Issuer-Chain");
+    let mut forged = judgement(u64::MAX);
+    let last = forged.len() - 4;
+    forged[last] = if forged[last] == b'0' { b'1' } else { b'0' };
+    for answer in [unsigned_judgement(u64::MAX), forged] {
+        scene.vendor.reply(TCB, Reply::ok(&fields, &answer));
+        let error = scene.fetch(&tcb_info()).await.unwrap_err();
+        assert_eq!(error.code(), Code::EndorsementsUnsigned, "{error}");
+        assert!(scene.kept().is_empty());
+    }
+    // Not even from the folder itself, where somebody else may have put it.
+    scene.vendor.reply(TCB, Reply::ok(&fields, &judgement(18)));
+    scene.fetch(&tcb_info()).await.unwrap();
+    let [file] = <[_; 1]>::try_from(scene.kept()).unwrap();
+    let mut bundle = Bundle::new();
+    let answer = Answer { bytes: unsigned_judgement(u64::MAX), issuers: kept_issuers(&file) };
+    let origin = Origin { source: "nowhere".to_owned(), fetched_at: NOW };
+    bundle.add(Entry::new(tcb_info(), answer, origin).unwrap()).unwrap();
+    std::fs::write(&file, bundle.to_bytes()).unwrap();
+    assert_eq!(scene.fetch(&tcb_info()).await.unwrap().number(), Some(18));
+}
+
+fn kept_issuers(file: &std::path::Path) -> Option<Vec<u8>> {
+    Bundle::read(&std::fs::read(file).unwrap()).unwrap().entries()[0].answer().issuers.clone()
+}
+
+#[tokio::test]
+async fn what_another_laboratory_signed_is_refused() {
+    let mut scene = Scene::new().await;
+    let paths = scene.stock();
+    scene.config.authorities = Authorities::built_in();
+    for kind in ["vcek", "amd-chain", "amd-crl"] {
+        let error = scene.fetch(&key(kind)).await.unwrap_err();
+        assert_eq!(error.code(), Code::EndorsementsUnsigned, "{kind}: {error}");
+    }
+    scene.vendor.reply(TCB, Reply::ok(&issuers("TCB-Info-Issuer-Chain"), &judgement(1)));
+    let error = scene.fetch(&tcb_info()).await.unwrap_err();
+    assert_eq!(error.code(), Code::EndorsementsUnsigned, "{error}");
+    assert_eq!((scene.vendor.asked().len(), scene.kept().len()), (paths.len() + 1, 0));
 }
 
 #[tokio::test]
@@ -276,6 +340,7 @@ async fn a_host_proves_its_name_to_a_trusted_authority() {
         let base: BaseUrl = format!("https://{name}:{}", vendor.port()).parse().unwrap();
         let mut config = EndorserConfig::mirror(base);
         config.extra_roots = vec![root.to_vec()];
+        config.authorities = authorities();
         let key: EndorsementKey = tcb_info();
         Endorser::new(config).unwrap().fetch(&key, &mut |_| {}).await
     };

@@ -241,6 +241,11 @@ pub(crate) fn amd_issuers(vek: &[u8]) -> Option<(&'static [u8], &'static [u8])> 
     AMD.iter().flat_map(|amd| [(amd.ask, amd.ark), (amd.asvk, amd.ark)]).find(|(ask, _)| issued(ask))
 }
 
+/// Every built-in certificate that signs endorsements.
+pub(crate) fn authorities() -> impl Iterator<Item = &'static [u8]> {
+    AMD.iter().flat_map(|amd| [amd.ark, amd.ask, amd.asvk]).chain([INTEL])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

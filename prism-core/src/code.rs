@@ -114,6 +114,8 @@ codes! {
     EndorsementsNotCurrent = "endorsements.not-current", NotTrusted;
     /// A revocation list or judgement is older than one seen before.
     EndorsementsRolledBack = "endorsements.rolled-back", NotTrusted;
+    /// An endorsement that the vendor did not sign.
+    EndorsementsUnsigned = "endorsements.unsigned", NotTrusted;
     /// The vendor's service cannot be reached or is busy.
     VendorUnreachable = "vendor.unreachable", Unavailable;
     /// The vendor's service says something that cannot be an endorsement.

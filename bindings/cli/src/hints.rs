@@ -68,6 +68,10 @@ fn terms(code: Code) -> Row {
             "A revocation list or judgement is older than one seen before.",
             "fetch from the vendor itself; if a mirror gave it, the mirror is out of date or hides something",
         ),
+        Code::EndorsementsUnsigned => (
+            "An endorsement that the vendor did not sign.",
+            "whoever sent it cannot be trusted: ask the vendor or another mirror; --root FILE names a laboratory's own authority",
+        ),
         Code::VendorUnreachable => (
             "The vendor's service, or its mirror, cannot be reached or is busy.",
             "check the network, or name a mirror with --mirror URL; AMD's service wants 10 seconds between questions",

@@ -21,7 +21,7 @@ const FILE_MAX: u64 = 16 << 20;
 const PART_MAX: u64 = (ENDORSEMENT_MAX + 8 * COLLATERAL_MAX) as u64;
 
 /// Longest certificate of a root in bytes.
-const ROOT_MAX: u64 = 64 * 1024;
+pub(crate) const ROOT_MAX: u64 = 64 * 1024;
 
 /// Where the vendor's vouching is.
 #[derive(Args, Debug)]

@@ -43,7 +43,18 @@ impl BaseUrl {
             return None;
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
+        // A port that is none must not become another one.
+        let port = match authority.port() {
+            Some(_) => authority.port_u16()?,
+            None if authority.as_str().ends_with(authority.host()) => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            None => return None,
+        };
         let prefix = uri.path().trim_end_matches('/').to_owned();
         (!host.is_empty()).then_some(Self { tls, host, port, prefix })
     }

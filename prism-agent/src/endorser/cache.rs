@@ -2,13 +2,15 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use prism_attest::endorsements::bundle::{BUNDLE_MAX, Bundle, EndorsementKey, Entry};
 use prism_core::digest::Digest;
+use rustix::fs::OFlags;
 use tokio::task::spawn_blocking;
 
+use super::config::Update;
 use super::error::FetchError;
 use crate::files::{FileError, write_atomic};
 
@@ -25,8 +27,8 @@ impl Cache {
     }
 
     /// What was kept about this. A file that is damaged or about something else counts as none: it is fetched anew.
-    pub(super) fn load(&self, key: &EndorsementKey) -> Option<Entry> {
-        let path = self.path(key);
+    pub(super) fn load(&self, key: &EndorsementKey, update: Update) -> Option<Entry> {
+        let path = self.path(key, update);
         let kept = read(&path).map_err(|error| error.to_string()).and_then(|bytes| match bytes {
             Some(bytes) => Bundle::read(&bytes).map(Some).map_err(|error| error.to_string()),
             None => Ok(None),
@@ -41,8 +43,8 @@ impl Cache {
     }
 
     /// Keeps an entry in place of an older one.
-    pub(super) async fn store(&self, entry: Entry) -> Result<(), FetchError> {
-        let path = self.path(entry.key());
+    pub(super) async fn store(&self, entry: Entry, update: Update) -> Result<(), FetchError> {
+        let path = self.path(entry.key(), update);
         let mut bundle = Bundle::new();
         bundle.add(entry)?;
         // Once begun it ends, also when nobody waits for it any more.
@@ -52,17 +54,25 @@ impl Cache {
         Ok(())
     }
 
-    fn path(&self, key: &EndorsementKey) -> PathBuf {
-        let text = key.to_string();
+    /// Early judgements are ahead of standard ones, and are kept apart from them.
+    fn path(&self, key: &EndorsementKey, update: Update) -> PathBuf {
+        let text = match update {
+            Update::Standard => key.to_string(),
+            Update::Early => format!("{key} early"),
+        };
         self.0.join(format!("{}-{}.json", key.kind(), Digest::sha256(text.as_bytes()).to_hex()))
     }
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
+    // Not even a pipe that somebody put there holds the fetch up.
+    let file = match File::options().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
     };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "expected a regular file"));
+    }
     let mut bytes = Vec::new();
     file.take(BUNDLE_MAX as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))

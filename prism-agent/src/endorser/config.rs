@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use prism_attest::endorsements::bundle::Authorities;
+
 use super::address::BaseUrl;
 use super::error::FetchError;
 
@@ -63,6 +65,8 @@ pub struct EndorserConfig {
     pub renew_after: Duration,
     /// Which of Intel's judgements is asked for.
     pub update: Update,
+    /// Whose endorsements are taken: the vendors', and those of laboratories that are added.
+    pub authorities: Authorities,
     /// Certificates (DER) that may vouch for a host, besides those that this machine trusts.
     pub extra_roots: Vec<Vec<u8>>,
 }
@@ -104,6 +108,7 @@ impl EndorserConfig {
             cache: None,
             renew_after: Duration::from_hours(24),
             update: Update::default(),
+            authorities: Authorities::built_in(),
             extra_roots: Vec::new(),
         }
     }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use prism_attest::endorsements::bundle::{EndorsementKey, EntryError, MergeError, SelectError};
+use prism_attest::endorsements::bundle::{EndorsementKey, EntryError, MergeError, SelectError, UnsignedError};
 use prism_core::code::{Code, Coded};
 
 use crate::files::FileError;
@@ -98,7 +98,7 @@ pub enum FetchError {
         address: String,
     },
     /// The host wants a pause.
-    #[error("expected an answer from {address}, found the service busy; try again in {} s", again.as_deref().unwrap_or("some"))]
+    #[error("expected an answer from {address}, found the service busy; try again{}", when(again.as_deref()))]
     Busy {
         /// What was asked.
         address: String,
@@ -155,6 +155,15 @@ pub enum FetchError {
         #[source]
         source: Box<EntryError>,
     },
+    /// The vendor did not sign the answer.
+    #[error("expected an endorsement of the vendor's from {address}, found another; nothing of it is kept")]
+    Unsigned {
+        /// What was asked.
+        address: String,
+        /// What is wrong with it.
+        #[source]
+        source: UnsignedError,
+    },
     /// The answer is older than one that was kept, or does not fit into the bundle.
     #[error(transparent)]
     Order(Box<MergeError>),
@@ -164,6 +173,15 @@ pub enum FetchError {
     /// Answers cannot be kept.
     #[error(transparent)]
     Cache(#[from] FileError),
+}
+
+/// `Retry-After` is seconds or a date (RFC 9110, section 10.2.3).
+fn when(again: Option<&str>) -> String {
+    match again {
+        None => " later".to_owned(),
+        Some(seconds) if seconds.bytes().all(|byte| byte.is_ascii_digit()) => format!(" in {seconds} s"),
+        Some(date) => format!(" after {date}"),
+    }
 }
 
 impl From<MergeError> for FetchError {
@@ -196,6 +214,7 @@ impl Coded for FetchError {
             | Self::TooLarge { .. }
             | Self::NoIssuers { .. }
             | Self::Answer { .. } => Code::VendorMisbehaved,
+            Self::Unsigned { source, .. } => source.code(),
             Self::Order(error) => error.code(),
             Self::Select(error) => error.code(),
             Self::Cache(error) => error.code(),

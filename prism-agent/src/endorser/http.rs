@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderMap, LOCATION, RETRY_AFTER, USER_AGENT};
+use hyper::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
@@ -106,7 +108,8 @@ where
 
 fn check_head(response: &Response<Incoming>, address: &Address) -> Result<(), FetchError> {
     let (status, address) = (response.status(), || address.to_string());
-    let text = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let words = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let text = |name| response.headers().get(name).map(words);
     match status {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND => return Err(FetchError::Absent { address: address() }),
@@ -118,9 +121,9 @@ fn check_head(response: &Response<Incoming>, address: &Address) -> Result<(), Fe
         }
         other => return Err(FetchError::Status { address: address(), status: other.as_u16() }),
     }
-    match text(CONTENT_ENCODING) {
+    let encodings = response.headers().get_all(CONTENT_ENCODING).into_iter().map(words);
+    match encodings.into_iter().find(|encoding| !encoding.eq_ignore_ascii_case("identity")) {
         None => Ok(()),
-        Some(encoding) if encoding.eq_ignore_ascii_case("identity") => Ok(()),
         Some(encoding) => Err(FetchError::Encoding { address: address(), encoding }),
     }
 }

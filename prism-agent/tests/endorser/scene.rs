@@ -6,15 +6,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use prism_agent::endorser::{Clock, Endorser, EndorserConfig, FetchError};
 use prism_attest::binding::{Batch, ReportData, SessionBinding};
-use prism_attest::endorsements::bundle::{Bundle, EndorsementKey, Entry, Origin};
+use prism_attest::endorsements::bundle::{Authorities, Bundle, EndorsementKey, Entry, Origin};
 use prism_attest::platform::simulated::{Mutations, SimulatedVendor};
 use prism_attest::{AgentBinding, Endorsements, Evidence};
 use prism_core::entropy::SystemEntropy;
 use prism_core::hexadecimal::HexBytes;
+use rcgen::{BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
 use crate::vendor::{Reply, Vendor};
@@ -80,7 +82,8 @@ impl Scene {
         let vendor = Vendor::start(None).await;
         let base = format!("http://127.0.0.1:{}/", vendor.port()).parse().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let config = EndorserConfig::mirror(base).with_cache(folder.path().join("cache"));
+        let mut config = EndorserConfig::mirror(base).with_cache(folder.path().join("cache"));
+        config.authorities = authorities();
         let clock = Arc::new(HandClock(Mutex::new((NOW, Duration::ZERO, Vec::new()))));
         Self { vendor, clock, config, folder }
     }
@@ -132,8 +135,49 @@ pub(crate) fn tcb_info() -> EndorsementKey {
     EndorsementKey::TcbInfo { fmspc: HexBytes::new(FMSPC) }
 }
 
-/// Intel's answer with this number; nobody signed it.
+/// The pretend AMD's certificates and the pretend Intel's root, beside the vendors' own.
+pub(crate) fn authorities() -> Authorities {
+    let parts = machine().1.as_snp().unwrap();
+    let laboratories = [parts.ask.as_slice(), &parts.ark, intel().root.der()];
+    laboratories.into_iter().fold(Authorities::built_in(), |authorities, der| authorities.with_file(der).unwrap())
+}
+
+/// Somebody who judges platforms as Intel does, with a root of its own.
+pub(crate) struct Intel {
+    root: Certificate,
+    signer: Certificate,
+    key: KeyPair,
+}
+
+pub(crate) fn intel() -> &'static Intel {
+    static INTEL: OnceLock<Intel> = OnceLock::new();
+    INTEL.get_or_init(|| {
+        let named = |name: &str| {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.distinguished_name = DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params
+        };
+        let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
+        let mut params = named("A root");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = params.self_signed(&root_key).unwrap();
+        let signer = named("A signer").signed_by(&key, &Issuer::new(params, &root_key)).unwrap();
+        Intel { root, signer, key }
+    })
+}
+
+/// Intel's answer with this number.
 pub(crate) fn judgement(number: u64) -> Vec<u8> {
+    let text = String::from_utf8(unsigned_judgement(number)).unwrap();
+    let signed = text.split_once(':').unwrap().1.rsplit_once(",\"signature\"").unwrap().0;
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &intel().key.serialize_der()).unwrap();
+    let signature = key.sign(&aws_lc_rs::rand::SystemRandom::new(), signed.as_bytes()).unwrap();
+    text.replace(&"00".repeat(64), &hex::encode(signature)).into_bytes()
+}
+
+/// Intel's answer with this number; nobody signed it.
+pub(crate) fn unsigned_judgement(number: u64) -> Vec<u8> {
     let dates = r#""issueDate":"2027-01-15T07:00:00Z","nextUpdate":"2027-02-14T07:00:00Z""#;
     let fmspc = hex::encode_upper(FMSPC);
     let signature = "00".repeat(64);
@@ -145,10 +189,9 @@ pub(crate) fn judgement(number: u64) -> Vec<u8> {
 
 /// A field with certificates, percent-encoded as Intel does.
 pub(crate) fn issuers(field: &str) -> String {
-    let parts = machine().1.as_snp().unwrap();
     let mut pem = String::new();
-    for der in [&parts.ask, &parts.ark] {
-        let text = STANDARD.encode(der);
+    for certificate in [&intel().signer, &intel().root] {
+        let text = STANDARD.encode(certificate.der());
         write!(pem, "-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").unwrap();
     }
     let encoded: String = pem

@@ -2,7 +2,8 @@
 //!
 //! Nothing is believed because it is in a bundle: [`Bundle::select`] only chooses, and verification begins at a pinned
 //! root. What a bundle adds is order: [`Bundle::check`] says what is current, and a list or judgement never gives way
-//! to an older one.
+//! to an older one. Whoever gathers from strangers asks [`Authorities::check`] first, so that a number that nobody signed
+//! outranks nothing.
 
 mod content;
 mod entry;
@@ -10,6 +11,7 @@ mod file;
 mod key;
 mod machine;
 mod select;
+mod signed;
 
 use prism_core::UnixSeconds;
 use prism_core::code::{Code, Coded};
@@ -20,6 +22,7 @@ pub use self::entry::{Answer, Entry, EntryError, Origin};
 pub use self::key::{AmdSigner, EndorsementKey, KeyTextError, PckCa, chip_text, parse_chip, parse_tcb, tcb_text};
 pub use self::machine::MachineError;
 pub use self::select::{MissingEndorsement, SelectError};
+pub use self::signed::{Authorities, UnsignedError};
 use crate::window::Window;
 
 /// Longest file in bytes.

@@ -11,3 +11,4 @@ mod handed;
 mod made;
 mod order;
 mod select;
+mod signed;

@@ -92,7 +92,18 @@ fn plain_http_is_for_this_machine_unless_it_is_allowed_in_so_many_words() {
         assert!(matches!(text.parse::<BaseUrl>(), Err(FetchError::PlainHttp { .. })), "{text}");
         assert!(BaseUrl::allow_plain_http(text).is_ok(), "{text}");
     }
-    for text in ["", "mirror.example", "ftp://a", "https://u:p@a", "https://a/?b", "https://a/#b", "https://", "/a"] {
+    for text in [
+        "",
+        "mirror.example",
+        "ftp://a",
+        "https://u:p@a",
+        "https://a/?b",
+        "https://a/#b",
+        "https://",
+        "/a",
+        "https://a:99999",
+        "https://a:",
+    ] {
         assert!(matches!(text.parse::<BaseUrl>(), Err(FetchError::Address { .. })), "{text}");
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use prism_agent::endorser::{BaseUrl, Endorser, EndorserConfig, FetchError, Step};
 use prism_agent::files::{FileError, write_atomic};
-use prism_attest::endorsements::bundle::{AmdSigner, BUNDLE_MAX, Bundle, EndorsementKey, PckCa, parse_chip, parse_tcb};
+use prism_attest::endorsements::bundle::{
+    AmdSigner, Authorities, BUNDLE_MAX, Bundle, EndorsementKey, PckCa, parse_chip, parse_tcb,
+};
 use prism_attest::{Evidence, Platform};
 use prism_core::hexadecimal::HexBytes;
 use prism_core::manifest::platform::Product;
@@ -16,7 +18,7 @@ use crate::exit::{Failure, Outcome};
 use crate::inputs::{now, read};
 use crate::interrupt;
 use crate::print::{Printer, Safe};
-use crate::vouching::read_evidence;
+use crate::vouching::{ROOT_MAX, read_evidence};
 
 pub(crate) const EXAMPLE: &str = "\
 Example
@@ -55,6 +57,9 @@ pub(crate) struct Fetch {
     /// Allow a mirror on another machine without TLS
     #[arg(long, requires = "mirror")]
     allow_plain_http: bool,
+    /// Also take what this authority signed: the certificate (DER or PEM) of a laboratory's root or intermediate
+    #[arg(long, value_name = "FILE")]
+    root: Vec<PathBuf>,
     /// Keep answers in this directory, and do not ask again while they are fresh
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
@@ -65,16 +70,19 @@ pub(crate) struct Fetch {
 
 impl Fetch {
     pub(super) fn run(self, printer: Printer) -> Outcome {
-        self.known()?;
+        let authorities = self.authorities()?;
+        self.known(&authorities)?;
         let wanted = match &self.evidence {
             Some(path) => Wanted::Evidence(evidence(path, self.platform)?),
             None => Wanted::Keys(self.keys()?),
         };
-        let endorser = Endorser::new(self.config()?)?;
+        let mut config = self.config()?;
+        config.authorities = authorities.clone();
+        let endorser = Endorser::new(config)?;
         let left = format!("{} is as it was; run the command again", self.out.display());
         let fetched = interrupt::run(gather(&endorser, &wanted, printer), &left)?;
         // Read anew: another fetch may have renewed it meanwhile.
-        let mut bundle = self.known()?;
+        let mut bundle = self.known(&authorities)?;
         bundle.merge(fetched).map_err(|error| Failure::from(error).at(self.out.display()))?;
         let bytes = bundle.to_bytes();
         if bytes.len() > BUNDLE_MAX {
@@ -86,13 +94,23 @@ impl Fetch {
         printer.show(&Listed::of(&bundle, now()))
     }
 
-    /// What an earlier fetch wrote.
-    fn known(&self) -> Outcome<Bundle> {
+    fn authorities(&self) -> Outcome<Authorities> {
+        self.root.iter().try_fold(Authorities::built_in(), |authorities, path| {
+            let bytes = read(path, ROOT_MAX)?;
+            authorities.with_file(&bytes).map_err(|error| Failure::from(error).at(path.display()))
+        })
+    }
+
+    /// What an earlier fetch wrote. What nobody signed must not stand in the way of what the vendor says.
+    fn known(&self, authorities: &Authorities) -> Outcome<Bundle> {
         if !self.out.exists() {
             return Ok(Bundle::new());
         }
         let bytes = read(&self.out, BUNDLE_MAX as u64)?;
-        Bundle::read(&bytes).map_err(|error| Failure::from(error).at(self.out.display()))
+        let bundle = Bundle::read(&bytes).map_err(|error| Failure::from(error).at(self.out.display()))?;
+        let checked = bundle.entries().iter().try_for_each(|entry| authorities.check(entry));
+        checked.map_err(|error| Failure::from(error).at(self.out.display()))?;
+        Ok(bundle)
     }
 
     fn config(&self) -> Outcome<EndorserConfig> {
