@@ -18,8 +18,7 @@ pub(crate) fn hint(code: Code) -> &'static str {
 
 /// The table's row for `code`; `None` for a code that this build does not know.
 pub(crate) fn explanation(code: Code) -> Option<Explanation> {
-    let (meaning, hint) =
-        local(code).or_else(|| terms(code)).or_else(|| agent(code)).or_else(|| run(code)).or_else(|| proof(code))?;
+    let (meaning, hint) = [local, vendor, terms, agent, run, proof].into_iter().find_map(|rows| rows(code))?;
     Some(Explanation { meaning, hint })
 }
 
@@ -57,9 +56,13 @@ fn local(code: Code) -> Row {
     })
 }
 
-/// Manifests, approvals and signatures.
-fn terms(code: Code) -> Row {
+/// What vendors vouch for, and their services.
+fn vendor(code: Code) -> Row {
     Some(match code {
+        Code::EndorsementsMissing => (
+            "The vendor's certificates or lists for this machine are not there.",
+            "`prism endorsements fetch --for EVIDENCE -o bundle.json` gets what is missing",
+        ),
         Code::EndorsementsNotCurrent => (
             "An endorsement is not valid yet or no longer.",
             "run `prism endorsements fetch` again, or judge as of the time of the evidence with --at",
@@ -80,6 +83,13 @@ fn terms(code: Code) -> Row {
             "The vendor's service, or its mirror, answered with something that cannot be an endorsement.",
             "check the address of the mirror; nothing of the answer was kept",
         ),
+        _ => return None,
+    })
+}
+
+/// Manifests, approvals and signatures.
+fn terms(code: Code) -> Row {
+    Some(match code {
         Code::KeyUnknown => (
             "The key is not one that the manifest names.",
             "use the key whose public half the owner put into the manifest; `prism keys show` and `prism manifest show` print both",
@@ -227,10 +237,6 @@ fn run(code: Code) -> Row {
 /// Evidence, logs and transcripts.
 fn proof(code: Code) -> Row {
     Some(match code {
-        Code::EndorsementsMissing => (
-            "The vendor's certificates or lists for this machine are not there.",
-            "`prism endorsements fetch --for EVIDENCE -o bundle.json` gets what is missing",
-        ),
         Code::EvidenceRefused => (
             "The machine's evidence does not hold, or is not what the manifest asks for.",
             "nothing was sent. Each finding says what was expected and found; ask the agent's operator, or agree on a new manifest",

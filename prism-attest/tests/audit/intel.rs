@@ -68,6 +68,17 @@ fn a_log_that_calls_a_pretended_tdx_machine_real_is_refused_and_does_not_make_it
 }
 
 #[test]
+fn whether_a_log_is_of_a_pretended_machine_goes_by_its_evidence() {
+    let mut story = told(vec![]);
+    story.evidence[0].platform = "tdx".to_owned();
+    let Event::LogOpen(open) = story.event("log.open") else { unreachable!("log.open opens") };
+    open.simulated = false;
+    // Nobody vouches for such a quote, but the log is right about what it calls itself.
+    let broken = broken(&story.rewritten().report());
+    assert!(broken.contains(&Rule::Evidence) && !broken.contains(&Rule::LogOpen), "{broken:?}");
+}
+
+#[test]
 fn evidence_of_a_tdx_machine_that_nobody_agreed_on_is_refused() {
     for mutation in [TdxMutation::Debug, TdxMutation::OutOfDate] {
         assert_broken(&told(vec![mutation]).report(), &[Rule::Evidence], "evidence 0");

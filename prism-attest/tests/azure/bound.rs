@@ -57,8 +57,10 @@ fn a_machine_whose_tpm_quoted_the_agent_s_binding_is_trusted_on_that_connection_
     let draft = Draft { nonce, beside: Some(*report_data.as_bytes()), ..Draft::default() };
     let verdict = judge(&draft.evidence(), policy(), &ExpectedBinding::live(live()));
     assert!(verdict.is_good(), "{verdict}");
+    let (named, window) = (verdict.agent().cloned(), verdict.window());
     let trust = verdict.into_trust().unwrap();
-    assert_eq!(trust.summary().agent(), &agent());
+    assert_eq!((trust.summary().agent(), named), (&agent(), Some(agent())));
+    assert_eq!((Some(trust.summary().window()), trust.summary().is_simulated()), (window, false));
     assert!(trust.summary().to_string().contains("on Azure, machine 26F8BC30"), "{}", trust.summary());
 
     let alone = Draft { nonce: report_data.as_bytes().to_vec(), beside: None, ..Draft::default() };

@@ -15,6 +15,7 @@ fn refused(platform: Platform, expected: &str, found: &str) -> Verdict {
         now: 1_800_000_000,
         findings: notes.into_findings(),
         claims: None,
+        window: None,
         wanted: false,
         bound: Bound::Nothing,
     }

@@ -192,7 +192,7 @@ fn a_log_that_azure_does_not_keep_cannot_be_required() {
     document["accept"][3]["azure-tdx"]["vtpm"]["event_log"] = json!("require");
     assert!(read(&document).is_ok());
     document["accept"][3]["azure-tdx"]["tdx"]["event_log"] = json!("require");
-    let error = read(&document).unwrap_err().to_string();
+    let error = read(&document).unwrap_err();
     assert!(error.contains("require it under azure-tdx.vtpm"), "{error}");
 }
 
