@@ -50,7 +50,7 @@ struct SignedArg {
     /// A message wrapper (CMW, JSON or CBOR) around one evidence
     #[arg(long, value_name = "FILE")]
     cmw: Option<PathBuf>,
-    /// A TLS certificate (DER or PEM) with evidence in it: RA-TLS
+    /// A TLS certificate (DER or PEM) with evidence in it: RA-TLS. Its own dates are for TLS to see, not looked at here
     #[arg(long, value_name = "FILE", conflicts_with = "report_data")]
     certificate: Option<PathBuf>,
 }
