@@ -2,8 +2,8 @@
 //! (publication 57230), Intel's provisioning certification service (API version 4), or a mirror of them.
 //!
 //! What is fetched has the form of its kind, is about what was asked for and was signed by the vendor: a mirror can hold
-//! back, and nothing more. Dates and revocation are for verification to look at. Only hosts that are on the list are asked, no redirect is followed, and nothing is kept of an
-//! answer that cannot be an endorsement.
+//! back, and nothing more. Dates and revocation are for verification to look at. Only hosts that are on the list are
+//! asked, no redirect is followed, and nothing is kept of an answer that is no endorsement of the vendor's.
 
 mod address;
 mod cache;

@@ -44,17 +44,8 @@ impl BaseUrl {
         }
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         // A port that is none must not become another one.
-        let port = match authority.port() {
-            Some(_) => authority.port_u16()?,
-            None if authority.as_str().ends_with(authority.host()) => {
-                if tls {
-                    443
-                } else {
-                    80
-                }
-            }
-            None => return None,
-        };
+        let unnamed = authority.as_str().ends_with(authority.host());
+        let port = authority.port_u16().or_else(|| unnamed.then_some(if tls { 443 } else { 80 }))?;
         let prefix = uri.path().trim_end_matches('/').to_owned();
         (!host.is_empty()).then_some(Self { tls, host, port, prefix })
     }

@@ -16,7 +16,9 @@ use prism_attest::platform::simulated::{Mutations, SimulatedVendor};
 use prism_attest::{AgentBinding, Endorsements, Evidence};
 use prism_core::entropy::SystemEntropy;
 use prism_core::hexadecimal::HexBytes;
-use rcgen::{BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use tempfile::TempDir;
 
 use crate::vendor::{Reply, Vendor};
@@ -161,6 +163,7 @@ pub(crate) fn intel() -> &'static Intel {
         let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let mut params = named("A root");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let root = params.self_signed(&root_key).unwrap();
         let signer = named("A signer").signed_by(&key, &Issuer::new(params, &root_key)).unwrap();
         Intel { root, signer, key }

@@ -89,7 +89,10 @@ fn an_answer_whose_signer_is_missing_or_another_is_not_taken() {
         let with = |issuers| Answer { bytes: entry.answer().bytes.clone(), issuers };
         let chain = Bundle::of_machine(&machine().1, &origin()).unwrap();
         let chain = chain.entries().iter().find(|entry| entry.key().kind() == "amd-chain").unwrap();
-        for answer in [with(None), with(Some(chain.answer().bytes.clone()))] {
+        // A chain that is longer, as one would be under a machine's own key.
+        let longer =
+            [entry.answer().issuers.clone().unwrap(), root(&intels().as_tdx().unwrap().tcb_info_chain)].concat();
+        for answer in [with(None), with(Some(chain.answer().bytes.clone())), with(Some(longer))] {
             let made = Entry::new(entry.key().clone(), answer, entry.origin().clone());
             assert!(made.map_or(true, |entry| authorities.check(&entry).is_err()), "{}", entry.key());
         }

@@ -4,6 +4,9 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
+use prism_attest::Endorsements;
+use prism_attest::endorsements::bundle::{Bundle, Origin};
+
 use crate::support::Place;
 
 /// A mirror that answers every question in the same way; returns its address.
@@ -106,6 +109,20 @@ fn one_machine_s_endorsements_are_checked_and_shown_like_a_bundle() {
         let check = format!("endorsements check {platform}/endorsements.json --at 5");
         place.run(&check).refused(4, "endorsements.not-current");
     }
+}
+
+#[test]
+fn a_bundle_that_the_vendor_did_not_sign_is_not_renewed() {
+    let place = Place::new();
+    place.run("simulate evidence --platform tdx -o m").ok();
+    let machine = Endorsements::read(&place.read("m/endorsements.json")).unwrap();
+    let origin = Origin { source: "somebody".to_owned(), fetched_at: 5 };
+    let bundle = Bundle::of_machine(&machine, &origin).unwrap().to_bytes();
+    place.write("b.json", &bundle);
+    let fetch = "endorsements fetch --fmspc 00806f050000 --mirror http://127.0.0.1:1 -o b.json";
+    place.run(fetch).refused(4, "endorsements.unsigned");
+    assert_eq!(place.read("b.json"), bundle);
+    place.run(&format!("{fetch} --root m/root.txt")).refused(2, "file.malformed");
 }
 
 /// The folder of public vectors, if it is there.

@@ -100,10 +100,13 @@ impl Authorities {
         held(crypto::ecdsa_p256_sha256(key, &json.json, &json.signature))
     }
 
-    /// The certificate of whoever signed the entry, under one of these.
+    /// The certificate of whoever signed the entry, directly under one of these: no machine's key speaks for the vendor.
     fn signer(&self, entry: &Entry) -> Result<Vec<u8>, &'static str> {
         let issuers = entry.answer().issuers.as_deref().ok_or("no signer")?;
-        self.chain(issuers)?.into_iter().next().ok_or("no signer")
+        match <[Vec<u8>; 2]>::try_from(self.chain(issuers)?) {
+            Ok([signer, _]) => Ok(signer),
+            Err(_) => Err("a signer that is not directly under the root"),
+        }
     }
 
     /// A chain whose last certificate is one of these, and in which each signed the one before.
@@ -125,7 +128,8 @@ impl Authorities {
 
 fn issued(by: &Certificate, certificate: &Certificate) -> bool {
     let scheme = if by.p256_key().is_some() { Scheme::Ecdsa } else { Scheme::Pss };
-    certificate.issuer_der() == by.subject_der()
+    by.may_sign_certificates()
+        && certificate.issuer_der() == by.subject_der()
         && certificate.is_signed_with(scheme)
         && signed(by, scheme, certificate.tbs(), certificate.signature())
 }
