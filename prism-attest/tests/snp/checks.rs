@@ -152,6 +152,19 @@ fn a_hidden_chip_is_on_nobody_s_list() {
 }
 
 #[test]
+fn what_is_expected_of_a_chip_says_whether_it_has_to_be_shown() {
+    let expected = |mutations: &[Mutation], masked: bool| {
+        let mut policy = strict();
+        (policy.chip_ids, policy.allow.masked_chip_id) = (Accept::Any, masked);
+        let verdict = judge_under(policy, mutations);
+        verdict.findings().iter().find(|finding| finding.check == Check::ChipId).unwrap().expected.to_owned()
+    };
+    assert_eq!([expected(&[], false), expected(&[], true)], ["any and shown", "any"]);
+    // A provider's key hides the chip by its nature.
+    assert_eq!([expected(&[Mutation::Vlek], false), expected(&[Mutation::Vlek], true)], ["any", "any"]);
+}
+
+#[test]
 fn a_machine_with_every_protection_meets_a_policy_that_demands_them_all() {
     let mut policy = strict();
     policy.require.ciphertext_hiding = true;
