@@ -21,6 +21,8 @@ fn claims_tell_what_the_machine_is() {
     assert_eq!((told.measurement(), told.host_data()), (machine.measurement, machine.host_data));
     assert_eq!((told.vmpl(), told.reported_tcb(), told.launch_tcb()), (0, machine.tcb, machine.tcb));
     assert!(!told.is_debuggable() && matches!(told.chip_id(), ChipId::Shown(_)));
+    let without = claims(&machine, &[Mutation::NoCrl]);
+    assert_eq!((told.has_revocation_list(), without.has_revocation_list()), (true, false));
 
     let mut other = SimulatedMachine::default();
     (other.product, other.version, other.key) = (Product::Turin, ReportVersion::V5, SimulatedKey::Vlek);
