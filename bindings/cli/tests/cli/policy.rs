@@ -152,3 +152,24 @@ fn tdx_and_azure_are_shown_in_plain_words() {
     }
     place.run("policy check policy.json").ok();
 }
+
+#[test]
+fn names_of_a_guest_that_any_host_may_sign_are_shown_as_the_hosts_word() {
+    let place = Place::new();
+    place.run("simulate evidence --platform snp -o m").ok();
+    let policy = String::from_utf8(place.read("m/policy.toml")).unwrap();
+    let (key, family) = ("ab".repeat(48), policy.lines().find(|line| line.starts_with("family_ids")).unwrap());
+    let no_names = policy.replace(family, "family_ids = \"any\"").replace("min_guest_svn = 1", "min_guest_svn = 0");
+    for (policy, warned) in [
+        (policy.clone(), true),
+        (policy.replace("min_guest_svn = 1", "min_guest_svn = 0"), true),
+        (no_names.replace("min_guest_svn = 0", "min_guest_svn = 1"), true),
+        (no_names, false),
+        (policy.replace("id_keys = \"any\"", &format!("id_keys = [\"{key}\"]")), false),
+        (policy.replace("author_keys = \"any\"", &format!("author_keys = [\"{key}\"]")), false),
+    ] {
+        place.write("p.toml", &policy);
+        let shown = place.run("policy show p.toml").ok().out.clone();
+        assert_eq!(shown.contains("HOST'S WORD"), warned, "{shown}");
+    }
+}
