@@ -7,6 +7,7 @@ mod common;
 use common::computation::{name, now};
 use common::peer::{NONCE, code, sign};
 use common::{Computation, Peer, wire};
+use prism_agent::server::{Agent, Limits};
 use prism_attest::binding::ExpectedManifest;
 use prism_attest::binding::{BatchPath, BindingClaim, LiveBinding};
 use prism_attest::{ExpectedBinding, judge};
@@ -224,18 +225,14 @@ async fn a_connection_that_failed_to_authenticate_gets_no_second_try() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_authentications_are_logged_until_their_bound_and_then_counted() {
     let computation = Computation::new();
-    let mut config = computation.config();
-    config.limits.logged_refusals = 2;
-    let agent = prism_agent::server::Agent::start(config, computation.signed.clone()).await.unwrap();
+    let agent = limited(&computation, |limits| limits.logged_refusals = 2).await;
     assert_eq!(refuse_often(agent, &computation, 5).await, (2, 3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn evidence_that_strangers_ask_for_never_fills_the_transcript() {
     let computation = Computation::new();
-    let mut config = computation.config();
-    config.limits.logged_report_bytes = 100_000;
-    let agent = prism_agent::server::Agent::start(config, computation.signed.clone()).await.unwrap();
+    let agent = limited(&computation, |limits| limits.logged_report_bytes = 100_000).await;
     let (logged, counted) = refuse_often(agent, &computation, 20).await;
     assert!((1..20).contains(&logged) && counted == 20 - logged, "{logged} {counted}");
 }
@@ -243,17 +240,21 @@ async fn evidence_that_strangers_ask_for_never_fills_the_transcript() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_participant_whose_evidence_has_no_room_in_the_transcript_is_told_so() {
     let computation = Computation::new();
-    let mut config = computation.config();
-    config.limits.logged_report_bytes = 1000;
-    let agent = prism_agent::server::Agent::start(config, computation.signed.clone()).await.unwrap();
+    let agent = limited(&computation, |limits| limits.logged_report_bytes = 1000).await;
     let mut peer = Peer::attest(&agent, &computation).await;
     let envelope = peer.auth("lab", &computation.keys["lab"]);
     assert_eq!(code(peer.client.authenticate(wire::AuthenticateRequest { envelope }).await), "limit.reached");
     agent.shutdown().await;
 }
 
+async fn limited(computation: &Computation, change: impl FnOnce(&mut Limits)) -> Agent {
+    let mut config = computation.config();
+    change(&mut config.limits);
+    Agent::start(config, computation.signed.clone()).await.unwrap()
+}
+
 /// So many strangers are refused, then a participant comes; how many the log names, and how many it only counts.
-async fn refuse_often(agent: prism_agent::server::Agent, computation: &Computation, often: u64) -> (u64, u64) {
+async fn refuse_often(agent: Agent, computation: &Computation, often: u64) -> (u64, u64) {
     for _ in 0..often {
         let mut peer = Peer::attest(&agent, computation).await;
         let envelope = peer.auth("lab", &computation.keys["hospital-1"]);

@@ -15,7 +15,10 @@ use prism_core::code::{Code, Coded};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 
-use crate::scene::{NOW, Scene, TCB, authorities, issuers, judgement, key, machine, tcb_info, unsigned_judgement};
+use crate::scene::{
+    NOW, Scene, TCB, authorities, issuers, judgement, judgement_of_the_certified, key, machine, tcb_info,
+    unsigned_judgement, with_the_signer,
+};
 use crate::vendor::{Reply, Vendor};
 
 #[tokio::test]
@@ -60,7 +63,7 @@ async fn a_kept_file_that_was_damaged_is_fetched_anew() {
     let scene = Scene::new().await;
     scene.stock();
     scene.fetch(&key("vcek")).await.unwrap();
-    let [file] = <[_; 1]>::try_from(scene.kept()).unwrap();
+    let file = scene.only_kept();
     let whole = std::fs::read(&file).unwrap();
     std::fs::write(&file, &whole[1..]).unwrap();
     scene.vendor.asked();
@@ -166,7 +169,7 @@ async fn a_pipe_in_the_place_of_a_kept_file_holds_nothing_up() {
     let scene = Scene::new().await;
     scene.stock();
     scene.fetch(&key("vcek")).await.unwrap();
-    let [file] = <[_; 1]>::try_from(scene.kept()).unwrap();
+    let file = scene.only_kept();
     std::fs::remove_file(&file).unwrap();
     rustix::fs::mknodat(rustix::fs::CWD, &file, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
     scene.fetch(&key("vcek")).await.unwrap();
@@ -298,7 +301,7 @@ async fn what_the_vendor_did_not_sign_is_refused_and_never_outranks_what_it_did(
     // Not even from the folder itself, where somebody else may have put it.
     scene.vendor.reply(TCB, Reply::ok(&fields, &judgement(18)));
     scene.fetch(&tcb_info()).await.unwrap();
-    let [file] = <[_; 1]>::try_from(scene.kept()).unwrap();
+    let file = scene.only_kept();
     let mut bundle = Bundle::new();
     let answer = Answer { bytes: unsigned_judgement(u64::MAX), issuers: kept_issuers(&file) };
     let origin = Origin { source: "nowhere".to_owned(), fetched_at: NOW };
@@ -309,6 +312,16 @@ async fn what_the_vendor_did_not_sign_is_refused_and_never_outranks_what_it_did(
 
 fn kept_issuers(file: &std::path::Path) -> Option<Vec<u8>> {
     Bundle::read(&std::fs::read(file).unwrap()).unwrap().entries()[0].answer().issuers.clone()
+}
+
+#[tokio::test]
+async fn whom_a_certificate_that_is_no_authority_certified_does_not_speak_for_the_vendor() {
+    let mut scene = Scene::new().await;
+    scene.config.authorities = with_the_signer();
+    let (field, answer) = judgement_of_the_certified();
+    scene.vendor.reply(TCB, Reply::ok(&field, &answer));
+    let error = scene.fetch(&tcb_info()).await.unwrap_err();
+    assert_eq!(error.code(), Code::EndorsementsUnsigned, "{error}");
 }
 
 #[tokio::test]

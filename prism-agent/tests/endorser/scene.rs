@@ -121,6 +121,12 @@ impl Scene {
         files.sort();
         files
     }
+
+    /// The one file in the cache.
+    pub(crate) fn only_kept(&self) -> PathBuf {
+        let [file] = <[_; 1]>::try_from(self.kept()).unwrap();
+        file
+    }
 }
 
 /// The simulated machine's bundle.
@@ -151,15 +157,16 @@ pub(crate) struct Intel {
     key: KeyPair,
 }
 
+fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
 pub(crate) fn intel() -> &'static Intel {
     static INTEL: OnceLock<Intel> = OnceLock::new();
     INTEL.get_or_init(|| {
-        let named = |name: &str| {
-            let mut params = CertificateParams::new(Vec::new()).unwrap();
-            params.distinguished_name = DistinguishedName::new();
-            params.distinguished_name.push(DnType::CommonName, name);
-            params
-        };
         let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
         let mut params = named("A root");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -170,11 +177,27 @@ pub(crate) fn intel() -> &'static Intel {
     })
 }
 
+/// Trusts the signer as if it were a root, which it is not: it may not certify anybody.
+pub(crate) fn with_the_signer() -> Authorities {
+    authorities().with_file(intel().signer.der()).unwrap()
+}
+
+/// An answer by somebody whom the signer certified, and the field with both certificates.
+pub(crate) fn judgement_of_the_certified() -> (String, Vec<u8>) {
+    let key = KeyPair::generate().unwrap();
+    let certified = named("Certified").signed_by(&key, &Issuer::new(named("A signer"), &intel().key)).unwrap();
+    (field("TCB-Info-Issuer-Chain", &[&certified, &intel().signer]), judgement_by(&key, u64::MAX))
+}
+
 /// Intel's answer with this number.
 pub(crate) fn judgement(number: u64) -> Vec<u8> {
+    judgement_by(&intel().key, number)
+}
+
+fn judgement_by(key: &KeyPair, number: u64) -> Vec<u8> {
     let text = String::from_utf8(unsigned_judgement(number)).unwrap();
     let signed = text.split_once(':').unwrap().1.rsplit_once(",\"signature\"").unwrap().0;
-    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &intel().key.serialize_der()).unwrap();
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key.serialize_der()).unwrap();
     let signature = key.sign(&aws_lc_rs::rand::SystemRandom::new(), signed.as_bytes()).unwrap();
     text.replace(&"00".repeat(64), &hex::encode(signature)).into_bytes()
 }
@@ -191,9 +214,13 @@ pub(crate) fn unsigned_judgement(number: u64) -> Vec<u8> {
 }
 
 /// A field with certificates, percent-encoded as Intel does.
-pub(crate) fn issuers(field: &str) -> String {
+pub(crate) fn issuers(name: &str) -> String {
+    field(name, &[&intel().signer, &intel().root])
+}
+
+fn field(name: &str, certificates: &[&Certificate]) -> String {
     let mut pem = String::new();
-    for certificate in [&intel().signer, &intel().root] {
+    for certificate in certificates {
         let text = STANDARD.encode(certificate.der());
         write!(pem, "-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").unwrap();
     }
@@ -207,5 +234,5 @@ pub(crate) fn issuers(field: &str) -> String {
             }
         })
         .collect();
-    format!("{field}: {encoded}\r\n")
+    format!("{name}: {encoded}\r\n")
 }
