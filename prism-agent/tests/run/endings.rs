@@ -112,8 +112,14 @@ time.sleep(600)
     let mut peer = Peer::join(&agent, &computation, "lab").await;
     bring_everything(&agent, &computation).await;
     let mut logs = peer.client.logs(wire::LogsRequest::default()).await.unwrap().into_inner();
-    let first = logs.message().await.unwrap().unwrap().output;
-    assert_eq!(first, Some(wire::logs_response::Output::Stdout("epoch 1\n".into())));
+    let mut line = Vec::new();
+    while line.len() < b"epoch 1\n".len() {
+        match logs.message().await.unwrap().unwrap().output {
+            Some(wire::logs_response::Output::Stdout(bytes)) => line.extend_from_slice(&bytes),
+            other => panic!("not what the program prints: {other:?}"),
+        }
+    }
+    assert_eq!(line, b"epoch 1\n", "in as many pieces as the pipe had it");
     agent.shutdown().await;
 }
 
