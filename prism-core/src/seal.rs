@@ -2,10 +2,15 @@
 //!
 //! A file is a header, which wraps one [`FileKey`] to its recipients, and a payload, encrypted in chunks of 64 KiB under
 //! that key. The two can be made apart: a result is sealed as a payload first, and the header that releases it to one
-//! recipient is made later.
+//! recipient is made later; [`rewrap`] makes a new header for a payload that stays where it is.
 //!
-//! This profile of the format is narrower than the format: no passphrases, no text armour, at most 64 recipients, and
-//! never a post-quantum recipient beside a classical one.
+//! * Three functions for most people: [`seal`], [`open`], [`rewrap`].
+//! * [`Sealer`] and [`Opener`] beneath: workers over several processors, the plaintext's digest in the same pass, other
+//!   keys, the second codec. [`PayloadWriter`] is for whoever has the data piece by piece, [`Ranges`] for whoever wants a
+//!   part of it.
+//!
+//! This profile of the format is narrower than the format: no text armour, at most 64 recipients, never a post-quantum
+//! recipient beside a classical one, and passphrases for people only.
 //!
 //! A file does not say who made it. The digest of the plaintext, which the manifest names, does.
 //!
@@ -23,22 +28,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod chunk;
+mod cipher;
+mod cobblestone;
+mod engine;
+mod error;
 mod format;
 mod hybrid;
 mod kdf;
 mod keys;
+mod opener;
+mod passphrase;
 mod payload;
+mod ranges;
+mod sealer;
+mod ssh;
 mod text;
+mod writer;
 mod x25519;
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{BufRead, Read, Write};
 
+pub use cobblestone::{CobblestoneKey, Context, cobblestone_len};
+pub use error::{OpenError, SealError, SealKeyError};
 pub use keys::{FileKey, Identity, Recipient, RecipientKind};
-pub use payload::{PayloadWriter, sealed_len};
+pub use opener::{Opener, Unlock};
+pub use passphrase::Passphrase;
+pub use ranges::Ranges;
+pub use sealer::Sealer;
+pub use ssh::SshIdentity;
+pub use writer::{PayloadWriter, sealed_len};
 
-use crate::code::{Code, Coded};
-use crate::entropy::{Entropy, EntropyError};
+use crate::digest::Digest;
+use crate::entropy::Entropy;
 use format::{Header, Stanza};
 
 /// Most recipients of one file.
@@ -46,107 +67,14 @@ pub const RECIPIENTS_MAX: usize = 64;
 /// Longest header in bytes.
 pub const HEADER_MAX: usize = 256 << 10;
 
-/// Why something could not be sealed.
-#[derive(Debug, thiserror::Error)]
+/// What one pass over a file's plaintext found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SealError {
-    /// No recipient, or more than [`RECIPIENTS_MAX`].
-    #[error("expected 1 to {RECIPIENTS_MAX} recipients, found {found}; name who may open the file")]
-    Count {
-        /// How many were given.
-        found: usize,
-    },
-    /// A classical recipient would undo the protection of the post-quantum ones.
-    #[error("expected recipients of one kind, found age1pq1… beside age1…; seal to one kind only")]
-    Mixed,
-    /// No randomness.
-    #[error(transparent)]
-    Entropy(#[from] EntropyError),
-    /// The plaintext could not be read.
-    #[error("expected to read the data that is to be sealed, found an error; see its cause")]
-    Read(#[source] io::Error),
-    /// The sealed file could not be written, or a write failed before.
-    #[error("expected to write the sealed file, found an error; the file is incomplete and must be made again")]
-    Write(#[source] io::Error),
-    /// The crypto provider failed.
-    #[error("expected the crypto provider to encrypt, found a failure; report this")]
-    Provider,
-}
-
-impl Coded for SealError {
-    fn code(&self) -> Code {
-        match self {
-            Self::Count { .. } | Self::Mixed => Code::Usage,
-            Self::Read(_) | Self::Write(_) => Code::FileIo,
-            Self::Entropy(_) | Self::Provider => Code::Internal,
-        }
-    }
-}
-
-/// Why a sealed file was not opened.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The header is not that of a binary age v1 file within this profile.
-    #[error("expected the header of an age v1 file, found other bytes; fetch the file again")]
-    Header,
-    /// Text armour, which assets and results never use.
-    #[error("expected a binary age file, found an armoured one; convert it with `age`")]
-    Armour,
-    /// A passphrase, which this profile refuses.
-    #[error("expected a file sealed to keys, found one under a passphrase; seal it to a recipient")]
-    Passphrase,
-    /// No stanza of the header is for this identity.
-    #[error("expected a file sealed to this identity, found one for others; ask for a header for your recipient")]
-    NotForYou,
-    /// The header was altered after it was made.
-    #[error("expected the header as its maker wrote it, found an altered one; fetch the file again")]
-    HeaderAltered,
-    /// The payload was altered, cut, reordered or extended; everything written so far is a genuine beginning.
-    #[error(
-        "expected chunk {chunk} as it was sealed, found it altered, moved or cut; discard the output and fetch the file again"
-    )]
-    Payload {
-        /// The first chunk that does not hold, counted from 0.
-        chunk: u64,
-    },
-    /// The sealed file could not be read.
-    #[error("expected to read the sealed file, found an error; see its cause")]
-    Read(#[source] io::Error),
-    /// The plaintext could not be written.
-    #[error("expected to write the opened data, found an error; discard the output")]
-    Write(#[source] io::Error),
-}
-
-impl Coded for OpenError {
-    fn code(&self) -> Code {
-        match self {
-            Self::NotForYou => Code::SealNotForYou,
-            Self::Read(_) | Self::Write(_) => Code::FileIo,
-            _ => Code::SealBroken,
-        }
-    }
-}
-
-/// Why a text is not a recipient or an identity. It never repeats the text, which may be secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SealKeyError {
-    /// Not a recipient.
-    #[error("expected a recipient such as age1pq1… or age1…, found other text; copy the whole recipient")]
-    Recipient,
-    /// Not an identity.
-    #[error("expected an identity such as AGE-SECRET-KEY-PQ-1…, found other text; give the identity file")]
-    Identity,
-    /// The point of the recipient is of small order: everyone could open what is sealed to it.
-    #[error("expected a sound recipient, found one with a point of small order; make a new identity")]
-    Weak,
-}
-
-impl Coded for SealKeyError {
-    fn code(&self) -> Code {
-        Code::KeyMalformed
-    }
+pub struct Totals {
+    /// Bytes of plaintext.
+    pub size: u64,
+    /// Their digest, where one was asked for.
+    pub digest: Option<Digest>,
 }
 
 /// The header that wraps `key` to `recipients`. It may be made long after the payload, and any number of times.
@@ -169,18 +97,13 @@ pub fn header(key: &FileKey, recipients: &[Recipient], entropy: &mut dyn Entropy
 ///
 /// # Errors
 /// [`SealError`]; what was written by then is incomplete and no reader accepts it.
-pub fn seal<R: Read, W: Write>(
-    mut reader: R,
+pub fn seal<R: Read + Send, W: Write + Send>(
+    reader: R,
     recipients: &[Recipient],
     entropy: &mut dyn Entropy,
-    mut writer: W,
+    writer: W,
 ) -> Result<u64, SealError> {
-    let key = FileKey::generate(entropy)?;
-    writer.write_all(&header(&key, recipients, entropy)?).map_err(SealError::Write)?;
-    let mut payload = PayloadWriter::new(writer, &key, entropy)?;
-    let length = payload.fill_from(&mut reader)?;
-    payload.finish()?.flush().map_err(SealError::Write)?;
-    Ok(length)
+    Sealer::to(recipients).seal(reader, entropy, writer).map(|totals| totals.size)
 }
 
 /// Opens a whole file into `writer`; returns the plaintext's length in bytes. Memory is constant.
@@ -190,41 +113,83 @@ pub fn seal<R: Read, W: Write>(
 ///
 /// # Errors
 /// [`OpenError`]
-pub fn open<R: Read, W: Write>(reader: R, identity: &Identity, writer: W) -> Result<u64, OpenError> {
-    let mut reader = BufReader::new(reader);
-    let header = read_header(&mut reader)?;
-    open_with_header(&header, reader, identity, writer)
+pub fn open<'a, R: Read + Send, W: Write + Send>(
+    reader: R,
+    with: impl Into<Unlock<'a>>,
+    writer: W,
+) -> Result<u64, OpenError> {
+    Opener::with(with).open(reader, writer).map(|totals| totals.size)
 }
 
 /// Opens a payload whose header came separately, as a released result's does; otherwise like [`open`].
 ///
 /// # Errors
 /// [`OpenError`]
-pub fn open_with_header<R: Read, W: Write>(
+pub fn open_with_header<'a, R: Read + Send, W: Write + Send>(
     header: &[u8],
-    mut payload: R,
-    identity: &Identity,
-    mut writer: W,
+    payload: R,
+    with: impl Into<Unlock<'a>>,
+    writer: W,
 ) -> Result<u64, OpenError> {
-    let key = file_key(header, identity)?;
-    let length = payload::open(&mut payload, &key, &mut writer)?;
-    writer.flush().map_err(OpenError::Write)?;
-    Ok(length)
+    let key = file_key(header, with)?;
+    Opener::payload(&key).open(payload, writer).map(|totals| totals.size)
 }
 
-/// The file key that `header` wraps to `identity`: for wrapping it to others without touching the payload.
+/// The file key that `header` wraps: for wrapping it to others without touching the payload.
 ///
 /// # Errors
-/// [`OpenError`] unless `header` is exactly one sound header and `identity` is among its recipients.
-pub fn file_key(header: &[u8], identity: &Identity) -> Result<FileKey, OpenError> {
-    let header = Header::parse(header)?;
+/// [`OpenError`] unless `header` is exactly one sound header and something in it is for `with`.
+pub fn file_key<'a>(header: &[u8], with: impl Into<Unlock<'a>>) -> Result<FileKey, OpenError> {
+    let (header, with) = (Header::parse(header)?, with.into());
+    let guarded = header.stanzas.iter().any(|stanza| stanza.is(passphrase::NAME));
+    if guarded && header.stanzas.len() > 1 {
+        return Err(OpenError::Header); // who typed the passphrase would not know who else can open the file
+    }
+    if guarded && !matches!(with, Unlock::Passphrase(_)) {
+        return Err(OpenError::Passphrase);
+    }
     for stanza in &header.stanzas {
-        if let Some(key) = identity.unwrap(stanza)? {
+        if let Some(key) = with.unwrap(stanza)? {
             header.authenticate(&key)?;
             return Ok(key);
         }
     }
     Err(OpenError::NotForYou)
+}
+
+/// A new header for the payload that `header` belongs to: the same file, for other recipients. Whoever could open the
+/// file before still can, with the old header or the file key.
+///
+/// # Errors
+/// [`RewrapError`] when the old header does not open with `with`, or the new one cannot be made.
+pub fn rewrap<'a>(
+    header: &[u8],
+    with: impl Into<Unlock<'a>>,
+    recipients: &[Recipient],
+    entropy: &mut dyn Entropy,
+) -> Result<Vec<u8>, RewrapError> {
+    Ok(self::header(&file_key(header, with)?, recipients, entropy)?)
+}
+
+/// Why a header was not wrapped anew.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RewrapError {
+    /// The old header does not open.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The new header cannot be made.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+}
+
+impl crate::code::Coded for RewrapError {
+    fn code(&self) -> crate::code::Code {
+        match self {
+            Self::Open(error) => error.code(),
+            Self::Seal(error) => error.code(),
+        }
+    }
 }
 
 /// Takes the header off the front of a file, leaving `reader` at the first byte of the payload. Nothing is believed yet.

@@ -13,8 +13,6 @@ const VERSION: &[u8] = b"age-encryption.org/v1";
 const STANZA_START: &[u8] = b"-> ";
 const MAC_START: &[u8] = b"---";
 const ARMOUR: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
-/// The passphrase stanza, which this profile refuses.
-const SCRYPT: &str = "scrypt";
 const COLUMNS: usize = 64;
 const MAC_LEN: usize = 32;
 
@@ -29,6 +27,11 @@ pub(super) struct Stanza {
 }
 
 impl Stanza {
+    /// Whether it is of type `name`.
+    pub(super) fn is(&self, name: &str) -> bool {
+        self.args.first().is_some_and(|found| found == name)
+    }
+
     /// The one argument and the body of a stanza of type `name`; `None` for another type.
     pub(super) fn read<const N: usize>(&self, name: &str) -> Result<Option<Parts<N>>, OpenError> {
         let arg = match self.args.as_slice() {
@@ -103,9 +106,6 @@ impl<'a> Lines<'a> {
         let args = first.strip_prefix(STANZA_START).ok_or(OpenError::Header)?;
         let args: Vec<String> =
             args.split(|byte| *byte == b' ').map(argument).collect::<Option<_>>().ok_or(OpenError::Header)?;
-        if args.first().is_some_and(|name| name == SCRYPT) {
-            return Err(OpenError::Passphrase);
-        }
         let mut body = Vec::new();
         loop {
             let line = self.next()?;

@@ -1,150 +1,231 @@
-//! Payloads as streams, in constant memory: the loops around the chunks.
+//! A payload from a reader to a writer, over the [engine](super::engine): sealed or opened where it lies, never copied.
 
 use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
 
 use zeroize::Zeroizing;
 
-use super::chunk::{CHUNK_LEN, NONCE_LEN, PayloadKey, SEALED_LEN, TAG_LEN};
-use super::{FileKey, OpenError, SealError};
-use crate::entropy::{self, Entropy};
+use super::cipher::{Cipher, Codec, TAG_LEN};
+use super::engine::{self, Stages};
+use super::{OpenError, SealError};
+use crate::digest::Hasher;
 
-/// Length in bytes of the sealed payload, without a header, of `plain` bytes; `None` beyond what a `u64` can count.
-#[must_use]
-pub const fn sealed_len(plain: u64) -> Option<u64> {
-    let full = plain.div_ceil(CHUNK_LEN as u64);
-    let chunks = if full == 0 { 1 } else { full };
-    match plain.checked_add(chunks * TAG_LEN as u64) {
-        Some(sealed) => sealed.checked_add(NONCE_LEN as u64),
-        None => None,
-    }
+/// One pass over a payload.
+pub(super) struct Pass<'a> {
+    pub(super) cipher: &'a Cipher,
+    pub(super) workers: NonZeroUsize,
+    /// Hears the plaintext in order.
+    pub(super) hasher: Option<&'a mut Hasher>,
 }
 
-/// Seals what is written to it as one payload. Only [`finish`](Self::finish) completes it: a payload that was merely
-/// dropped is refused by every reader.
-pub struct PayloadWriter<W: Write> {
-    writer: W,
-    key: PayloadKey,
-    index: u64,
-    chunk: Zeroizing<Vec<u8>>,
-    broken: bool,
-}
-
-impl<W: Write> PayloadWriter<W> {
-    /// Starts a payload under `key`, which must not be used for another.
-    ///
-    /// # Errors
-    /// [`SealError`] when there is no randomness or `writer` fails.
-    pub fn new(mut writer: W, key: &FileKey, entropy: &mut dyn Entropy) -> Result<Self, SealError> {
-        let nonce = entropy::draw::<NONCE_LEN>(entropy)?;
-        let key = PayloadKey::new(key, &nonce).ok_or(SealError::Provider)?;
-        writer.write_all(&nonce).map_err(SealError::Write)?;
-        let chunk = Zeroizing::new(Vec::with_capacity(SEALED_LEN));
-        Ok(Self { writer, key, index: 0, chunk, broken: false })
-    }
-
-    /// Seals the last chunk, flushes and gives the writer back.
-    ///
-    /// # Errors
-    /// [`SealError`] when the writer fails or has failed before; the payload is incomplete then.
-    pub fn finish(mut self) -> Result<W, SealError> {
-        self.seal_chunk(true)?;
-        self.writer.flush().map_err(SealError::Write)?;
-        Ok(self.writer)
-    }
-
+impl Pass<'_> {
     /// Seals everything that `reader` gives; returns how many bytes that was.
-    pub(super) fn fill_from(&mut self, reader: &mut impl Read) -> Result<u64, SealError> {
-        let mut total = 0;
-        let mut buffer = buffer(CHUNK_LEN);
-        loop {
-            let read = fill(reader, &mut buffer).map_err(SealError::Read)?;
-            if read == 0 {
-                return Ok(total);
+    pub(super) fn seal<R: Read + Send, W: Write + Send>(mut self, reader: R, mut writer: W) -> Result<u64, SealError> {
+        let mut feed = Feed::new(reader, self.cipher.codec());
+        let mut total = 0_u64;
+        let mut hasher = self.hasher.take();
+        let take = |batch: &mut Batch| {
+            let more = feed.fill_plain(batch).map_err(SealError::Read)?;
+            if let (true, Some(hasher)) = (more, hasher.as_deref_mut()) {
+                batch.plain_chunks().for_each(|chunk| hasher.update(chunk));
             }
-            self.write_all(buffer.get(..read).unwrap_or_default()).map_err(SealError::Write)?;
-            total += read as u64;
-        }
+            Ok(more)
+        };
+        let give = |batch: &mut Batch| {
+            total += batch.len as u64;
+            writer.write_all(batch.sealed()).map_err(SealError::Write)
+        };
+        engine::run(self.workers, &Sealing(self.cipher), take, give)?;
+        writer.flush().map_err(SealError::Write)?;
+        Ok(total)
     }
 
-    /// Seals and writes the chunk at hand. After a failure there is no second try: it could put other bytes under the
-    /// same nonce.
-    fn seal_chunk(&mut self, last: bool) -> Result<(), SealError> {
-        if self.broken {
-            return Err(SealError::Write(io::Error::other("an earlier write failed")));
+    /// Opens a payload; returns how many bytes of plaintext it had.
+    pub(super) fn open<R: Read + Send, W: Write + Send>(mut self, reader: R, mut writer: W) -> Result<u64, OpenError> {
+        let mut feed = Feed::new(reader, self.cipher.codec());
+        let mut total = 0_u64;
+        let mut hasher = self.hasher.take();
+        let take = |batch: &mut Batch| feed.fill_sealed(batch);
+        let give = |batch: &mut Batch| {
+            for chunk in batch.opened_chunks() {
+                if let Some(hasher) = hasher.as_deref_mut() {
+                    hasher.update(chunk);
+                }
+                writer.write_all(chunk).map_err(OpenError::Write)?;
+                total += chunk.len() as u64;
+            }
+            Ok(())
+        };
+        engine::run(self.workers, &Opening(self.cipher), take, give)?;
+        writer.flush().map_err(OpenError::Write)?;
+        Ok(total)
+    }
+}
+
+/// A run of chunks in one buffer, each at the place where its sealed form lies.
+struct Batch {
+    codec: Codec,
+    bytes: Zeroizing<Vec<u8>>,
+    /// Index of the first chunk.
+    first: u64,
+    /// Bytes of content: of plaintext while sealing, of sealed chunks while opening.
+    len: usize,
+    /// Nothing follows.
+    ended: bool,
+    /// Chunks, from the first on, that are authentic.
+    sound: usize,
+}
+
+impl Batch {
+    fn new(codec: Codec) -> Self {
+        let bytes = Zeroizing::new(vec![0; codec.batch() * codec.sealed_len()]);
+        Self { codec, bytes, first: 0, len: 0, ended: false, sound: 0 }
+    }
+
+    /// The lengths of the chunks, when a full one has `full` bytes of what `len` counts.
+    fn lengths(&self, full: usize) -> impl Iterator<Item = usize> + use<> {
+        let (whole, rest) = (self.len / full, self.len % full);
+        // The last chunk is shorter; age has an empty one only where there is no other.
+        let short = self.ended && (rest > 0 || !self.codec.marks_last() || whole == 0);
+        std::iter::repeat_n(full, whole).chain(short.then_some(rest))
+    }
+
+    fn plain_chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let lengths = self.lengths(self.codec.plain_len());
+        let slots = self.bytes.chunks_exact(self.codec.sealed_len());
+        slots.zip(lengths).map(|(slot, length)| slot.get(..length).unwrap_or_default())
+    }
+
+    fn sealed(&self) -> &[u8] {
+        let chunks = self.lengths(self.codec.plain_len());
+        let length: usize = chunks.map(|length| length + TAG_LEN).sum();
+        self.bytes.get(..length).unwrap_or_default()
+    }
+
+    fn opened_chunks(&self) -> impl Iterator<Item = &[u8]> {
+        let lengths = self.lengths(self.codec.sealed_len());
+        let slots = self.bytes.chunks_exact(self.codec.sealed_len());
+        slots.zip(lengths).take(self.sound).map(|(slot, length)| slot.get(..length - TAG_LEN).unwrap_or_default())
+    }
+}
+
+struct Sealing<'a>(&'a Cipher);
+
+impl Stages<Batch, SealError> for Sealing<'_> {
+    fn buffer(&self) -> Batch {
+        Batch::new(self.0.codec())
+    }
+
+    fn work(&self, batch: &mut Batch) -> Option<SealError> {
+        let codec = batch.codec;
+        let lengths = batch.lengths(codec.plain_len());
+        let count = batch.lengths(codec.plain_len()).count();
+        for (place, (slot, length)) in batch.bytes.chunks_exact_mut(codec.sealed_len()).zip(lengths).enumerate() {
+            let last = batch.ended && place + 1 == count;
+            let (plain, rest) = slot.split_at_mut(length);
+            let Some(tag) = self.0.seal(batch.first + place as u64, last, plain) else {
+                return Some(SealError::Provider);
+            };
+            rest.iter_mut().zip(tag).for_each(|(to, from)| *to = from);
         }
-        self.broken = true;
-        self.key.seal(self.index, last, &mut self.chunk).ok_or(SealError::Provider)?;
-        self.writer.write_all(&self.chunk).map_err(SealError::Write)?;
-        self.chunk.clear();
-        self.index += 1;
-        self.broken = false;
+        None
+    }
+}
+
+struct Opening<'a>(&'a Cipher);
+
+impl Stages<Batch, OpenError> for Opening<'_> {
+    fn buffer(&self) -> Batch {
+        Batch::new(self.0.codec())
+    }
+
+    fn work(&self, batch: &mut Batch) -> Option<OpenError> {
+        let codec = batch.codec;
+        let lengths = batch.lengths(codec.sealed_len());
+        let count = batch.lengths(codec.sealed_len()).count();
+        batch.sound = 0;
+        for (place, (slot, length)) in batch.bytes.chunks_exact_mut(codec.sealed_len()).zip(lengths).enumerate() {
+            let (chunk, last) = (batch.first + place as u64, batch.ended && place + 1 == count);
+            let sealed = slot.get_mut(..length).unwrap_or_default();
+            if self.0.open(chunk, last, sealed).is_none() {
+                return Some(OpenError::Payload { chunk });
+            }
+            batch.sound += 1;
+        }
+        None
+    }
+}
+
+/// Fills batches, and knows when nothing follows.
+struct Feed<R> {
+    reader: R,
+    codec: Codec,
+    next: u64,
+    /// A byte that was read to see whether there is one.
+    ahead: Option<u8>,
+    ended: bool,
+}
+
+impl<R: Read> Feed<R> {
+    fn new(reader: R, codec: Codec) -> Self {
+        Self { reader, codec, next: 0, ahead: None, ended: false }
+    }
+
+    /// Puts plaintext where its sealed form will lie; whether there was anything to seal.
+    fn fill_plain(&mut self, batch: &mut Batch) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        batch.len = 0;
+        for slot in batch.bytes.chunks_exact_mut(self.codec.sealed_len()) {
+            let room = slot.get_mut(..self.codec.plain_len()).unwrap_or_default();
+            let filled = self.fill(room)?;
+            batch.len += filled;
+            if filled < self.codec.plain_len() {
+                self.ended = true;
+                break;
+            }
+        }
+        self.close(batch)?;
+        Ok(true)
+    }
+
+    /// Reads sealed chunks; whether there were any.
+    fn fill_sealed(&mut self, batch: &mut Batch) -> Result<bool, OpenError> {
+        if self.ended {
+            return Ok(false);
+        }
+        batch.len = self.fill(&mut batch.bytes).map_err(OpenError::Read)?;
+        self.ended = batch.len < batch.bytes.len();
+        self.close(batch).map_err(OpenError::Read)?;
+        Ok(true)
+    }
+
+    /// Notes where the batch stands, and whether it is the last.
+    fn close(&mut self, batch: &mut Batch) -> io::Result<()> {
+        if self.codec.marks_last() && !self.ended {
+            let mut byte = [0];
+            self.ahead = (fill(&mut self.reader, &mut byte)? == 1).then_some(byte[0]);
+            self.ended = self.ahead.is_none();
+        }
+        (batch.first, batch.ended) = (self.next, self.ended);
+        self.next += self.codec.batch() as u64;
         Ok(())
     }
-}
 
-impl<W: Write> Write for PayloadWriter<W> {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        // A full chunk waits for what follows: it may turn out to be the last.
-        if self.chunk.len() >= CHUNK_LEN && !data.is_empty() {
-            self.seal_chunk(false).map_err(into_io)?;
+    fn fill(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        match (self.ahead.take(), room.split_first_mut()) {
+            (Some(byte), Some((first, rest))) => {
+                *first = byte;
+                Ok(1 + fill(&mut self.reader, rest)?)
+            }
+            _ => fill(&mut self.reader, room),
         }
-        let room = CHUNK_LEN.saturating_sub(self.chunk.len());
-        let taken = data.get(..room).unwrap_or(data);
-        self.chunk.extend_from_slice(taken);
-        Ok(taken.len())
     }
-
-    /// Flushes the writer beneath; an unfinished chunk stays here.
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
-impl<W: Write> std::fmt::Debug for PayloadWriter<W> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PayloadWriter").field("chunks", &self.index).finish_non_exhaustive()
-    }
-}
-
-fn into_io(error: SealError) -> io::Error {
-    match error {
-        SealError::Write(error) => error,
-        other => io::Error::other(other),
-    }
-}
-
-/// Opens a whole payload; returns the plaintext's length in bytes.
-pub(super) fn open(reader: &mut impl Read, key: &FileKey, writer: &mut impl Write) -> Result<u64, OpenError> {
-    let mut nonce = [0; NONCE_LEN];
-    if fill(reader, &mut nonce).map_err(OpenError::Read)? < NONCE_LEN {
-        return Err(OpenError::Payload { chunk: 0 });
-    }
-    let key = PayloadKey::new(key, &nonce).ok_or(OpenError::Payload { chunk: 0 })?;
-    let (mut sealed, mut ahead) = (buffer(SEALED_LEN), buffer(SEALED_LEN));
-    let mut length = fill(reader, &mut sealed).map_err(OpenError::Read)?;
-    let (mut chunk, mut total) = (0, 0);
-    loop {
-        // A chunk is the last if nothing follows it; its tag then says whether the maker agrees.
-        let following = if length < SEALED_LEN { 0 } else { fill(reader, &mut ahead).map_err(OpenError::Read)? };
-        let sealed_bytes = sealed.get_mut(..length).unwrap_or_default();
-        let plain = key.open(chunk, following == 0, sealed_bytes).ok_or(OpenError::Payload { chunk })?;
-        writer.write_all(plain).map_err(OpenError::Write)?;
-        total += plain.len() as u64;
-        if following == 0 {
-            return Ok(total);
-        }
-        std::mem::swap(&mut sealed, &mut ahead);
-        length = following;
-        chunk += 1;
-    }
-}
-
-fn buffer(len: usize) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(vec![0; len])
 }
 
 /// Reads until the buffer is full or the reader ends; returns how many bytes that was.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+pub(super) fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
         match reader.read(rest) {

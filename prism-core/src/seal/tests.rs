@@ -2,14 +2,16 @@
 
 use std::io::{self, Write};
 
-use super::chunk::{CHUNK_LEN, NONCE_LEN, PayloadKey, SEALED_LEN};
+use super::cipher::{Cipher, Codec, START_LEN};
 use super::{
-    FileKey, Identity, OpenError, PayloadWriter, Recipient, RecipientKind, SealError, file_key, header, open,
+    FileKey, Identity, OpenError, Opener, PayloadWriter, Recipient, RecipientKind, SealError, file_key, header, open,
     open_with_header, seal, sealed_len,
 };
 use crate::code::{Code, Coded as _};
 use crate::entropy::SystemEntropy;
 
+const CHUNK_LEN: usize = Codec::Age.plain_len();
+const SEALED_LEN: usize = Codec::Age.sealed_len();
 const KINDS: [RecipientKind; 2] = [RecipientKind::Hybrid, RecipientKind::X25519];
 
 fn identity(kind: RecipientKind) -> Identity {
@@ -68,7 +70,7 @@ fn the_way_of_writing_does_not_change_what_is_sealed() {
         let payload = writer.finish().unwrap();
         assert_eq!(payload.len() as u64, sealed_len(plain.len() as u64).unwrap());
         let mut out = Vec::new();
-        super::payload::open(&mut payload.as_slice(), &key, &mut out).unwrap();
+        Opener::payload(&key).open(payload.as_slice(), &mut out).unwrap();
         assert!(out == plain, "{step}");
     }
 }
@@ -146,7 +148,7 @@ fn a_file_cut_anywhere_is_refused() {
     }
     let file = sealed(&data(2 * CHUNK_LEN), &identity);
     let payload = header_len(&file);
-    for (kept, chunk) in [(0, 0), (8, 0), (NONCE_LEN, 0), (NONCE_LEN + 15, 0), (NONCE_LEN + SEALED_LEN, 0)] {
+    for (kept, chunk) in [(0, 0), (8, 0), (START_LEN, 0), (START_LEN + 15, 0), (START_LEN + SEALED_LEN, 0)] {
         let error = opened(&file[..payload + kept], &identity).unwrap_err();
         assert!(matches!(error, OpenError::Payload { chunk: c } if c == chunk), "{kept}: {error:?}");
     }
@@ -162,7 +164,7 @@ fn a_file_cut_anywhere_is_refused() {
 fn chunks_moved_doubled_or_added_are_refused() {
     let identity = identity(RecipientKind::X25519);
     let file = sealed(&data(3 * CHUNK_LEN - 5), &identity);
-    let (head, chunks) = file.split_at(header_len(&file) + NONCE_LEN);
+    let (head, chunks) = file.split_at(header_len(&file) + START_LEN);
     let [a, b, c] = [0, 1, 2].map(|i| chunks.chunks(SEALED_LEN).nth(i).unwrap());
     let orders: [&[&[u8]]; 8] =
         [&[b, a, c], &[a, c], &[a, a, b, c], &[a, b, b, c], &[a, b, c, c], &[c], &[a, b, c, b"x"], &[a, b]];
@@ -180,15 +182,15 @@ fn chunks_moved_doubled_or_added_are_refused() {
 #[test]
 fn an_empty_chunk_ends_an_empty_file_only() {
     let key = FileKey::generate(&mut SystemEntropy).unwrap();
-    let nonce = [7; NONCE_LEN];
+    let nonce = [7; START_LEN];
     let chunk = |index, last, plain: &[u8]| {
         let mut chunk = plain.to_vec();
-        PayloadKey::new(&key, &nonce).unwrap().seal(index, last, &mut chunk).unwrap();
-        chunk
+        let tag = Cipher::age(&key, &nonce).unwrap().seal(index, last, &mut chunk).unwrap();
+        [chunk, tag.to_vec()].concat()
     };
     let open = |chunks: &[Vec<u8>]| {
         let payload = [nonce.to_vec(), chunks.concat()].concat();
-        super::payload::open(&mut payload.as_slice(), &key, &mut io::sink())
+        Opener::payload(&key).open(payload.as_slice(), io::sink()).map(|totals| totals.size)
     };
     let full = data(CHUNK_LEN);
     assert!(matches!(open(&[chunk(0, true, b"")]), Ok(0)));
@@ -201,11 +203,12 @@ fn an_empty_chunk_ends_an_empty_file_only() {
 
 #[test]
 fn a_chunk_opens_at_its_own_index_only() {
-    let key = PayloadKey::new(&FileKey::generate(&mut SystemEntropy).unwrap(), &[7; NONCE_LEN]).unwrap();
+    let key = Cipher::age(&FileKey::generate(&mut SystemEntropy).unwrap(), &[7; START_LEN]).unwrap();
     let far = 1 << 40;
     for (index, last) in [(far, false), (far + 1, true), (0, true), (far | 1 << 63, false)] {
         let mut chunk = b"data".to_vec();
-        key.seal(far, true, &mut chunk).unwrap();
+        let tag = key.seal(far, true, &mut chunk).unwrap();
+        chunk.extend_from_slice(&tag);
         assert!(key.open(index, last, &mut chunk).is_none(), "{index} {last}");
     }
 }
@@ -248,12 +251,16 @@ impl Write for Breaking {
 #[test]
 fn after_a_failed_write_nothing_more_is_sealed() {
     let key = FileKey::generate(&mut SystemEntropy).unwrap();
-    let breaking = Breaking { left: NONCE_LEN, broke: false };
+    let breaking = Breaking { left: START_LEN, broke: false };
     let mut writer = PayloadWriter::new(breaking, &key, &mut SystemEntropy).unwrap();
     assert!(writer.write_all(&data(2 * CHUNK_LEN)).is_err());
     assert!(writer.write_all(b"x").is_err());
     assert!(matches!(writer.finish(), Err(SealError::Write(_))));
 }
 
+mod cobblestone;
 mod headers;
+mod locks;
+mod parallel;
+mod ranges;
 mod text;

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// A header over `stanzas` with the right MAC.
-fn with_mac(stanzas: &str, key: &FileKey) -> Vec<u8> {
+pub(super) fn with_mac(stanzas: &str, key: &FileKey) -> Vec<u8> {
     let covered = format!("age-encryption.org/v1\n{stanzas}---");
     let mac_key = kdf::hkdf(key.expose(), b"", b"header").unwrap();
     let mac = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, mac_key.as_slice()), covered.as_bytes());
@@ -108,11 +108,11 @@ fn a_share_of_small_order_is_refused() {
 }
 
 #[test]
-fn a_passphrase_is_refused_wherever_it_stands() {
+fn a_passphrase_beside_another_recipient_is_refused() {
     let (key, identity, stanza) = parts(RecipientKind::X25519);
     let scrypt = format!("-> scrypt {} 10\n{}\n", "A".repeat(22), "A".repeat(43));
     for stanzas in [format!("{scrypt}{stanza}"), format!("{stanza}{scrypt}")] {
-        assert!(matches!(file_key(&with_mac(&stanzas, &key), &identity), Err(OpenError::Passphrase)));
+        assert!(is_malformed(&file_key(&with_mac(&stanzas, &key), &identity)), "{stanzas}");
     }
 }
 
