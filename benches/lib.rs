@@ -66,3 +66,94 @@ impl fmt::Display for Ratios<'_> {
         Ok(())
     }
 }
+
+/// How many turns each operation has; the median counts.
+const TURNS: usize = 7;
+
+/// What one turn took.
+#[derive(Clone, Copy, Debug)]
+pub struct Median {
+    /// Processor time of all threads of this process and of the children that it waited for.
+    pub processor: Duration,
+    /// Time on the wall.
+    pub wall: Duration,
+}
+
+impl Median {
+    /// How many times the processor time of `other` this is.
+    #[must_use]
+    pub fn over(self, other: Self) -> f64 {
+        self.processor.as_secs_f64() / other.processor.as_secs_f64()
+    }
+}
+
+type Run<'a> = Box<dyn FnMut() + 'a>;
+
+/// Long operations, each done once a turn.
+#[derive(Default)]
+pub struct Turns<'a>(Vec<(&'static str, Run<'a>)>);
+
+impl<'a> Turns<'a> {
+    /// Adds an operation; the number by which to find what it took.
+    pub fn add(&mut self, name: &'static str, run: impl FnMut() + 'a) -> usize {
+        self.0.push((name, Box::new(run)));
+        self.0.len() - 1
+    }
+
+    /// Measures the operations in turns, so that whatever else the machine does hits all of them alike.
+    #[must_use]
+    pub fn measure(mut self) -> Medians {
+        let mut times = vec![Vec::new(); self.0.len()];
+        for _ in 0..TURNS {
+            for ((_, run), times) in self.0.iter_mut().zip(&mut times) {
+                let (begun, from) = (Instant::now(), whole_processor_time());
+                run();
+                let processor = whole_processor_time().saturating_sub(from);
+                times.push((processor, begun.elapsed()));
+            }
+        }
+        let middle = |mut times: Vec<Duration>| {
+            times.sort_unstable();
+            times.get(times.len() / 2).copied().unwrap_or_default()
+        };
+        let median = |times: &Vec<(Duration, Duration)>| Median {
+            processor: middle(times.iter().map(|(processor, _)| *processor).collect()),
+            wall: middle(times.iter().map(|(_, wall)| *wall).collect()),
+        };
+        Medians(self.0.iter().zip(&times).map(|((name, _), times)| (*name, median(times))).collect())
+    }
+}
+
+/// What each operation took, in the order in which they were added.
+pub struct Medians(Vec<(&'static str, Median)>);
+
+impl std::ops::Index<usize> for Medians {
+    type Output = Median;
+
+    fn index(&self, index: usize) -> &Median {
+        &self.0[index].1
+    }
+}
+
+impl fmt::Display for Medians {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, took) in &self.0 {
+            writeln!(f, "  {name:52} {:9.1} ms of processor time", took.processor.as_secs_f64() * 1e3)?;
+        }
+        Ok(())
+    }
+}
+
+/// The processor time that this process and the children that it waited for have used.
+fn whole_processor_time() -> Duration {
+    let own = clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default();
+    children_time().map_or(own, |children| own + children)
+}
+
+/// User and system time of children (proc(5), fields 16 and 17 of `stat`), to a hundredth of a second.
+fn children_time() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let ticks = stat.rsplit_once(')')?.1.split_whitespace().skip(13).take(2);
+    let ticks: u64 = ticks.map(|field| field.parse::<u64>().unwrap_or_default()).sum();
+    Some(Duration::from_millis(ticks * 10))
+}

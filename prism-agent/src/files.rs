@@ -18,8 +18,9 @@ use prism_core::code::{Code, Coded};
 
 pub use atomic::{Draft, sync_directory, write_atomic, write_new};
 pub use folder::Folder;
+pub(crate) use measure::open_regular;
 pub use measure::{Measure, Measured, measure, measure_file};
-pub use private::{read_private, write_new_private};
+pub use private::{read_private, read_private_bytes, write_new_private};
 pub use source::Source;
 
 /// Longest private file that is read, in bytes: keys are far shorter.

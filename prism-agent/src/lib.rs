@@ -7,5 +7,6 @@ pub mod client;
 pub mod endorser;
 pub mod files;
 pub mod runner;
+pub mod seal;
 pub mod server;
 pub mod wire;

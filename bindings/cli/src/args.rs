@@ -10,7 +10,7 @@ use prism_core::manifest::SignedManifest;
 
 use crate::commands::{
     agent, attest, attestation, attester, audit, checksum, completions, doctor, endorsements, explain, keys, manifest,
-    measure, open, policy, result, status, transcript, upload, watch,
+    measure, open, policy, result, seal, status, transcript, upload, watch,
 };
 #[cfg(feature = "simulator")]
 use crate::commands::{simulate, simulator};
@@ -144,7 +144,10 @@ pub(crate) enum Command {
     /// Replay a transcript offline: did everything happen as agreed?
     #[command(after_help = audit::EXAMPLE)]
     Audit(audit::Audit),
-    /// Open a sealed file (age v1) with an identity
+    /// Seal a file or a directory, so that only its recipients can open it
+    #[command(after_help = seal::EXAMPLE)]
+    Seal(seal::Seal),
+    /// Open a sealed file
     #[command(after_help = open::EXAMPLE)]
     Open(open::Open),
     /// Look for what stands between this machine and an agent

@@ -16,6 +16,7 @@ pub(crate) mod measure;
 pub(crate) mod open;
 pub(crate) mod policy;
 pub(crate) mod result;
+pub(crate) mod seal;
 #[cfg(feature = "simulator")]
 pub(crate) mod simulate;
 #[cfg(feature = "simulator")]
@@ -55,6 +56,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Result(result) => result.run(printer),
         Command::Transcript(transcript) => transcript.run(printer),
         Command::Audit(audit) => audit.run(printer),
+        Command::Seal(seal) => seal.run(printer),
         Command::Open(open) => open.run(printer),
         Command::Doctor(doctor) => doctor.run(printer),
         Command::Explain(explain) => explain.run(printer),

@@ -12,6 +12,7 @@ mod print;
 mod progress;
 mod session;
 mod simulator;
+mod unlocking;
 mod vouching;
 
 use std::ffi::OsString;

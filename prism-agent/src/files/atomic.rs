@@ -1,6 +1,6 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, IoSlice, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,11 @@ impl Draft {
         self.finish(|draft, target| fs::rename(draft, target))
     }
 
+    /// What is being written.
+    pub(crate) const fn file(&mut self) -> &mut File {
+        &mut self.file
+    }
+
     /// Everything that was written so far.
     ///
     /// # Errors
@@ -103,6 +108,10 @@ impl Draft {
 impl Write for Draft {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.file.write_vectored(slices)
     }
 
     fn flush(&mut self) -> io::Result<()> {

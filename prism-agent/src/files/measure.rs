@@ -86,7 +86,7 @@ pub fn measure_file(path: &Path, hasher: Hasher, progress: &mut dyn FnMut(u64)) 
 }
 
 /// Opens what must be a regular file, or a link to one.
-pub(super) fn open_regular(path: &Path) -> Result<File, FileError> {
+pub(crate) fn open_regular(path: &Path) -> Result<File, FileError> {
     // Asked before opening: the open of a named pipe would wait for a writer.
     let kind = std::fs::metadata(path).map_err(FileError::io("inspect", path))?.file_type();
     if !kind.is_file() {

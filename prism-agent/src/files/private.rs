@@ -13,12 +13,21 @@ use super::{Draft, FileError, PRIVATE_FILE_MAX, kind_of};
 /// # Errors
 /// [`FileError::Exposed`] names the command that mends the permissions.
 pub fn read_private(path: &Path) -> Result<Zeroizing<String>, FileError> {
+    let bytes = read_private_bytes(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotText { path: path.to_owned() })?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// The same for a secret that is not text.
+///
+/// # Errors
+/// As [`read_private`].
+pub fn read_private_bytes(path: &Path) -> Result<Zeroizing<Vec<u8>>, FileError> {
     let (mut file, length) = open_private(path)?;
     // Allocated once: a buffer that grows would leave copies of the secret behind.
     let mut bytes = Zeroizing::new(vec![0; length]);
     file.read_exact(&mut bytes).map_err(FileError::io("read", path))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| FileError::NotText { path: path.to_owned() })?;
-    Ok(Zeroizing::new(text.to_owned()))
+    Ok(bytes)
 }
 
 fn open_private(path: &Path) -> Result<(File, usize), FileError> {

@@ -1,6 +1,6 @@
 //! A payload from a reader to a writer, over the [engine](super::engine): sealed or opened where it lies, never copied.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::num::NonZeroUsize;
 
 use zeroize::Zeroizing;
@@ -47,14 +47,15 @@ impl Pass<'_> {
         let mut hasher = self.hasher.take();
         let take = |batch: &mut Batch| feed.fill_sealed(batch);
         let give = |batch: &mut Batch| {
+            let mut slices: Vec<IoSlice<'_>> = Vec::with_capacity(batch.sound);
             for chunk in batch.opened_chunks() {
                 if let Some(hasher) = hasher.as_deref_mut() {
                     hasher.update(chunk);
                 }
-                writer.write_all(chunk).map_err(OpenError::Write)?;
                 total += chunk.len() as u64;
+                slices.push(IoSlice::new(chunk));
             }
-            Ok(())
+            write_all(&mut writer, &mut slices).map_err(OpenError::Write)
         };
         engine::run(self.workers, &Opening(self.cipher), take, give)?;
         writer.flush().map_err(OpenError::Write)?;
@@ -176,16 +177,11 @@ impl<R: Read> Feed<R> {
         if self.ended {
             return Ok(false);
         }
-        batch.len = 0;
-        for slot in batch.bytes.chunks_exact_mut(self.codec.sealed_len()) {
-            let room = slot.get_mut(..self.codec.plain_len()).unwrap_or_default();
-            let filled = self.fill(room)?;
-            batch.len += filled;
-            if filled < self.codec.plain_len() {
-                self.ended = true;
-                break;
-            }
-        }
+        let plain_len = self.codec.plain_len();
+        let slots = batch.bytes.chunks_exact_mut(self.codec.sealed_len());
+        let slots = slots.map(|slot| IoSliceMut::new(slot.get_mut(..plain_len).unwrap_or_default()));
+        batch.len = self.scatter(&mut slots.collect::<Vec<_>>())?;
+        self.ended = batch.len < plain_len * self.codec.batch();
         self.close(batch)?;
         Ok(true)
     }
@@ -213,15 +209,44 @@ impl<R: Read> Feed<R> {
         Ok(())
     }
 
+    /// Fills all of `room`, or as much as there is.
     fn fill(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        match (self.ahead.take(), room.split_first_mut()) {
-            (Some(byte), Some((first, rest))) => {
-                *first = byte;
-                Ok(1 + fill(&mut self.reader, rest)?)
+        self.scatter(&mut [IoSliceMut::new(room)])
+    }
+
+    /// The same for several rooms, with as few calls as the reader permits.
+    fn scatter(&mut self, mut rooms: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let mut filled = 0;
+        if let (Some(byte), Some(first)) = (self.ahead, rooms.first_mut().and_then(|room| room.first_mut())) {
+            (*first, self.ahead, filled) = (byte, None, 1);
+            IoSliceMut::advance_slices(&mut rooms, 1);
+        }
+        while !rooms.is_empty() {
+            match self.reader.read_vectored(rooms) {
+                Ok(0) => break,
+                Ok(read) => {
+                    filled += read;
+                    IoSliceMut::advance_slices(&mut rooms, read);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
-            _ => fill(&mut self.reader, room),
+        }
+        Ok(filled)
+    }
+}
+
+fn write_all(writer: &mut impl Write, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0); // an empty chunk is nothing to write
+    while !slices.is_empty() {
+        match writer.write_vectored(slices) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut slices, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
+    Ok(())
 }
 
 /// Reads until the buffer is full or the reader ends; returns how many bytes that was.
@@ -231,7 +256,7 @@ pub(super) fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> io::Result<usiz
         match reader.read(rest) {
             Ok(0) => break,
             Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }

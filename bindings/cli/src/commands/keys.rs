@@ -1,4 +1,6 @@
-//! `prism keys`: a participant's signing key.
+//! `prism keys`: a participant's signing key, and identities that open sealed files.
+
+mod identity;
 
 use std::fmt;
 use std::fs::{self, OpenOptions};
@@ -10,7 +12,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 use prism_agent::files::{FileError, write_new_private};
 use prism_core::entropy::SystemEntropy;
-use prism_core::key::{KeyAlgorithm, PublicKey, SigningKey};
+use prism_core::key::{KeyAlgorithm, SigningKey};
 use prism_core::name::Name;
 use serde::Serialize;
 
@@ -21,7 +23,8 @@ use crate::print::{Printer, Safe};
 pub(crate) const EXAMPLE: &str = "\
 Example
   prism keys new hospital-1                      hospital-1.key (keep) and hospital-1.pub (share)
-  prism keys show hospital-1.pub";
+  prism keys show hospital-1.pub
+  prism keys identity hospital-1                 for sealed files: hospital-1.identity and hospital-1.recipient";
 
 const NEW_EXAMPLE: &str = "\
 Example
@@ -45,6 +48,9 @@ pub(crate) enum Keys {
     /// Print public keys and their fingerprints
     #[command(after_help = SHOW_EXAMPLE)]
     Show(Show),
+    /// Make an identity that opens sealed files, and its recipient, for each name
+    #[command(after_help = identity::EXAMPLE)]
+    Identity(identity::NewIdentity),
 }
 
 /// The arguments of `prism keys new`.
@@ -114,6 +120,7 @@ impl Keys {
         match self {
             Self::New(new) => new.run(printer),
             Self::Show(show) => show.run(printer),
+            Self::Identity(identity) => identity.run(printer),
         }
     }
 }
@@ -154,7 +161,7 @@ impl Place {
     fn fill(self, algorithm: KeyAlgorithm) -> Outcome<Pair> {
         let key = SigningKey::generate(algorithm, &mut SystemEntropy::default())?;
         write_new_private(&self.private, key.to_pem().as_bytes())?;
-        write_new_public(&self.public, key.public())?;
+        write_new_public(&self.public, &key.public().to_pem())?;
         let fingerprint = key.public().fingerprint().to_string();
         Ok(Pair {
             name: self.name,
@@ -165,9 +172,9 @@ impl Place {
     }
 }
 
-fn write_new_public(path: &Path, key: &PublicKey) -> Outcome {
+fn write_new_public(path: &Path, text: &str) -> Outcome {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(path);
-    let written = file.and_then(|mut file| file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()));
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| io_failure("write", path, error))
 }
 

@@ -63,6 +63,8 @@ fn every_command_explains_itself_with_an_example() {
         "result",
         "transcript",
         "audit",
+        "keys identity",
+        "seal",
         "open",
         "endorsements fetch",
         "endorsements check",

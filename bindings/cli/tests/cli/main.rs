@@ -15,6 +15,7 @@ mod kill;
 mod manifest;
 mod measure;
 mod policy;
+mod seal;
 mod simulate;
 mod support;
 mod transcripts;

@@ -1,0 +1,72 @@
+use std::path::PathBuf;
+
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use prism_core::seal::{OpenError, RewrapError, SealError};
+
+use crate::files::FileError;
+
+/// Why a file was not sealed, opened or wrapped anew. Nothing was written under the name that was asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealFileError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// It cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// It does not open.
+    #[error("{}: {source}", .path.display())]
+    Open {
+        /// The sealed file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: OpenError,
+    },
+    /// It opened, and is authentic, but is another file than the one that was expected.
+    #[error("expected {expected} in {}, found {found}; nothing was written: ask for the file that was agreed", .path.display())]
+    Differs {
+        /// The sealed file.
+        path: PathBuf,
+        /// The digest that was expected.
+        expected: Digest,
+        /// The digest of what is in it.
+        found: Digest,
+    },
+    /// A digest that cannot be compared with without its salt.
+    #[error("expected a bare digest to compare with, found a salted one; give sha256:… or sha3-256:…")]
+    Salted,
+    /// A codec without headers has nothing to wrap anew.
+    #[error("expected an age file to wrap anew, found a key for Cobblestone-256; seal the file again")]
+    NoHeader,
+    /// The work was given up.
+    #[error("the work was interrupted; nothing was written: begin again")]
+    Cancelled,
+}
+
+impl Coded for SealFileError {
+    fn code(&self) -> Code {
+        match self {
+            Self::File(error) => error.code(),
+            Self::Seal(error) => error.code(),
+            Self::Open { source, .. } => source.code(),
+            Self::Differs { .. } => Code::AssetMismatch,
+            Self::Salted | Self::NoHeader => Code::Usage,
+            Self::Cancelled => Code::Cancelled,
+        }
+    }
+}
+
+impl SealFileError {
+    /// Sorts what went wrong with a header.
+    pub(super) fn rewrap(path: &std::path::Path) -> impl FnOnce(RewrapError) -> Self {
+        let path = path.to_owned();
+        move |error| match error {
+            RewrapError::Seal(error) => error.into(),
+            RewrapError::Open(source) => Self::Open { path, source },
+            _ => Self::Cancelled,
+        }
+    }
+}
