@@ -6,6 +6,7 @@
 //! removed when the agent has logged that the result arrived, the identity last. Their names carry the digest of the
 //! sealed bytes: those of two results never mix, and neither removes the other's.
 
+mod inflow;
 mod place;
 mod take;
 

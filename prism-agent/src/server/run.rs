@@ -74,26 +74,20 @@ fn finish(engine: &Engine, exit: RunExitBody, outcome: Option<RunOutcome>) -> Re
         engine.ledger().hand_on(exited);
         return Ok(());
     };
-    let archive = deliver::pack(engine, &outcome.results).map_err(|error| {
-        tracing::error!(%error, "the result could not be taken");
+    let failed = |error: deliver::DeliverError| {
+        tracing::error!(%error, "the result could not be taken and sealed");
         error.code()
-    })?;
+    };
+    let mut parcels = deliver::seal(engine, &outcome.results).map_err(failed)?;
     drop(outcome);
-    for effect in act_for(engine, Event::OutputChecked(archive.body()))? {
+    for effect in act_for(engine, Event::OutputChecked(parcels.body()))? {
         match effect {
-            Effect::Seal(consumer) => seal(engine, &archive, &consumer)?,
+            Effect::Seal(consumer) => parcels.shelve(engine, &consumer).map_err(failed)?,
             other => engine.ledger().hand_on(vec![other]),
         }
     }
     // Nobody needs the data any more.
     engine.store().destroy_inputs().map_err(|error| error.code())
-}
-
-fn seal(engine: &Engine, archive: &deliver::Archive, consumer: &Name) -> Result<(), Code> {
-    deliver::seal(engine, archive, consumer).map_err(|error| {
-        tracing::error!(%error, "the result could not be sealed");
-        error.code()
-    })
 }
 
 fn act_for(engine: &Engine, event: Event) -> Result<Vec<Effect>, Code> {

@@ -2,21 +2,22 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use prism_core::digest::{Digest, Hasher};
 use prism_core::entropy::SystemEntropy;
-use prism_core::seal::{Identity, RecipientKind, open_with_header};
+use prism_core::seal::{Identity, Opener, RecipientKind, file_key};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::ResultError;
+use super::inflow::Inflow;
 use crate::files::{
-    Draft, FileError, Measure, Measured, measure, measure_file, read_private, sync_directory, write_atomic,
-    write_new_private,
+    Draft, FileError, Measured, measure, measure_file, read_private, sync_directory, write_atomic, write_new_private,
 };
+use crate::seal::Effort;
 
 /// Longest header that is kept, in bytes.
 const HEADER_MAX: u64 = prism_core::seal::HEADER_MAX as u64;
@@ -102,25 +103,17 @@ impl Place {
         Ok(Some(Holder { identity, _lock: lock }))
     }
 
-    /// The sealed bytes so far, opened for more, and their number.
-    pub(super) fn open_payload(&self) -> Result<(File, u64), ResultError> {
+    /// The sealed bytes so far, opened for more and hashed.
+    pub(super) fn open_payload(&self) -> Result<Inflow, ResultError> {
         let opened =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.payload);
-        let mut file = opened.map_err(FileError::io("open", &self.payload))?;
-        let end = file.seek(SeekFrom::End(0)).map_err(FileError::io("read", &self.payload))?;
-        Ok((file, end))
+        let file = opened.map_err(FileError::io("open", &self.payload))?;
+        Inflow::resume(file, &self.payload)
     }
 
     /// The length of the sealed bytes so far.
     pub(super) fn received(&self) -> u64 {
         fs::metadata(&self.payload).map_or(0, |facts| facts.len())
-    }
-
-    /// Digest and size of the sealed bytes, on disk.
-    pub(super) fn measure_payload(&self) -> Result<Measured, ResultError> {
-        let file = File::open(&self.payload).and_then(|file| file.sync_all());
-        file.map_err(FileError::io("write", &self.payload))?;
-        Ok(measure_file(&self.payload, Hasher::sha256(), &mut |_| {})?)
     }
 
     pub(super) fn header(&self) -> Result<Option<Vec<u8>>, ResultError> {
@@ -142,20 +135,25 @@ impl Place {
         if self.out.symlink_metadata().is_ok() {
             return self.recognise(header, identity);
         }
-        let payload = self.read_payload()?;
-        let draft = BufWriter::with_capacity(256 * 1024, Draft::create_only(&self.out, &self.short)?);
-        let mut both = Both { draft, measure: Measure::new(Hasher::sha256()) };
-        open_with_header(header, payload, identity, &mut both)?;
-        let draft = both.draft.into_inner().map_err(|error| FileError::io("write", &self.out)(error.into_error()))?;
+        let mut draft = Draft::create_only(&self.out, &self.short)?;
+        let opened = self.open_into(header, identity, &mut draft)?;
         draft.publish()?;
-        Ok(both.measure.finish())
+        Ok(opened)
+    }
+
+    /// Opens what is here in one pass, over the machine's processors.
+    fn open_into(&self, header: &[u8], identity: &Identity, out: impl Write + Send) -> Result<Measured, ResultError> {
+        let key = file_key(header, identity)?;
+        let opener = Opener::payload(&key).workers(Effort::default().workers).digest(Hasher::sha256());
+        let totals = opener.open(self.read_payload()?, out)?;
+        let digest = totals.digest.ok_or(ResultError::Malformed { expected: "a digest" })?;
+        Ok(Measured { digest, size: totals.size })
     }
 
     /// An output that exists already is fine if it is what would be written there now.
     fn recognise(&self, header: &[u8], identity: &Identity) -> Result<Measured, ResultError> {
-        let mut opened = Measure::new(Hasher::sha256());
-        open_with_header(header, self.read_payload()?, identity, &mut opened)?;
-        let (opened, found) = (opened.finish(), measure_file(&self.out, Hasher::sha256(), &mut |_| {})?);
+        let opened = self.open_into(header, identity, io::sink())?;
+        let found = measure_file(&self.out, Hasher::sha256(), &mut |_| {})?;
         if opened == found { Ok(found) } else { Err(FileError::Exists { path: self.out.clone() }.into()) }
     }
 
@@ -228,22 +226,4 @@ fn parent(path: &Path) -> &Path {
 
 fn same_or_exists(is_same: bool, path: &Path) -> Result<(), ResultError> {
     if is_same { Ok(()) } else { Err(FileError::Exists { path: path.to_owned() }.into()) }
-}
-
-/// Writes what it is given to the draft and measures it.
-struct Both {
-    draft: BufWriter<Draft>,
-    measure: Measure,
-}
-
-impl Write for Both {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.draft.write(bytes)?;
-        self.measure.write_all(bytes.get(..n).unwrap_or_default())?;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.draft.flush()
-    }
 }

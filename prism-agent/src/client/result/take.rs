@@ -1,9 +1,9 @@
 //! The way of one result from the agent to the output.
 
-use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use prism_core::audit::entry::Event;
 use prism_core::code::Coded;
 use prism_core::digest::Digest;
@@ -11,13 +11,16 @@ use prism_core::envelope::PayloadType;
 use prism_core::seal::sealed_len;
 use prism_core::statement::{ResultAckBody, ResultRequestBody};
 
+use tokio::sync::mpsc;
+
+use super::inflow::Inflow;
 use super::place::{Holder, Place};
 use super::{Delivered, ResultError, ResultOptions, ResultProgress, ResultStep};
 use crate::client::error::is_broken;
 use crate::client::session::{Live, Session};
 use crate::client::witness::blocking;
 use crate::client::{CallError, LogError, Receipt, ResultStatus, SessionError, bounded};
-use crate::files::{FileError, Measured};
+use crate::files::Measured;
 use crate::wire::{AckResultRequest, DownloadResultRequest, RequestResultRequest};
 
 /// How much of a recipient is shown to people.
@@ -92,47 +95,65 @@ impl<'a> Take<'a> {
         Ok(Delivered { path: self.place.out, digest: opened.digest, size: opened.size, sealed, receipt, compared })
     }
 
-    /// Fetches the sealed bytes that are missing, over as many connections as it takes, and checks all of them.
+    /// Fetches the sealed bytes that are missing, over as many connections as it takes, hashing them as they come.
     async fn receive(&self, tell: &mut (impl FnMut(u64) + Send)) -> Result<(), ResultError> {
         let mut retries = self.session.retries();
         let mut live = self.session.live();
-        while self.place.received() < self.length {
-            let before = self.place.received();
-            if let Err(error) = self.receive_over(&live, tell).await {
-                if self.place.received() > before {
-                    retries.reset();
-                }
-                live = self.session.recover(&live, &mut retries, error).await?;
-            }
-        }
         let place = self.place.clone();
-        let found = blocking(move || place.measure_payload()).await?;
-        if (found.digest, found.size) == (self.payload, self.length) {
+        let mut inflow = blocking(move || place.open_payload()).await?;
+        while inflow.length() < self.length {
+            let before = inflow.length();
+            let (flowed, broken) = self.receive_over(&live, inflow, tell).await?;
+            inflow = flowed;
+            let Some(error) = broken else { continue };
+            if inflow.length() > before {
+                retries.reset();
+            }
+            live = self.session.recover(&live, &mut retries, error).await?;
+        }
+        let length = inflow.length();
+        let found = blocking(move || inflow.finish()).await?;
+        if (found, length) == (self.payload, self.length) {
             return Ok(());
         }
         let place = self.place.clone();
         blocking(move || place.discard_payload()).await?;
-        Err(ResultError::Altered { expected: self.payload.to_string(), found: found.digest })
+        Err(ResultError::Altered { expected: self.payload.to_string(), found })
     }
 
-    async fn receive_over(&self, live: &Live, tell: &mut (impl FnMut(u64) + Send)) -> Result<(), ResultError> {
-        let place = self.place.clone();
-        let (mut file, mut received) = blocking(move || place.open_payload()).await?;
+    /// Receives over one connection until all is here or the connection ends, and why it did. What came is kept.
+    async fn receive_over(
+        &self,
+        live: &Live,
+        inflow: Inflow,
+        tell: &mut (impl FnMut(u64) + Send),
+    ) -> Result<(Inflow, Option<ResultError>), ResultError> {
+        let mut received = inflow.length();
+        let (queue, thread) = inflow.begin();
+        let outcome = self.pour(live, &mut received, &queue, tell).await;
+        drop(queue);
+        let inflow = thread.await.map_err(|_| LogError::Interrupted)??;
+        Ok((inflow, outcome.err()))
+    }
+
+    async fn pour(
+        &self,
+        live: &Live,
+        received: &mut u64,
+        queue: &mpsc::Sender<Bytes>,
+        tell: &mut (impl FnMut(u64) + Send),
+    ) -> Result<(), ResultError> {
         let mut stub = live.stub();
-        let mut stream = bounded(stub.download_result(DownloadResultRequest { offset: received })).await?;
-        while received < self.length {
+        let mut stream = bounded(stub.download_result(DownloadResultRequest { offset: *received })).await?;
+        while *received < self.length {
             let message = stream.message().await.map_err(CallError::from)?.ok_or_else(CallError::ended)?;
-            received += message.frame.len() as u64;
-            if received > self.length {
+            *received += message.frame.len() as u64;
+            if *received > self.length {
                 return Err(ResultError::Malformed { expected: "no more sealed bytes than were stated" });
             }
-            let path = self.place.payload.clone();
-            file = blocking::<_, ResultError>(move || {
-                file.write_all(&message.frame).map_err(FileError::io("write", &path))?;
-                Ok(file)
-            })
-            .await?;
-            tell(received);
+            // A queue without its other end means that the disk refused: the thread says why.
+            let Ok(()) = queue.send(message.frame).await else { return Ok(()) };
+            tell(*received);
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
-//! From `results/` to one sealed payload for each consumer.
+//! From `results/` to one sealed payload for each consumer, in one pass.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Seek};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::PathBuf;
 
 use prism_core::archive::{Hashing, PackError, Packer};
@@ -18,6 +19,9 @@ use crate::server::ledger::LedgerError;
 use crate::server::store::create_private;
 use crate::server::vault::Sealed;
 
+/// Bytes that are encrypted and written at a time.
+const PIECE: usize = 256 << 10;
+
 /// Why there is no sealed result.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DeliverError {
@@ -33,6 +37,9 @@ pub(super) enum DeliverError {
     /// The result could not be logged.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The state machine asks for a parcel that the manifest does not.
+    #[error("expected a consumer that the manifest names, found {0}; report this")]
+    Unknown(Name),
     /// The agent's disk refused.
     #[error("expected to write the result, found an error of the system; check the space on the agent's disk")]
     Disk(#[from] io::Error),
@@ -45,62 +52,99 @@ impl Coded for DeliverError {
             Self::Pack(error) => error.code(),
             Self::Seal(error) => error.code(),
             Self::Ledger(error) => error.code(),
+            Self::Unknown(_) => Code::Internal,
             Self::Disk(_) => Code::FileIo,
         }
     }
 }
 
-/// The result as one archive, still in the clear.
-pub(super) struct Archive {
-    path: PathBuf,
-    digest: Digest,
-    files: u64,
-    bytes: u64,
+/// The result, sealed for every consumer, before the log knows of it. Dropped before it is shelved, it is only bytes
+/// whose keys are gone.
+pub(super) struct Parcels {
+    body: OutputBody,
+    sealed: BTreeMap<Name, Sealed>,
 }
 
-impl Archive {
-    /// What the log says of it.
+impl Parcels {
+    /// What the log says of the result.
     pub(super) fn body(&self) -> OutputBody {
-        OutputBody { files: self.files, bytes: self.bytes }
+        self.body.clone()
+    }
+
+    /// Logs a consumer's parcel and puts it on the shelf.
+    pub(super) fn shelve(&mut self, engine: &Engine, consumer: &Name) -> Result<(), DeliverError> {
+        let sealed = self.sealed.remove(consumer).ok_or_else(|| DeliverError::Unknown(consumer.clone()))?;
+        let body = ResultSealedBody { consumer: consumer.clone(), payload: sealed.payload, size: sealed.length };
+        // Put first: whoever sees the entry may ask at once, and nobody can before the entry is there.
+        engine.vault().put(consumer.clone(), sealed);
+        engine.ledger().act(Actor::Agent, Event::ResultSealed(body))?;
+        Ok(())
     }
 }
 
-/// Packs what may leave into the canonical archive.
-pub(super) fn pack(engine: &Engine, results: &ResultsDir) -> Result<Archive, DeliverError> {
+/// Packs what may leave into the canonical archive and encrypts it for every consumer while it streams: each has a key
+/// of its own, and the archive in the clear is nowhere.
+pub(super) fn seal(engine: &Engine, results: &ResultsDir) -> Result<Parcels, DeliverError> {
     let terms = &engine.signed().manifest().results;
     let patterns = terms.files.clone();
     let limits = ResultLimits { total_bytes: terms.max_bytes, patterns, ..ResultLimits::default() };
     let collected = collect_results(results, &limits)?;
-    let path = engine.store().run().join("results.zip");
-    let file = BufWriter::new(create_private(&path)?);
-    let mut packer = Packer::new(Hashing::new(file, Hasher::sha256()));
+    let consumers = terms.consumers.iter().map(|consumer| Outlet::open(engine, consumer));
+    let fan = Fan { outlets: consumers.collect::<Result<_, _>>()?, bytes: 0 };
+    let mut packer = Packer::new(Hashing::new(BufWriter::with_capacity(PIECE, fan), Hasher::sha256()));
     for file in &collected.files {
         packer.file(file.name(), &mut file.open()?)?;
     }
-    let (digest, file) = packer.finish()?.finish();
-    let bytes = file.into_inner().map_err(io::IntoInnerError::into_error)?.metadata()?.len();
-    Ok(Archive { path, digest, files: collected.files.len() as u64, bytes })
+    let (plaintext, fan) = packer.finish()?.finish();
+    let fan = fan.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let body = OutputBody { files: collected.files.len() as u64, bytes: fan.bytes };
+    let sealed = fan.outlets.into_iter().map(|outlet| outlet.close(plaintext));
+    Ok(Parcels { body, sealed: sealed.collect::<Result<_, _>>()? })
 }
 
-/// Encrypts the archive for one consumer under a key of its own: on disk first, then in the log, then on the shelf.
-pub(super) fn seal(engine: &Engine, archive: &Archive, consumer: &Name) -> Result<(), DeliverError> {
-    let key = FileKey::generate(&mut SystemEntropy::default()).map_err(SealError::from)?;
-    let path = engine.store().result(consumer.as_str());
-    let (payload, length) = encrypt(archive, &key, &path)?;
-    let body = ResultSealedBody { consumer: consumer.clone(), payload, size: length };
-    // Put first: whoever sees the entry may ask at once, and nobody can before the entry is there.
-    engine.vault().put(consumer.clone(), Sealed { key, path, length, payload, plaintext: archive.digest });
-    engine.ledger().act(Actor::Agent, Event::ResultSealed(body))?;
-    Ok(())
+/// One consumer's ciphertext in the making.
+struct Outlet {
+    consumer: Name,
+    key: FileKey,
+    path: PathBuf,
+    writer: PayloadWriter<Hashing<BufWriter<File>>>,
 }
 
-fn encrypt(archive: &Archive, key: &FileKey, path: &std::path::Path) -> Result<(Digest, u64), DeliverError> {
-    let file = BufWriter::new(create_private(path)?);
-    let hashing = Hashing::new(file, Hasher::sha256());
-    let mut writer = PayloadWriter::new(hashing, key, &mut SystemEntropy::default())?;
-    io::copy(&mut File::open(&archive.path)?, &mut writer)?;
-    let (payload, file) = writer.finish()?.finish();
-    let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    Ok((payload, file.stream_position()?))
+impl Outlet {
+    fn open(engine: &Engine, consumer: &Name) -> Result<Self, DeliverError> {
+        let key = FileKey::generate(&mut SystemEntropy::default()).map_err(SealError::from)?;
+        let path = engine.store().result(consumer.as_str());
+        let file = BufWriter::with_capacity(PIECE, create_private(&path)?);
+        let hashing = Hashing::new(file, Hasher::sha256());
+        let writer = PayloadWriter::new(hashing, &key, &mut SystemEntropy::default())?;
+        Ok(Self { consumer: consumer.clone(), key, path, writer })
+    }
+
+    fn close(self, plaintext: Digest) -> Result<(Name, Sealed), DeliverError> {
+        let (payload, file) = self.writer.finish()?.finish();
+        let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        let length = file.stream_position()?;
+        Ok((self.consumer, Sealed { key: self.key, path: self.path, length, payload, plaintext }))
+    }
+}
+
+/// Gives every piece to every consumer's writer.
+struct Fan {
+    outlets: Vec<Outlet>,
+    bytes: u64,
+}
+
+impl Write for Fan {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for outlet in &mut self.outlets {
+            outlet.writer.write_all(bytes)?;
+        }
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.outlets.iter_mut().try_for_each(|outlet| outlet.writer.flush())
+    }
 }
