@@ -10,6 +10,8 @@ mod common;
 mod delivery;
 #[path = "run/endings.rs"]
 mod endings;
+#[path = "run/lines.rs"]
+mod lines;
 #[path = "run/scene.rs"]
 mod scene;
 #[path = "run/volume.rs"]
@@ -39,7 +41,8 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in [volume::ALL, delivery::ALL, endings::ALL].concat().into_iter().filter(|(name, _)| wanted(name))
+    for (name, test) in
+        [volume::ALL, lines::ALL, delivery::ALL, endings::ALL].concat().into_iter().filter(|(name, _)| wanted(name))
     {
         let held = catch_unwind(AssertUnwindSafe(test)).is_ok();
         println!("test {name} ... {}", if held { "ok" } else { "FAILED" });
