@@ -20,7 +20,7 @@ use prism_core::code::{Code, Coded};
 
 pub use atomic::{Draft, sync_directory, write_atomic, write_new};
 pub use folder::Folder;
-pub use listing::{Differences, LineFault, Listing, ListingError, Some20};
+pub use listing::{Differences, FileNames, LineFault, Listing, ListingError};
 pub use measure::{Measure, Measured, measure, measure_file};
 pub use private::{read_private, write_new_private};
 pub use source::Source;

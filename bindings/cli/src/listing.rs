@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use prism_agent::files::{Differences, FileError, Folder, Listing, Some20};
+use prism_agent::files::{Differences, FileError, FileNames, Folder, Listing};
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome, chain};
@@ -97,7 +97,7 @@ struct Names {
 
 impl From<&Differences> for Named {
     fn from(differences: &Differences) -> Self {
-        let names = |some: &Some20| Names { count: some.count(), first: some.first().to_vec() };
+        let names = |some: &FileNames| Names { count: some.count(), first: some.first().to_vec() };
         Self {
             changed: names(&differences.changed),
             added: names(&differences.added),

@@ -9,7 +9,7 @@ use std::io::{self, BufRead, Read as _, Write};
 use prism_core::archive::Limits;
 use prism_core::digest::Digest;
 
-pub use self::differences::{Differences, Some20};
+pub use self::differences::{Differences, FileNames};
 pub use self::error::{LineFault, ListingError};
 
 /// Longest line that is read, in bytes: digest, marks, and a path of the greatest length of which every byte is escaped.

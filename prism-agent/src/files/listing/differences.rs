@@ -7,11 +7,11 @@ use std::fmt;
 #[non_exhaustive]
 pub struct Differences {
     /// Files of both, with another content.
-    pub changed: Some20,
+    pub changed: FileNames,
     /// Files that were not listed.
-    pub added: Some20,
+    pub added: FileNames,
     /// Files that were listed and are not there.
-    pub removed: Some20,
+    pub removed: FileNames,
 }
 
 impl Differences {
@@ -30,12 +30,12 @@ impl Differences {
 
 /// The first names of many, and how many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Some20 {
+pub struct FileNames {
     first: Vec<String>,
     count: u64,
 }
 
-impl Some20 {
+impl FileNames {
     const MOST: usize = 20;
 
     /// The first twenty, or all if there are fewer, ascending by their bytes.
