@@ -5,7 +5,7 @@
     reason = "a test stops at the first surprise and says what it skips"
 )]
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -121,8 +121,11 @@ fn by_go(cases: &[Files]) -> Option<Vec<String>> {
 fn digest_by(program: &Path, files: &Files) -> String {
     let mut go = Command::new(program);
     let mut go = go.env("TZ", "UTC").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let lines: String = files.iter().map(|(name, size)| format!("{size} {name}\n")).collect();
-    go.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    let mut lines = BufWriter::new(go.stdin.take().unwrap());
+    for (name, size) in files {
+        writeln!(lines, "{size} {name}").unwrap();
+    }
+    drop(lines);
     let output = go.wait_with_output().unwrap();
     assert!(output.status.success());
     String::from_utf8(output.stdout).unwrap()

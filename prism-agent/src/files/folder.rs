@@ -156,7 +156,7 @@ impl Folder {
     /// Packs every file that does not lie before `offset` as a whole.
     fn fill<W: Write>(
         &self,
-        mut packer: Packer<Rest<W>>,
+        mut archive: Packer<Rest<W>>,
         offset: u64,
         mut listing: Option<&mut Listing>,
     ) -> Result<Rest<W>, FileError> {
@@ -166,12 +166,12 @@ impl Folder {
         let mut found = Vec::with_capacity(if known.is_none() { names.len() } else { 0 });
         for (number, name) in names.iter().enumerate() {
             let before = known.and_then(|known| known.get(number));
-            if pass(&mut packer, name, before, offset).map_err(|error| error.at(&path.join(name)))? {
+            if pass(&mut archive, name, before, offset).map_err(|error| error.at(&path.join(name)))? {
                 continue;
             }
             let mut file = descent.open(name)?;
             let packed = content(&file, before).and_then(|size| {
-                let packed = pack_one(&mut packer, name, &mut file, listing.as_deref_mut())?;
+                let packed = pack_one(&mut archive, name, &mut file, listing.as_deref_mut())?;
                 same(size, before, packed)?;
                 Ok(packed)
             });
@@ -180,7 +180,7 @@ impl Folder {
                 found.push(packed);
             }
         }
-        let writer = packer.finish().map_err(|source| Unpacked::Pack(source).at(path))?;
+        let writer = archive.finish().map_err(|source| Unpacked::Pack(source).at(path))?;
         if known.is_none() {
             // Whoever else was first has compared what it found by itself.
             let _ = first.set(found);
@@ -207,14 +207,14 @@ impl Unpacked {
 
 /// Whether a file that an earlier pass has read lies before `offset` and was passed over.
 fn pass<W: Write>(
-    packer: &mut Packer<Rest<W>>,
+    archive: &mut Packer<Rest<W>>,
     name: &str,
     before: Option<&Content>,
     offset: u64,
 ) -> Result<bool, Unpacked> {
     let Some(before) = before.filter(|_| offset > 0) else { return Ok(false) };
-    let length = packer.pass(name, *before, offset).map_err(Unpacked::Pack)?;
-    packer.get_mut().passed(length);
+    let length = archive.pass(name, *before, offset).map_err(Unpacked::Pack)?;
+    archive.get_mut().passed(length);
     Ok(length > 0)
 }
 
@@ -239,14 +239,14 @@ fn same(size: u64, before: Option<&Content>, packed: Content) -> Result<(), Unpa
 }
 
 fn pack_one<W: Write>(
-    packer: &mut Packer<W>,
+    archive: &mut Packer<W>,
     name: &str,
     file: &mut Opened,
     listing: Option<&mut Listing>,
 ) -> Result<Content, Unpacked> {
-    let Some(listing) = listing else { return packer.file(name, file).map_err(Unpacked::Pack) };
+    let Some(listing) = listing else { return archive.file(name, file).map_err(Unpacked::Pack) };
     let mut hashed = Hashed::new(file);
-    let packed = packer.file(name, &mut hashed).map_err(Unpacked::Pack)?;
+    let packed = archive.file(name, &mut hashed).map_err(Unpacked::Pack)?;
     listing.push(name, hashed.finish());
     Ok(packed)
 }

@@ -87,6 +87,7 @@ impl Listing {
     }
 
     /// The files, ascending by the bytes of their names.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Digest)> {
         self.0.iter().map(|(name, digest)| (name.as_str(), digest))
     }

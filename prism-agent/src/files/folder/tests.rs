@@ -15,6 +15,13 @@ use super::super::{Change, FileError, Folder, Measured};
 /// More than is read at a time, so that a file can change while it is read.
 const LARGE: usize = 1 << 20;
 
+/// What is done to the file at a path.
+type Deed = fn(&Path);
+
+fn large(byte: u8) -> Vec<u8> {
+    vec![byte; LARGE]
+}
+
 fn place(files: &[(&str, &[u8])]) -> TempDir {
     let place = tempfile::tempdir().unwrap();
     for (name, content) in files {
@@ -70,7 +77,7 @@ fn meddled<'a>(place: &'a Path, at: &'a str, deed: impl FnOnce() + 'a) -> FileEr
 
 #[test]
 fn a_file_that_grows_or_shrinks_while_it_is_read_is_refused_by_name() {
-    let place = place(&[("a", b"1"), ("b", &[7; LARGE]), ("c", b"3")]);
+    let place = place(&[("a", b"1"), ("b", &large(7)), ("c", b"3")]);
     let path = place.path().join("b");
     let resize = |length: usize| File::options().write(true).open(&path).unwrap().set_len(length as u64).unwrap();
     for now in [2 * LARGE, LARGE + 1, LARGE / 2, 0] {
@@ -86,7 +93,7 @@ fn a_file_that_grows_or_shrinks_while_it_is_read_is_refused_by_name() {
 
 #[test]
 fn what_takes_the_place_of_a_file_is_refused_by_name_and_nothing_waits_for_it() {
-    let deeds: [(&str, fn(&Path)); 4] = [
+    let deeds: [(&str, Deed); 4] = [
         ("a symbolic link", |path| symlink("/etc/passwd", path).unwrap()),
         ("a named pipe", |path| rustix::fs::mkfifoat(rustix::fs::CWD, path, 0o600.into()).unwrap()),
         ("a directory", |path| fs::create_dir(path).unwrap()),
@@ -133,7 +140,7 @@ fn a_folder_is_itself_whatever_takes_its_name() {
 
 #[test]
 fn what_the_first_pass_found_the_next_one_has_to_find() {
-    let changes: [(&str, fn(&Path)); 3] = [
+    let changes: [(&str, Deed); 3] = [
         ("content of the same size at the same time", |path| {
             let before = fs::metadata(path).unwrap().modified().unwrap();
             fs::write(path, b"TWO").unwrap();
@@ -172,7 +179,7 @@ fn what_is_the_same_again_has_not_changed() {
 
 #[test]
 fn what_lies_before_the_offset_is_not_read_again() {
-    let place = place(&[("a", &[1; LARGE]), ("f/b", b"two"), ("z", &[3; LARGE])]);
+    let place = place(&[("a", &large(1)), ("f/b", b"two"), ("z", &large(3))]);
     let folder = Folder::open(place.path()).unwrap();
     let mut rest = Vec::new();
     folder.reader(LARGE as u64).unwrap().read_to_end(&mut rest).unwrap();
@@ -190,7 +197,8 @@ fn what_lies_before_the_offset_is_not_read_again() {
 
 #[test]
 fn only_names_and_contents_count() {
-    let files: [(&str, &[u8]); 4] = [("D/x", b"1"), ("a", b"same"), ("b", b"same"), ("holes", &[0; LARGE])];
+    let holes = large(0);
+    let files: [(&str, &[u8]); 4] = [("D/x", b"1"), ("a", b"same"), ("b", b"same"), ("holes", &holes)];
     let one = place(&files);
     let two = place(&[]);
     for (name, content) in files.iter().rev().filter(|(name, _)| !matches!(*name, "b" | "holes")) {
@@ -254,7 +262,7 @@ fn files_and_folders_are_counted_together() {
 
 #[test]
 fn a_listing_is_made_in_the_pass_that_measures() {
-    let place = place(&[("a/b", b"one"), ("a-b", b"two"), ("large", &[9; LARGE])]);
+    let place = place(&[("a/b", b"one"), ("a-b", b"two"), ("large", &large(9))]);
     let folder = Folder::open(place.path()).unwrap();
     let (sum, listing) = folder.measure_and_list(Hasher::sha256(), &mut |_| {}).unwrap();
     assert_eq!(sum, measured(place.path()));
@@ -266,7 +274,7 @@ fn a_listing_is_made_in_the_pass_that_measures() {
 
 #[test]
 fn progress_grows_to_the_size_and_is_not_told_every_few_bytes() {
-    let place = place(&[("a", &[1; 3 * LARGE]), ("b", b"2")]);
+    let place = place(&[("a", &large(1).repeat(3)), ("b", b"2")]);
     let mut heard = Vec::new();
     let sum = Folder::open(place.path()).unwrap().measure(Hasher::sha256(), &mut |n| heard.push(n)).unwrap();
     assert!(heard.is_sorted() && heard.last() == Some(&sum.size), "{heard:?}");
