@@ -26,6 +26,13 @@ impl<'a> Operation<'a> {
         Self { name, run: Box::new(run), best: f64::INFINITY }
     }
 
+    /// The processor time of this thread for one run, in microseconds.
+    fn once(&mut self) -> f64 {
+        let from = processor_time();
+        (self.run)();
+        processor_time().saturating_sub(from).as_secs_f64() * 1e6
+    }
+
     /// One turn: the processor time of this thread for one operation, in microseconds.
     fn turn(&mut self) {
         let (begun, from, mut times) = (Instant::now(), processor_time(), 0_u32);
@@ -52,6 +59,20 @@ impl<'a> Ratios<'a> {
     pub fn measure(mut operations: Vec<Operation<'a>>) -> Self {
         for _ in 0..ROUNDS {
             operations.iter_mut().for_each(Operation::turn);
+        }
+        Self(operations)
+    }
+
+    /// Measures operations that take long: one run each in every round, of which the median counts.
+    #[must_use]
+    pub fn medians(mut operations: Vec<Operation<'a>>, rounds: usize) -> Self {
+        let mut times = vec![Vec::new(); operations.len()];
+        for _ in 0..rounds {
+            operations.iter_mut().zip(&mut times).for_each(|(operation, times)| times.push(operation.once()));
+        }
+        for (operation, times) in operations.iter_mut().zip(&mut times) {
+            times.sort_by(f64::total_cmp);
+            operation.best = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
         }
         Self(operations)
     }

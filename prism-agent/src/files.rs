@@ -5,11 +5,13 @@
 
 mod atomic;
 mod folder;
+mod listing;
 mod measure;
 mod pipe;
 mod private;
 mod source;
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +20,7 @@ use prism_core::code::{Code, Coded};
 
 pub use atomic::{Draft, sync_directory, write_atomic, write_new};
 pub use folder::Folder;
+pub use listing::{Differences, FileNames, LineFault, Listing, ListingError};
 pub(crate) use measure::open_regular;
 pub use measure::{Measure, Measured, measure, measure_file};
 pub use private::{read_private, read_private_bytes, write_new_private};
@@ -74,13 +77,21 @@ pub enum FileError {
         /// Where it was found.
         path: PathBuf,
     },
-    /// A folder holds more files than an archive may.
-    #[error("expected at most {limit} files in {}, found more; pack them into fewer, larger files", .path.display())]
+    /// A folder holds more than an archive may.
+    #[error("expected at most {limit} files and directories in {}, found more; pack them into fewer, larger files", .path.display())]
     TooMany {
         /// The folder.
         path: PathBuf,
         /// The limit.
-        limit: usize,
+        limit: u64,
+    },
+    /// A file of a folder is not what it was before, or changed while it was read.
+    #[error("expected {path:?} to stay as it was, found {change}; leave the folder alone and repeat")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What became of it.
+        change: Change,
     },
     /// A file cannot be part of an archive.
     #[error("could not pack {path:?}")]
@@ -112,6 +123,7 @@ impl Coded for FileError {
             Self::Exposed { .. } => Code::KeyExposed,
             Self::NotRegular { .. } | Self::TooLong { .. } | Self::NotText { .. } => Code::FileMalformed,
             Self::TooMany { .. } => Code::ArchiveTooLarge,
+            Self::Changed { .. } => Code::FileChanged,
             Self::Pack { source, .. } => source.code(),
             Self::Io { .. } => Code::FileIo,
         }
@@ -119,13 +131,38 @@ impl Coded for FileError {
 }
 
 impl FileError {
-    /// Sorts an error of the system; the closure form fits `map_err`.
+    /// Sorts an error of the system; the closure form fits `map_err`. One of ours that came through a reader is itself
+    /// again.
     pub(crate) fn io(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
             io::ErrorKind::AlreadyExists => Self::Exists { path },
-            _ => Self::Io { verb, path, source },
+            _ => source.downcast().unwrap_or_else(|source| Self::Io { verb, path, source }),
+        }
+    }
+}
+
+/// How a file changed while it should not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// Its size is another.
+    Size {
+        /// Bytes before.
+        before: u64,
+        /// Bytes now.
+        now: u64,
+    },
+    /// Its size is the same and its content is not.
+    Content,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size { before, now } => write!(f, "{now} bytes instead of {before}"),
+            Self::Content => f.write_str("other content"),
         }
     }
 }

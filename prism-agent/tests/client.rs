@@ -9,6 +9,8 @@ mod attest;
 mod blocking;
 #[path = "client/cable.rs"]
 mod cable;
+#[path = "client/folder.rs"]
+mod folder;
 #[path = "client/liar.rs"]
 mod liar;
 #[path = "client/lies.rs"]

@@ -1,7 +1,7 @@
 //! Archives of files: packed in one canonical form, unpacked without trust.
 //!
 //! * [`Packer`] writes a ZIP whose bytes depend on nothing but names and contents, so that two people who pack the
-//!   same folder get the same digest.
+//!   same folder get the same digest. [`Packer::cocos`] writes the form of Cocos AI instead.
 //! * [`unpack`] reads the ZIPs that people really have, and refuses every one that two readers could understand
 //!   differently or that reaches for something outside its directory. Nothing is written before the whole archive
 //!   has been checked; what is written goes through a [`Sink`] that sees only [`SafePath`]s.
@@ -11,6 +11,7 @@
 mod directory;
 mod error;
 mod extract;
+mod form;
 mod layout;
 mod names;
 mod pack;
@@ -20,7 +21,7 @@ mod record;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
 pub use error::{ArchiveFault, Bound, EntryFault, PackError, UnpackError};
-pub use pack::Packer;
+pub use pack::{Content, Packer, check_names};
 pub use path::{COMPONENT_MAX, DEPTH_MAX, PATH_MAX, PathError, SafePath};
 
 use crate::digest::{Digest, Hasher};
@@ -44,9 +45,9 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1 TiB in all, 256 GiB a file, 100,000 entries, a ratio of 100.
+    /// 1 TiB in all, 256 GiB a file, 1,000,000 entries (about 250 bytes of memory each), a ratio of 100.
     fn default() -> Self {
-        Self { total_bytes: 1 << 40, entry_bytes: 256 << 30, entries: 100_000, ratio: 100 }
+        Self { total_bytes: 1 << 40, entry_bytes: 256 << 30, entries: 1_000_000, ratio: 100 }
     }
 }
 

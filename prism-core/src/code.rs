@@ -78,6 +78,8 @@ codes! {
     FileExists = "file.exists", Usage;
     /// A file could not be read or written.
     FileIo = "file.io", Internal;
+    /// A file changed while it was read or sent.
+    FileChanged = "file.changed", Unavailable;
     /// A key file or key text is malformed or of a kind that is not accepted.
     KeyMalformed = "key.malformed", Usage;
     /// A private key file can be read by others.

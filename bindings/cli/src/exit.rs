@@ -71,6 +71,12 @@ impl Failure {
         self
     }
 
+    /// Says more about it, on lines of its own.
+    pub(crate) fn more(mut self, text: &str) -> Self {
+        self.message = format!("{}\n{text}", self.message);
+        self
+    }
+
     /// The stable code.
     pub(crate) fn code(&self) -> Code {
         self.code

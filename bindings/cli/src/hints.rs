@@ -39,6 +39,10 @@ fn local(code: Code) -> Row {
         Code::FileIo => {
             ("A file could not be read or written.", "check permissions and free space of the disk, then try again")
         }
+        Code::FileChanged => (
+            "A file changed while it was read or sent.",
+            "let no program write to it, then try again; if it should have changed, a new manifest has to name the new digest",
+        ),
         Code::KeyMalformed => (
             "A key file or key text is malformed or of a kind that is not accepted.",
             "private keys are PKCS#8 PEM, public keys SPKI PEM, of Ed25519, ECDSA P-256 or P-384; `prism keys new NAME` makes a pair",

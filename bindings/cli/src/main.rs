@@ -7,6 +7,7 @@ mod exit;
 mod hints;
 mod inputs;
 mod interrupt;
+mod listing;
 mod machines;
 mod print;
 mod progress;

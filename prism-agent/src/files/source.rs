@@ -1,13 +1,14 @@
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IoSliceMut, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 use prism_core::digest::Hasher;
+use rustix::io::preadv;
 
-use super::measure::{Measure, measure, open_regular};
+use super::measure::{measure, open_regular};
 use super::{FileError, Folder, Measured};
 
 /// Where the bytes of an asset come from: a file, a folder (as its canonical archive) or memory. It can be read as
@@ -18,7 +19,7 @@ pub struct Source(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     File { path: PathBuf, file: Arc<File> },
-    Folder(Arc<Folder>),
+    Folder(Folder),
     Memory(Bytes),
 }
 
@@ -31,7 +32,7 @@ impl Source {
     pub fn open(path: &Path) -> Result<Self, FileError> {
         let facts = std::fs::metadata(path).map_err(FileError::io("inspect", path))?;
         if facts.is_dir() {
-            return Ok(Self(Kind::Folder(Arc::new(Folder::open(path)?))));
+            return Ok(Self(Kind::Folder(Folder::open(path)?)));
         }
         let file = Arc::new(open_regular(path)?);
         Ok(Self(Kind::File { path: path.to_owned(), file }))
@@ -59,15 +60,33 @@ impl Source {
     /// [`FileError`] when the source cannot be read.
     pub fn measure(&self, hasher: Hasher, progress: &mut dyn FnMut(u64)) -> Result<Measured, FileError> {
         match &self.0 {
-            Kind::Folder(folder) => {
-                let reporting = Reporting { sum: Measure::new(hasher), progress };
-                Ok(folder.pack(reporting)?.sum.finish())
-            }
+            Kind::Folder(folder) => folder.measure(hasher, progress),
             Kind::File { path, .. } => {
                 measure(&mut self.reader(0)?, hasher, progress).map_err(FileError::io("read", path))
             }
             Kind::Memory(bytes) => measure(&mut bytes.clone().reader(), hasher, progress)
                 .map_err(FileError::io("read", Path::new("memory"))),
+        }
+    }
+
+    /// The checksum of Cocos AI, which is always a SHA3-256: of a file, of bytes, or of the archive that it makes of a
+    /// folder (see [`Folder::measure_cocos`], which says what that depends on).
+    ///
+    /// # Errors
+    /// [`FileError`] when the source cannot be read.
+    pub fn measure_cocos(&self, progress: &mut dyn FnMut(u64)) -> Result<Measured, FileError> {
+        match &self.0 {
+            Kind::Folder(folder) => folder.measure_cocos(progress),
+            _ => self.measure(Hasher::sha3_256(), progress),
+        }
+    }
+
+    /// The folder, if it is one.
+    #[must_use]
+    pub const fn folder(&self) -> Option<&Folder> {
+        match &self.0 {
+            Kind::Folder(folder) => Some(folder),
+            _ => None,
         }
     }
 
@@ -82,13 +101,7 @@ impl Source {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
                 Ok(Box::new(bytes.slice(start..).reader()))
             }
-            Kind::Folder(folder) => {
-                let mut reader = folder.reader()?;
-                // An archive has no index to seek by: what the other side holds already is packed again and dropped.
-                io::copy(&mut (&mut reader).take(offset), &mut io::sink())
-                    .map_err(FileError::io("read", folder.root()))?;
-                Ok(Box::new(reader))
-            }
+            Kind::Folder(folder) => Ok(Box::new(folder.reader(offset)?)),
         }
     }
 }
@@ -105,23 +118,11 @@ impl Read for Positioned {
         self.offset += n as u64;
         Ok(n)
     }
-}
 
-/// A measure that reports as it goes.
-struct Reporting<'a> {
-    sum: Measure,
-    progress: &'a mut dyn FnMut(u64),
-}
-
-impl io::Write for Reporting<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n = self.sum.write(bytes)?;
-        (self.progress)(self.sum.size());
+    fn read_vectored(&mut self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        let n = preadv(&*self.file, buffers, self.offset)?;
+        self.offset += n as u64;
         Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -11,8 +11,8 @@ use super::record::{
 };
 use super::{Limits, RATIO_FLOOR, TOTAL_RATIO_FLOOR};
 
-/// Longest list of entries in bytes; its names are kept in memory.
-const DIRECTORY_MAX: u64 = 64 << 20;
+/// Longest list of entries in bytes; its names are kept in memory. A million names of 88 bytes fit.
+const DIRECTORY_MAX: u64 = 128 << 20;
 /// Longest end record: its comment's length is a u16.
 const END_MAX: u64 = END_LEN as u64 + 0xffff;
 

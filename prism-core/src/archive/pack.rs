@@ -16,21 +16,13 @@
 use std::io::{self, Read, Write};
 
 use super::error::PackError;
+use super::form::{self, Form};
 use super::names::{Kind, Names};
 use super::path::SafePath;
-use super::record::{
-    CENTRAL, DESCRIPTOR, END, END64, END64_LEN, EXTRA_ZIP64, FLAG_DESCRIPTOR, FLAG_UTF8, LOCAL, LOCATOR64, STORED,
-    WIDE_16, WIDE_32,
-};
+use super::record::{CENTRAL_LEN, Fields};
 
+/// Bytes read at a time: they stay in the processor's cache until they are hashed.
 const BUFFER: usize = 128 << 10;
-const VERSION: u16 = 45;
-const MADE_BY: u16 = (3 << 8) | VERSION;
-const REGULAR_FILE_0644: u32 = 0o100_644 << 16;
-const FLAGS: u16 = FLAG_DESCRIPTOR | FLAG_UTF8;
-const TIME: u16 = 0;
-/// 1980-01-01, the first day that the format knows.
-const DATE: u16 = (1 << 5) | 1;
 
 /// Writes a canonical archive to any [`Write`], without seeking and without knowing sizes in advance.
 ///
@@ -46,50 +38,103 @@ const DATE: u16 = (1 << 5) | 1;
 /// ```
 #[derive(Debug)]
 pub struct Packer<W: Write> {
+    form: Form,
     writer: Counting<W>,
     names: Names,
-    entries: Vec<Packed>,
+    last: Option<SafePath>,
+    entries: u64,
+    /// The list of files so far: all that is kept of them.
+    directory: Vec<u8>,
+    /// The records around the file at hand.
+    record: Vec<u8>,
+    buffer: Vec<u8>,
     broken: bool,
 }
 
-/// What the central directory says of a file.
-#[derive(Debug)]
-struct Packed {
-    path: SafePath,
-    crc: u32,
-    size: u64,
-    offset: u64,
+/// What was packed as one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Content {
+    /// Its number of bytes.
+    pub size: u64,
+    /// Their CRC-32 (ISO 3309), as in the archive: it tells accidents, not intentions.
+    pub crc32: u32,
 }
 
 impl<W: Write> Packer<W> {
     /// An archive without files, to be written to `writer`.
     #[must_use]
     pub fn new(writer: W) -> Self {
+        Self::of(Form::Canonical, writer)
+    }
+
+    /// An archive as Cocos AI makes it of a directory, on a machine in the time zone UTC and of files with the mode
+    /// 0644: the SHA3-256 of it is what `cocos-cli checksum` prints there. Its own archive, and hence its checksum,
+    /// depends on the zone and the modes.
+    #[must_use]
+    pub fn cocos(writer: W) -> Self {
+        Self::of(Form::Cocos, writer)
+    }
+
+    fn of(form: Form, writer: W) -> Self {
         Self {
+            form,
             writer: Counting { inner: writer, count: 0 },
             names: Names::default(),
-            entries: Vec::new(),
+            last: None,
+            entries: 0,
+            directory: Vec::new(),
+            record: Vec::new(),
+            buffer: vec![0; BUFFER],
             broken: false,
         }
     }
 
-    /// Adds the file `name` with everything that `content` gives; returns its size in bytes.
+    /// Adds the file `name` with everything that `content` gives.
     ///
     /// Names are [`SafePath`]s and must come in strictly ascending order of their bytes.
     ///
     /// # Errors
     /// [`PackError`]. After any of them the archive cannot be finished.
-    pub fn file(&mut self, name: &str, content: &mut dyn Read) -> Result<u64, PackError> {
+    pub fn file(&mut self, name: &str, content: &mut dyn Read) -> Result<Content, PackError> {
         if self.broken {
             return Err(PackError::Broken);
         }
         self.broken = true;
         let path = self.admit(name)?;
         let offset = self.writer.count;
-        let (size, crc) = self.write_file(&path, content)?;
-        self.entries.push(Packed { path, crc, size, offset });
-        self.broken = false;
-        Ok(size)
+        let content = self.write_file(name, content)?;
+        self.list(path, content, offset);
+        Ok(content)
+    }
+
+    /// Passes over the file `name`, whose `content` another packer told, if all its bytes lie before `offset` in the
+    /// archive: for a reader who has that beginning already. Returns how many they are; nothing is written. If some lie
+    /// behind, nothing happens and the answer is 0: give the file to [`file`](Self::file).
+    ///
+    /// # Errors
+    /// [`PackError`]. After any of them the archive cannot be finished.
+    pub fn pass(&mut self, name: &str, content: Content, offset: u64) -> Result<u64, PackError> {
+        if self.broken {
+            return Err(PackError::Broken);
+        }
+        self.record.clear();
+        self.form.local_header(&mut self.record, name);
+        form::descriptor(&mut self.record, content.crc32, content.size);
+        let (start, length) = (self.writer.count, content.size.saturating_add(self.record.len() as u64));
+        if start.saturating_add(length) > offset {
+            return Ok(0);
+        }
+        self.broken = true;
+        let path = self.admit(name)?;
+        self.writer.count += length;
+        self.list(path, content, start);
+        Ok(length)
+    }
+
+    /// The writer beneath.
+    pub const fn get_mut(&mut self) -> &mut W {
+        &mut self.writer.inner
     }
 
     /// Writes the list of files and gives the writer back, flushed.
@@ -100,152 +145,79 @@ impl<W: Write> Packer<W> {
         if self.broken {
             return Err(PackError::Broken);
         }
-        let directory = self.writer.count;
-        for entry in &self.entries {
-            self.writer.write_all(&entry.central_record()).map_err(PackError::Write)?;
-        }
-        let end = end_records(self.entries.len() as u64, directory, self.writer.count - directory);
-        self.writer.write_all(&end).map_err(PackError::Write)?;
+        let (start, len) = (self.writer.count, self.directory.len() as u64);
+        self.form.end_records(&mut self.directory, self.entries, start, len);
+        self.writer.write_all(&self.directory).map_err(PackError::Write)?;
         self.writer.flush().map_err(PackError::Write)?;
         Ok(self.writer.inner)
     }
 
     fn admit(&mut self, name: &str) -> Result<SafePath, PackError> {
         let path = SafePath::new(name).map_err(|source| PackError::Path { name: name.to_owned(), source })?;
-        let name = name.to_owned();
-        if let Some(last) = self.entries.last()
-            && last.path >= path
-        {
-            return Err(PackError::Order { name, after: last.path.to_string() });
+        if let Some(after) = self.last.as_ref().filter(|last| **last >= path) {
+            return Err(PackError::Order { name: name.to_owned(), after: after.to_string() });
         }
-        self.names.add(&path, Kind::File).map_err(|clash| {
-            let other = self.entries.get(clash.earlier).map(|entry| entry.path.to_string()).unwrap_or_default();
-            PackError::Clash { name, other }
+        self.names.add(&path, Kind::File).map_err(|clash| PackError::Clash {
+            name: name.to_owned(),
+            other: nth_name(&self.directory, clash.earlier).unwrap_or_default(),
         })?;
         Ok(path)
     }
 
-    fn write_file(&mut self, path: &SafePath, content: &mut dyn Read) -> Result<(u64, u32), PackError> {
-        self.writer.write_all(&local_header(path)).map_err(PackError::Write)?;
-        let (mut size, mut crc, mut buffer) = (0, crc32fast::Hasher::new(), vec![0; BUFFER]);
+    /// Puts a file into the list: it is whole.
+    fn list(&mut self, path: SafePath, content: Content, offset: u64) {
+        let file = form::Packed { name: path.as_str(), crc: content.crc32, size: content.size, offset };
+        self.form.central_record(&mut self.directory, &file);
+        self.last = Some(path);
+        self.entries += 1;
+        self.broken = false;
+    }
+
+    fn write_file(&mut self, name: &str, content: &mut dyn Read) -> Result<Content, PackError> {
+        self.record.clear();
+        self.form.local_header(&mut self.record, name);
+        self.writer.write_all(&self.record).map_err(PackError::Write)?;
+        let (mut size, mut crc) = (0, crc32fast::Hasher::new());
         loop {
-            let chunk = match content.read(&mut buffer) {
+            let chunk = match content.read(&mut self.buffer) {
                 Ok(0) => break,
-                Ok(read) => buffer.get(..read).unwrap_or_default(),
+                Ok(read) => self.buffer.get(..read).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(PackError::Read { name: path.to_string(), source }),
+                Err(source) => return Err(PackError::Read { name: name.to_owned(), source }),
             };
             crc.update(chunk);
             size += chunk.len() as u64;
             self.writer.write_all(chunk).map_err(PackError::Write)?;
         }
-        let crc = crc.finalize();
-        self.writer.write_all(&descriptor(crc, size)).map_err(PackError::Write)?;
-        Ok((size, crc))
+        let crc32 = crc.finalize();
+        self.record.clear();
+        form::descriptor(&mut self.record, crc32, size);
+        self.writer.write_all(&self.record).map_err(PackError::Write)?;
+        Ok(Content { size, crc32 })
     }
 }
 
-/// The fields that local header and central record share, up to the date.
-fn common() -> [u8; 10] {
-    let mut bytes = [0; 10];
-    for (place, field) in bytes.chunks_exact_mut(2).zip([VERSION, FLAGS, STORED, TIME, DATE]) {
-        place.copy_from_slice(&field.to_le_bytes());
-    }
-    bytes
+/// Refuses before any content is read what [`Packer::file`] would refuse for its name.
+///
+/// # Errors
+/// As [`Packer::file`]: [`PackError::Path`], [`PackError::Order`] or [`PackError::Clash`].
+pub fn check_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(), PackError> {
+    let (mut packer, nothing) = (Packer::new(io::sink()), Content { size: 0, crc32: 0 });
+    names.into_iter().try_for_each(|name| packer.pass(name, nothing, u64::MAX).map(|_| ()))
 }
 
-fn local_header(path: &SafePath) -> Vec<u8> {
-    let name = path.as_str().as_bytes();
-    [&LOCAL, common().as_slice(), &[0; 12], &name_len(path).to_le_bytes(), &[0; 2], name].concat()
-}
-
-fn descriptor(crc: u32, size: u64) -> Vec<u8> {
-    let size = match narrow(size) {
-        WIDE_32 => size.to_le_bytes().to_vec(),
-        narrow => narrow.to_le_bytes().to_vec(),
-    };
-    [DESCRIPTOR.as_slice(), &crc.to_le_bytes(), &size, &size].concat()
-}
-
-impl Packed {
-    fn central_record(&self) -> Vec<u8> {
-        let name = self.path.as_str().as_bytes();
-        let (size, offset) = (narrow(self.size), narrow(self.offset));
-        let mut wide = Vec::new();
-        if size == WIDE_32 {
-            wide.extend([self.size.to_le_bytes(), self.size.to_le_bytes()].concat());
+/// The name in the record of that number in a list of files.
+fn nth_name(mut directory: &[u8], number: usize) -> Option<String> {
+    for left in (0..=number).rev() {
+        let mut lengths = Fields::new(directory.get(28..CENTRAL_LEN)?);
+        let (name, extra) = (usize::from(lengths.u16()?), usize::from(lengths.u16()?));
+        if left == 0 {
+            let name = directory.get(CENTRAL_LEN..CENTRAL_LEN + name)?;
+            return Some(String::from_utf8_lossy(name).into_owned());
         }
-        if offset == WIDE_32 {
-            wide.extend(self.offset.to_le_bytes());
-        }
-        let wide_len = u16::try_from(wide.len()).unwrap_or(WIDE_16).to_le_bytes();
-        let extra = if wide.is_empty() {
-            Vec::new()
-        } else {
-            [&EXTRA_ZIP64.to_le_bytes(), &wide_len, wide.as_slice()].concat()
-        };
-        let extra_len = u16::try_from(extra.len()).unwrap_or(WIDE_16);
-        [
-            CENTRAL.as_slice(),
-            &MADE_BY.to_le_bytes(),
-            &common(),
-            &self.crc.to_le_bytes(),
-            &size.to_le_bytes(),
-            &size.to_le_bytes(),
-            &name_len(&self.path).to_le_bytes(),
-            &extra_len.to_le_bytes(),
-            // Length of the comment, volume, internal attributes.
-            &[0; 6],
-            &REGULAR_FILE_0644.to_le_bytes(),
-            &offset.to_le_bytes(),
-            name,
-            &extra,
-        ]
-        .concat()
+        directory = directory.get(CENTRAL_LEN + name + extra..)?;
     }
-}
-
-fn end_records(entries: u64, directory: u64, directory_len: u64) -> Vec<u8> {
-    let narrow_entries = u16::try_from(entries).unwrap_or(WIDE_16);
-    let (narrow_len, narrow_directory) = (narrow(directory_len), narrow(directory));
-    let mut bytes = Vec::new();
-    if narrow_entries == WIDE_16 || narrow_len == WIDE_32 || narrow_directory == WIDE_32 {
-        bytes.extend(wide_end_records(entries, directory, directory_len));
-    }
-    bytes.extend(END);
-    bytes.extend([0; 4]);
-    bytes.extend([narrow_entries.to_le_bytes(), narrow_entries.to_le_bytes()].concat());
-    bytes.extend([narrow_len.to_le_bytes(), narrow_directory.to_le_bytes()].concat());
-    bytes.extend([0; 2]);
-    bytes
-}
-
-fn wide_end_records(entries: u64, directory: u64, directory_len: u64) -> Vec<u8> {
-    [
-        END64.as_slice(),
-        &(END64_LEN as u64 - 12).to_le_bytes(),
-        &VERSION.to_le_bytes(),
-        &VERSION.to_le_bytes(),
-        &[0; 8],
-        &entries.to_le_bytes(),
-        &entries.to_le_bytes(),
-        &directory_len.to_le_bytes(),
-        &directory.to_le_bytes(),
-        &LOCATOR64,
-        &[0; 4],
-        &(directory + directory_len).to_le_bytes(),
-        &1_u32.to_le_bytes(),
-    ]
-    .concat()
-}
-
-/// The 32-bit field for a value, all ones when the value needs more.
-fn narrow(value: u64) -> u32 {
-    u32::try_from(value).unwrap_or(WIDE_32)
-}
-
-fn name_len(path: &SafePath) -> u16 {
-    u16::try_from(path.as_str().len()).unwrap_or(WIDE_16)
+    None
 }
 
 /// Knows the offset of the next byte.

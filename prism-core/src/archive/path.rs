@@ -83,11 +83,6 @@ impl SafePath {
         &self.0
     }
 
-    /// The folders above, the outermost first.
-    pub(super) fn ancestors(&self) -> impl Iterator<Item = &str> {
-        self.0.match_indices('/').filter_map(|(end, _)| self.0.get(..end))
-    }
-
     /// A path that is an ancestor of a safe one, and hence safe.
     pub(super) fn from_ancestor(ancestor: &str) -> Self {
         Self(ancestor.to_owned())

@@ -23,6 +23,8 @@ pub(super) const DEFLATED: u16 = 8;
 
 /// Extra field with the 64-bit values of fields that are all ones (section 4.5.3).
 pub(super) const EXTRA_ZIP64: u16 = 0x0001;
+/// Extra field with the time of modification in seconds since 1970.
+pub(super) const EXTRA_TIME: u16 = 0x5455;
 /// Extra field with another spelling of the name (section 4.6.9).
 pub(super) const EXTRA_UNICODE_PATH: u16 = 0x7075;
 

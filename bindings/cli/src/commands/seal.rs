@@ -75,7 +75,7 @@ pub(crate) struct Seal {
 }
 
 #[derive(Serialize)]
-struct Sealed {
+struct Made {
     file: String,
     codec: &'static str,
     /// Of the plaintext, as a manifest names the asset.
@@ -124,7 +124,7 @@ impl Seal {
         let work = seal(source, to, out, effort, |done| progress.at("read", done, total.unwrap_or(done).max(done)));
         let made: SealedFile = interrupt::run(async { Ok(work.await?) }, LEFT)?;
         drop(progress);
-        printer.show(&Sealed {
+        printer.show(&Made {
             file: made.path.display().to_string(),
             codec: self.codec.name(),
             digest: made.plain.digest,
@@ -165,7 +165,7 @@ impl Seal {
     }
 }
 
-impl fmt::Display for Sealed {
+impl fmt::Display for Made {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "wrote {} ({}), {}", Safe::new(&self.file), size(self.sealed_size), self.codec)?;
         writeln!(f, "  plaintext  {}  {} bytes", self.digest, self.size)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use prism_agent::client::{Progress as Sent, Receipt, Session};
-use prism_agent::files::Source;
+use prism_agent::files::{Folder, Source};
 use prism_core::code::Code;
 use prism_core::digest::{Digest, Hasher, Salt};
 use prism_core::manifest::{Dataset, Manifest};
@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::exit::{Failure, Outcome};
 use crate::inputs::read_salt;
 use crate::interrupt;
+use crate::listing::{self, Listed};
 use crate::print::{Printer, SIMULATED, size};
 use crate::progress::Progress;
 use crate::session::ParticipantArgs;
@@ -33,7 +34,10 @@ Example
   prism data second.csv --asset h1b.csv --key hospital-1.key
 
 The bytes are compared with the manifest before anything leaves. An upload that was interrupted goes \
-on with the same command.";
+on with the same command.
+
+If a folder is not the one that was agreed, the listing that `prism checksum h1/ --list h1.sha256` wrote \
+while it was names the files that differ. It is looked for beside the folder.";
 
 /// What to say when an upload is interrupted.
 const LEFT: &str = "what the agent holds durably stays there: the same command goes on from it";
@@ -63,6 +67,9 @@ pub(crate) struct Data {
     /// The salt's file, if the manifest's digest is salted (see `prism checksum --salt`)
     #[arg(long, value_name = "FILE")]
     salt: Option<PathBuf>,
+    /// The listing that names the files of a folder that differ (see `prism checksum --list`) [default: beside it]
+    #[arg(long, value_name = "FILE")]
+    list: Option<PathBuf>,
     #[command(flatten)]
     participant: ParticipantArgs,
 }
@@ -72,6 +79,8 @@ struct Parcel {
     asset: String,
     source: Source,
     salt: Option<Salt>,
+    /// What its files were when it was agreed.
+    listed: Option<Listed>,
 }
 
 #[derive(Serialize)]
@@ -97,8 +106,12 @@ impl Algo {
             async {
                 let session = self.participant.session().await?;
                 let terms = session.manifest().manifest().clone();
-                let mut parcels =
-                    vec![Parcel { asset: terms.algorithm.name.to_string(), source: algorithm, salt: None }];
+                let mut parcels = vec![Parcel {
+                    asset: terms.algorithm.name.to_string(),
+                    source: algorithm,
+                    salt: None,
+                    listed: None,
+                }];
                 parcels.extend(self.requirements(&terms)?);
                 send(&session, parcels, printer).await
             },
@@ -124,7 +137,7 @@ impl Algo {
                 failure.hint("name the requirements with --requirements PATH")
             }
         })?;
-        Ok(Some(Parcel { asset, source, salt: None }))
+        Ok(Some(Parcel { asset, source, salt: None, listed: None }))
     }
 }
 
@@ -132,11 +145,12 @@ impl Data {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let source = Source::open(&self.path)?;
         let salt = self.salt.as_deref().map(read_salt).transpose()?;
+        let listed = self.list.as_deref().map(Listed::read).transpose()?;
         interrupt::run(
             async {
                 let session = self.participant.session().await?;
                 let asset = self.choose(&session, &source)?;
-                send(&session, vec![Parcel { asset, source, salt }], printer).await
+                send(&session, vec![Parcel { asset, source, salt, listed }], printer).await
             },
             LEFT,
         )
@@ -177,13 +191,29 @@ fn by_digest(datasets: &[&Dataset], source: &Source) -> Outcome<String> {
 
 async fn send(session: &Session, parcels: Vec<Parcel>, printer: Printer) -> Outcome {
     let mut assets = Vec::new();
-    for Parcel { asset, source, salt } in parcels {
+    for Parcel { asset, source, salt, listed } in parcels {
         let mut progress = Progress::new(printer, &asset);
-        let receipt = session.upload(&asset, source, salt, |sent| told(&mut progress, sent)).await?;
+        let folder = source.folder().cloned();
+        let receipt = session.upload(&asset, source, salt, |sent| told(&mut progress, sent)).await;
         drop(progress);
+        let receipt = match (receipt.map_err(Failure::from), folder) {
+            (Err(failure), Some(folder)) => return Err(named(failure, folder, listed).await),
+            (receipt, _) => receipt?,
+        };
         assets.push(line(asset, session, &receipt)?);
     }
     printer.show(&Accepted { simulated: session.trust().is_simulated(), assets })
+}
+
+/// A folder that is not the one that was agreed: in which files?
+async fn named(failure: Failure, folder: Folder, listed: Option<Listed>) -> Failure {
+    if failure.code() != Code::AssetMismatch {
+        return failure;
+    }
+    match tokio::task::spawn_blocking(move || listing::explain(&folder, listed.as_ref())).await {
+        Ok(text) => failure.more(&text),
+        Err(_) => failure,
+    }
 }
 
 fn told(progress: &mut Progress, sent: Sent) {

@@ -5,6 +5,7 @@ mod agent;
 mod attestation;
 mod attested;
 mod attester;
+mod checksum;
 mod drafted;
 mod endorsements;
 mod foreign;

@@ -77,9 +77,9 @@ fn sizes_that_add_up_to_more_than_a_number_holds_are_refused() {
 
 #[test]
 fn a_list_too_long_for_memory_is_refused_unread() {
-    // 1,100 comments of the greatest length.
+    // 2,100 comments of the greatest length.
     let item = stored("a", b"").with(|item| item.comment = vec![b'c'; 0xffff]);
-    let items: Vec<_> = (0..1100).map(|n| item.clone().with(|item| item.set_name(format!("{n}").as_bytes()))).collect();
+    let items: Vec<_> = (0..2100).map(|n| item.clone().with(|item| item.set_name(format!("{n}").as_bytes()))).collect();
     let (result, memory) = unpacked(&archive(&items));
     assert!(matches!(result, Err(UnpackError::TooLarge { bound: Bound::DirectoryBytes, .. })), "{result:?}");
     assert_eq!(memory, Memory::default());

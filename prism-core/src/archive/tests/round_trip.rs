@@ -71,12 +71,65 @@ fn what_could_not_be_unpacked_is_not_packed() {
         packer.file(first, &mut b"".as_slice()).unwrap();
         let refused = packer.file(second, &mut b"".as_slice());
         assert!(matches!(&refused, Err(PackError::Clash { other, .. }) if other == first), "{second}: {refused:?}");
+        assert!(matches!(check_names([first, second]), Err(PackError::Clash { other, .. }) if other == first));
+        assert!(check_names([first]).is_ok() && matches!(check_names([second, "0"]), Err(PackError::Order { .. })));
     }
     for name in ["", "/a", "../a", "a/", "C:a", "a\\b", "a\0"] {
         let refused = Packer::new(Vec::new()).file(name, &mut b"".as_slice());
         assert!(matches!(&refused, Err(PackError::Path { .. })), "{name:?}: {refused:?}");
+        assert!(matches!(check_names([name]), Err(PackError::Path { .. })));
         assert_eq!(refused.unwrap_err().code(), Code::ArchiveUnsafe);
     }
+}
+
+#[test]
+fn the_form_of_cocos_is_held_to_the_same_rules_and_can_be_unpacked() {
+    let pack = |names: &[&str]| {
+        let mut packer = Packer::cocos(Vec::new());
+        names.iter().try_for_each(|name| packer.file(name, &mut b"x".as_slice()).map(|_| ()))?;
+        packer.finish()
+    };
+    let (result, memory) = unpacked(&pack(&["a", "b/c~", "b/\u{e9}"]).unwrap());
+    assert_eq!((result.unwrap().files, memory.files.len()), (3, 3));
+    assert!(matches!(pack(&["b", "a"]), Err(PackError::Order { .. })));
+    assert!(matches!(pack(&["A", "a"]), Err(PackError::Clash { .. })));
+    assert!(matches!(pack(&["../a"]), Err(PackError::Path { .. })));
+}
+
+#[test]
+fn a_name_is_said_to_clash_with_the_right_one_of_many() {
+    for form in [Packer::new, Packer::cocos] {
+        let mut packer = form(Vec::new());
+        for name in ["A", "B/long name", "C"] {
+            packer.file(name, &mut b"content".as_slice()).unwrap();
+        }
+        let refused = packer.file("b/x", &mut b"".as_slice());
+        assert!(matches!(&refused, Err(PackError::Clash { other, .. }) if other == "B/long name"), "{refused:?}");
+    }
+}
+
+#[test]
+fn an_archive_goes_on_from_any_offset_without_what_lies_before() {
+    let files: [(&str, &[u8]); 4] = [("a", b"first"), ("b/c", b""), ("b/d", &[7; 3000]), ("e", b"last")];
+    let whole = packed(&files);
+    let mut packer = Packer::new(Vec::new());
+    let contents = files.map(|(name, content)| packer.file(name, &mut &*content).unwrap());
+    for offset in 0..=whole.len() as u64 + 1 {
+        let (mut packer, mut passed) = (Packer::new(Vec::new()), 0);
+        for ((name, content), known) in files.iter().zip(contents) {
+            let length = packer.pass(name, known, offset).unwrap();
+            passed += length;
+            if length == 0 {
+                packer.file(name, &mut &**content).unwrap();
+            }
+        }
+        assert!(passed <= offset);
+        assert!(packer.finish().unwrap() == whole[usize::try_from(passed).unwrap()..], "{offset}");
+    }
+    let mut packer = Packer::new(Vec::new());
+    packer.pass("b", contents[0], u64::MAX).unwrap();
+    assert!(matches!(packer.pass("a", contents[0], u64::MAX), Err(PackError::Order { .. })));
+    assert!(matches!(packer.pass("c", contents[0], u64::MAX), Err(PackError::Broken)));
 }
 
 /// Fails after some bytes.
@@ -265,7 +318,7 @@ impl Sink for Sizes {
 fn files_beyond_four_gibibytes_are_packed_and_read() {
     let large = (1_u64 << 32) + 5;
     let mut packer = Packer::new(Sparse::default());
-    assert_eq!(packer.file("large", &mut io::repeat(0).take(large)).unwrap(), large);
+    assert_eq!(packer.file("large", &mut io::repeat(0).take(large)).unwrap().size, large);
     packer.file("small", &mut b"after it".as_slice()).unwrap();
     let sparse = packer.finish().unwrap();
     let mut sizes = Sizes::default();
