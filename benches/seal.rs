@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use age::x25519;
+use aws_lc_rs::aead::{AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use prism_benches::{Median, Turns};
 use prism_core::digest::Hasher;
 use prism_core::entropy::SystemEntropy;
@@ -114,6 +115,16 @@ impl Bench {
     }
 }
 
+/// The bare cipher over as many bytes, in chunks of `length` that stay in the processor's cache.
+fn bare(algorithm: &'static Algorithm, length: usize) {
+    let key = LessSafeKey::new(UnboundKey::new(algorithm, &[7; 32]).unwrap());
+    let mut chunk = vec![0; length];
+    for _ in 0..SIZE / length as u64 {
+        let nonce = Nonce::assume_unique_for_key([7; NONCE_LEN]);
+        key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut chunk).unwrap();
+    }
+}
+
 fn null() -> File {
     File::create("/dev/null").unwrap()
 }
@@ -133,6 +144,9 @@ fn against_peers(bench: &Bench) {
     let open = turns.add("open, age, one worker", || bench.open(1));
     let seal_cobblestone = turns.add("seal, Cobblestone-256, one worker", || bench.seal_cobblestone(&mut null()));
     let open_cobblestone = turns.add("open, Cobblestone-256, one worker", || bench.open_cobblestone());
+    let chacha = turns.add("ChaCha20-Poly1305 alone, 64 KiB", || bare(&CHACHA20_POLY1305, 64 << 10));
+    let aes = turns.add("AES-256-GCM alone, 16 KiB", || bare(&AES_256_GCM, 16 << 10));
+    let read = turns.add("reading alone", || bench.read());
     let crate_seal = turns.add("seal, age crate", || bench.crate_seal());
     let crate_open = turns.add("open, age crate", || bench.crate_open());
     let program = go.is_ok().then(|| {
@@ -151,6 +165,8 @@ fn against_peers(bench: &Bench) {
         _ => println!("  skipped: there is no program age to compare with"),
     }
     println!("  Cobblestone-256, seal: {:.2} x our age", took[seal].over(took[seal_cobblestone]));
+    let with_reading = |cipher: usize| (took[cipher].processor + took[read].processor).as_secs_f64();
+    println!("  this machine's ciphers with reading: {:.2}", with_reading(chacha) / with_reading(aes));
     println!("  Cobblestone-256, open: {:.2} x our age", took[open].over(took[open_cobblestone]));
 }
 
