@@ -13,6 +13,8 @@ mod cable;
 mod liar;
 #[path = "client/lies.rs"]
 mod lies;
+#[path = "client/parts.rs"]
+mod parts;
 #[path = "client/people.rs"]
 mod people;
 #[path = "client/result.rs"]

@@ -10,6 +10,8 @@ mod bounds;
 mod disk;
 #[path = "server/linger.rs"]
 mod linger;
+#[path = "server/parts.rs"]
+mod parts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

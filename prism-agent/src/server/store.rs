@@ -94,8 +94,8 @@ impl Store {
         for part in CONTENTS.iter().chain(&["log", "output"]) {
             make_private(&boot.join(part))?;
         }
-        let room = Room::new(boot.clone(), most);
-        Ok((Self { boot, lock, room }, lost))
+        let left = Room::new(boot.clone(), most);
+        Ok((Self { boot, lock, room: left }, lost))
     }
 
     /// A new log file of this boot.

@@ -182,10 +182,11 @@ pub(crate) enum Received {
     Held,
 }
 
-/// Receives one asset, or a part of it, until its frames end. Runs on a blocking thread of its own.
+/// Receives one asset, or a part of it, until its frames end. Runs on a blocking thread of its own; the turn ends when
+/// everything that came is where it belongs, hence not before this returns.
 pub(crate) fn receive(
     engine: &Engine,
-    turn: Turn,
+    turn: &Turn,
     begin: &Begin,
     frames: mpsc::Receiver<Bytes>,
 ) -> Result<Received, UploadError> {
@@ -248,9 +249,13 @@ fn create(engine: &Engine, slot: &Slot, begin: &Begin) -> Result<Arc<Holding>, U
     let (store, size) = (engine.store(), begin.terms.size);
     let claim = store.room().claim(size)?;
     engine.spend_upload(&begin.provider, begin.most)?;
-    engine.ledger().act(begin.actor(), Event::AssetBegin(begin.body()))?;
     let path = store.partial(begin.terms.name.as_str());
+    // The file first: what the disk refuses has not begun.
     let holding = Arc::new(Holding::create(&path, size, begin.hasher()?, claim)?);
+    if let Err(error) = engine.ledger().act(begin.actor(), Event::AssetBegin(begin.body())) {
+        fs::remove_file(&path)?;
+        return Err(error.into());
+    }
     slot.hold(Some(Arc::clone(&holding)));
     Ok(holding)
 }
@@ -309,10 +314,9 @@ fn leave(
     }
     let concluded = conclude(engine, slot, begin, &holding);
     match (concluded, brought) {
-        (Ok(None), Err(error)) => Err(error),
-        (Ok(None), Ok(())) => Ok(Received::Held),
         (Ok(Some(signed)), _) => Ok(Received::Accepted(signed)),
-        (Err(error), _) => Err(error),
+        (Ok(None), Ok(())) => Ok(Received::Held),
+        (Ok(None), Err(error)) | (Err(error), _) => Err(error),
     }
 }
 
@@ -376,3 +380,6 @@ fn discard(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> Up
         Err(error) => error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests;

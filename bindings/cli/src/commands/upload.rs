@@ -1,10 +1,11 @@
 //! `prism algo` and `prism data`: assets travel to an agent that earned trust.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use prism_agent::client::{Progress as Sent, Receipt, Session};
+use prism_agent::client::{Progress as Sent, Receipt, Session, UploadOptions};
 use prism_agent::files::Source;
 use prism_core::code::Code;
 use prism_core::digest::{Digest, Hasher, Salt};
@@ -31,9 +32,11 @@ Example
   prism data h1.zip --key hospital-1.key
   prism data h1/ --key hospital-1.key            a folder: its canonical archive is sent
   prism data second.csv --asset h1b.csv --key hospital-1.key
+  prism data h1.zip --key hospital-1.key --connections 4        over a long line
 
-The bytes are compared with the manifest before anything leaves. An upload that was interrupted goes \
-on with the same command.";
+The bytes are compared with the manifest before anything leaves, unless --one-pass leaves that to the \
+agent. An upload that was interrupted goes on with the same command, also on another machine that has \
+the same file.";
 
 /// What to say when an upload is interrupted.
 const LEFT: &str = "what the agent holds durably stays there: the same command goes on from it";
@@ -63,6 +66,12 @@ pub(crate) struct Data {
     /// The salt's file, if the manifest's digest is salted (see `prism checksum --salt`)
     #[arg(long, value_name = "FILE")]
     salt: Option<PathBuf>,
+    /// Connections that share the work, each attested by itself; a folder takes one
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    connections: NonZeroUsize,
+    /// Send without reading the file first; the agent discards what was not agreed, but it has left
+    #[arg(long)]
+    one_pass: bool,
     #[command(flatten)]
     participant: ParticipantArgs,
 }
@@ -71,7 +80,13 @@ pub(crate) struct Data {
 struct Parcel {
     asset: String,
     source: Source,
-    salt: Option<Salt>,
+    options: UploadOptions,
+}
+
+impl Parcel {
+    fn plain(asset: String, source: Source) -> Self {
+        Self { asset, source, options: UploadOptions::default() }
+    }
 }
 
 #[derive(Serialize)]
@@ -97,8 +112,7 @@ impl Algo {
             async {
                 let session = self.participant.session().await?;
                 let terms = session.manifest().manifest().clone();
-                let mut parcels =
-                    vec![Parcel { asset: terms.algorithm.name.to_string(), source: algorithm, salt: None }];
+                let mut parcels = vec![Parcel::plain(terms.algorithm.name.to_string(), algorithm)];
                 parcels.extend(self.requirements(&terms)?);
                 send(&session, parcels, printer).await
             },
@@ -124,7 +138,7 @@ impl Algo {
                 failure.hint("name the requirements with --requirements PATH")
             }
         })?;
-        Ok(Some(Parcel { asset, source, salt: None }))
+        Ok(Some(Parcel::plain(asset, source)))
     }
 }
 
@@ -136,10 +150,15 @@ impl Data {
             async {
                 let session = self.participant.session().await?;
                 let asset = self.choose(&session, &source)?;
-                send(&session, vec![Parcel { asset, source, salt }], printer).await
+                let options = self.options(salt);
+                send(&session, vec![Parcel { asset, source, options }], printer).await
             },
             LEFT,
         )
+    }
+
+    fn options(&self, salt: Option<Salt>) -> UploadOptions {
+        UploadOptions::from(salt).connections(self.connections).one_pass(self.one_pass)
     }
 
     /// Which dataset of the caller this is: the one that was named, the only one, the one of that name, the one of
@@ -177,9 +196,9 @@ fn by_digest(datasets: &[&Dataset], source: &Source) -> Outcome<String> {
 
 async fn send(session: &Session, parcels: Vec<Parcel>, printer: Printer) -> Outcome {
     let mut assets = Vec::new();
-    for Parcel { asset, source, salt } in parcels {
+    for Parcel { asset, source, options } in parcels {
         let mut progress = Progress::new(printer, &asset);
-        let receipt = session.upload(&asset, source, salt, |sent| told(&mut progress, sent)).await?;
+        let receipt = session.upload(&asset, source, options, |sent| told(&mut progress, sent)).await?;
         drop(progress);
         assets.push(line(asset, session, &receipt)?);
     }
@@ -187,11 +206,12 @@ async fn send(session: &Session, parcels: Vec<Parcel>, printer: Printer) -> Outc
 }
 
 fn told(progress: &mut Progress, sent: Sent) {
-    if sent.sent == 0 && sent.total > 0 {
+    if sent.sent == 0 && sent.measured > 0 {
         progress.aside("compared", sent.measured, sent.total);
     } else {
         // What the agent held before is no work of this upload.
         progress.begins("sent", sent.durable, sent.total);
+        progress.keeps(sent.durable);
         progress.at("sent", sent.sent, sent.total);
     }
 }

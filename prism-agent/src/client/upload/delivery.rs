@@ -288,7 +288,7 @@ impl Worker {
             tokio::select! {
                 answer = &mut call => {
                     let answer = answer.map_err(CallError::from)?.into_inner();
-                    return self.answered(answer);
+                    return answered(answer);
                 }
                 step = feed.step() => if let Step::Sent(bytes) = step? {
                     self.say(News::Sent(bytes - handed)).await;
@@ -306,15 +306,16 @@ impl Worker {
         }
     }
 
-    fn answered(&self, answer: wire::UploadResponse) -> Result<Option<wire::Receipt>, Stop> {
-        if answer.receipt.is_none() && !answer.held {
-            return Err(LogError::Malformed { expected: "a receipt, or the word that a part is held" }.into());
-        }
-        Ok(answer.receipt)
-    }
-
     async fn say(&self, news: News) {
         // Whoever does not listen any more has given the upload up.
         let _ = self.tell.send(news).await;
     }
+}
+
+/// The receipt, if the part was the last one.
+fn answered(answer: wire::UploadResponse) -> Result<Option<wire::Receipt>, Stop> {
+    if answer.receipt.is_none() && !answer.held {
+        return Err(LogError::Malformed { expected: "a receipt, or the word that a part is held" }.into());
+    }
+    Ok(answer.receipt)
 }

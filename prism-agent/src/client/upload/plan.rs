@@ -28,8 +28,8 @@ impl Held {
     pub(super) fn read(told: wire::UploadStatusResponse, size: u64) -> Result<Self, LogError> {
         let span = |span: &wire::Span| Some(span.offset..span.offset.checked_add(span.length)?);
         let beyond: Option<Vec<_>> = told.beyond.iter().map(span).collect();
-        let spans = beyond.unwrap_or_default().into_iter().chain([0..told.durable]);
-        let durable: Spans = spans.collect();
+        let mut durable: Spans = beyond.unwrap_or_default().into_iter().collect();
+        durable.insert(0..told.durable);
         let within = durable.iter().all(|span| span.end <= size) && told.beyond.len() < SPANS_MAX;
         if !within || told.beyond.iter().any(|told| span(told).is_none()) {
             return Err(LogError::Malformed { expected: "an offset within the asset" });
@@ -43,7 +43,7 @@ pub(super) fn parts(held: &Spans, size: u64, connections: usize) -> VecDeque<Ran
     let gaps = held.missing(0..size);
     if gaps.is_empty() {
         // All of it is there and nobody has said so: an empty part does.
-        return [size..size].into();
+        return VecDeque::from_iter(Some(size..size));
     }
     if connections == 1 {
         return gaps.into();
@@ -79,8 +79,8 @@ mod tests {
 
     #[test]
     fn an_asset_that_is_all_there_is_asked_for_with_an_empty_part() {
-        assert_eq!(parts(&held(&[0..7]), 7, 1), [7..7]);
-        assert_eq!(parts(&Spans::default(), 0, 4), [0..0]);
+        assert_eq!(parts(&held(&[0..3, 3..7]), 7, 1), VecDeque::from_iter(Some(7..7)));
+        assert_eq!(parts(&Spans::default(), 0, 4), VecDeque::from_iter(Some(0..0)));
     }
 
     #[test]

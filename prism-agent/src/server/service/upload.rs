@@ -36,15 +36,15 @@ pub(super) async fn upload(
     let (session, most) = (member.facts.session, service.limits.logged_uploads);
     let begin = service.engine.blocking(move |engine| authorise(engine, &member, &begin, most)).await;
     let begin = begin.map_err(|e| refuse(&e))??;
-    let place = Arc::clone(&service.streams).try_acquire_owned().map_err(|_| crowded())?;
+    let admitted = Arc::clone(&service.streams).try_acquire_owned().map_err(|_| crowded())?;
     let span = begin.span().map_err(|e| refuse(&e))?;
     let turn = service.uploads.slot(&begin.terms.name).take_turn(session, span);
     let turn = turn.ok_or_else(|| refuse(&UploadError::Scattered { most: STREAMS }))?;
     let end = turn.end();
     let (frames, queue) = mpsc::channel(QUEUE);
     let receiving = service.engine.blocking(move |engine| {
-        let received = upload::receive(engine, turn, &begin, queue);
-        drop(place);
+        let received = upload::receive(engine, &turn, &begin, queue);
+        drop(admitted);
         received
     });
     let (fed, received) = tokio::join!(feed(requests, frames, end, pace), receiving);
@@ -95,6 +95,8 @@ async fn feed(
     end: CancellationToken,
     mut pace: Pace,
 ) -> Result<(), Status> {
+    // Also when this call is dropped because its client gave it up.
+    let _over = end.clone().drop_guard();
     loop {
         let next = tokio::select! {
             biased;

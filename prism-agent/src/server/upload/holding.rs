@@ -61,7 +61,7 @@ impl Holding {
         Ok(Self::over(create_private(path)?, path, size, (hasher, claim)))
     }
 
-    fn over(file: File, path: &Path, size: u64, (hasher, claim): (Hasher, Claim)) -> Self {
+    pub(super) fn over(file: File, path: &Path, size: u64, (hasher, claim): (Hasher, Claim)) -> Self {
         let tally = Tally::new(hasher);
         let state = State { mark: Some(tally.clone()), ..State::default() };
         Self {

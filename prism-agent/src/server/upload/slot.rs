@@ -79,7 +79,8 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
-    /// Comes true when the stream has to end because another one takes its place.
+    /// Comes true when the stream has to end because another one takes its place. Whoever feeds it says so as well when
+    /// no more will come.
     pub(crate) fn end(&self) -> CancellationToken {
         self.end.clone()
     }
@@ -124,12 +125,18 @@ impl Slot {
         Some(Turn { slot: Arc::clone(self), id, end })
     }
 
-    /// Ends the streams of other connections that concern `span` and waits until they are gone. When nobody else sends
-    /// any of it, what came is made durable: then that is all of it. Blocking threads only.
+    /// Ends the streams of other connections that concern `span` and waits until they are gone, and those of this one
+    /// that were broken off. When nobody sends any of it then, what came is made durable: that is all of it. Blocking
+    /// threads only.
     pub(crate) fn settle(&self, session: [u8; 32], span: &Range<u64>) {
-        let of_others = |stream: &Stream| stream.session != session && stream.concerns(span);
+        let over = |stream: &Stream| stream.session != session || stream.end.is_cancelled();
         let mut streams = self.streams();
-        let ids: Vec<u64> = streams.open.iter().filter(|(_, stream)| of_others(stream)).map(|(id, _)| *id).collect();
+        let ids: Vec<u64> = streams
+            .open
+            .iter()
+            .filter(|(_, stream)| stream.concerns(span) && over(stream))
+            .map(|(id, _)| *id)
+            .collect();
         ids.iter().filter_map(|id| streams.open.get(id)).for_each(|stream| stream.end.cancel());
         while ids.iter().any(|id| streams.open.contains_key(id)) {
             streams = self.left.wait(streams).unwrap_or_else(PoisonError::into_inner);
