@@ -43,7 +43,7 @@ pub use self::result::{Delivered, ResultError, ResultOptions, ResultProgress, Re
 pub use self::session::Session;
 pub use self::status::{AssetStatus, ResultStatus, Status};
 pub use self::transcript::TranscriptFileError;
-pub use self::upload::{Progress, UploadError};
+pub use self::upload::{Progress, UploadControl, UploadError, UploadOptions};
 pub use self::watch::{Observed, Watch};
 
 use self::connecting::Endpoint;

@@ -6,6 +6,7 @@ pub(crate) mod channel;
 pub mod client;
 pub mod endorser;
 pub mod files;
+pub(crate) mod ranges;
 pub mod runner;
 pub mod seal;
 pub mod server;

@@ -14,6 +14,7 @@ mod gate;
 mod ledger;
 mod quota;
 mod registry;
+mod room;
 mod run;
 mod service;
 mod session;

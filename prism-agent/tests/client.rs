@@ -15,6 +15,8 @@ mod folder;
 mod liar;
 #[path = "client/lies.rs"]
 mod lies;
+#[path = "client/parts.rs"]
+mod parts;
 #[path = "client/people.rs"]
 mod people;
 #[path = "client/result.rs"]

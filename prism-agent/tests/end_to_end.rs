@@ -8,6 +8,8 @@ mod common;
 
 #[path = "end_to_end/deaths.rs"]
 mod deaths;
+#[path = "end_to_end/disks.rs"]
+mod disks;
 #[path = "end_to_end/endings.rs"]
 mod endings;
 #[path = "end_to_end/machines.rs"]
@@ -48,7 +50,7 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in [whole::ALL, machines::ALL, endings::ALL, deaths::ALL].concat() {
+    for (name, test) in [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL].concat() {
         if !wanted(name) {
             continue;
         }

@@ -10,6 +10,8 @@ mod bounds;
 mod disk;
 #[path = "server/linger.rs"]
 mod linger;
+#[path = "server/parts.rs"]
+mod parts;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,7 +63,7 @@ async fn an_asset_by_anybody_else_is_refused() {
     for who in ["lab", "hospital-2", "institute"] {
         let mut peer = Peer::join(&agent, &computation, who).await;
         assert_eq!(code(peer.upload(&computation, who, "h1").await), "asset.wrong-provider", "{who}");
-        let asking = wire::UploadStatusRequest { asset: "h1".to_owned() };
+        let asking = wire::UploadStatusRequest { asset: "h1".to_owned(), offset: 0, length: 0 };
         assert_eq!(code(peer.client.upload_status(asking).await), "asset.wrong-provider", "{who}");
     }
     agent.shutdown().await;
@@ -113,7 +115,7 @@ async fn bytes_that_are_not_the_agreed_ones_are_discarded_whole() {
         let mut requests = vec![peer.begin(&computation, "hospital-1", "h1", 0)];
         requests.extend(frames(&bytes));
         assert_eq!(code(peer.client.upload(tokio_stream::iter(requests)).await), "asset.mismatch");
-        let asking = wire::UploadStatusRequest { asset: "h1".to_owned() };
+        let asking = wire::UploadStatusRequest { asset: "h1".to_owned(), offset: 0, length: 0 };
         assert_eq!(peer.client.upload_status(asking).await.unwrap().into_inner().durable, 0);
     }
     peer.upload(&computation, "hospital-1", "h1").await.unwrap();
@@ -127,7 +129,7 @@ async fn an_asset_is_accepted_once_and_its_receipt_can_be_had_again() {
     let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
     peer.upload(&computation, "hospital-1", "h1").await.unwrap();
     assert_eq!(code(peer.upload(&computation, "hospital-1", "h1").await), "asset.duplicate");
-    let asking = wire::UploadStatusRequest { asset: "h1".to_owned() };
+    let asking = wire::UploadStatusRequest { asset: "h1".to_owned(), offset: 0, length: 0 };
     let status = peer.client.upload_status(asking).await.unwrap().into_inner();
     assert_eq!((status.durable, status.size), (3000, 3000));
     let (entry, _) = peer.verify(status.receipt.as_ref());
@@ -146,7 +148,7 @@ async fn an_upload_that_breaks_off_resumes_where_it_was() {
     // The stream ends early.
     assert_eq!(code(peer.client.upload(tokio_stream::iter(requests)).await), "connection.lost");
     let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
-    let asking = wire::UploadStatusRequest { asset: "h1".to_owned() };
+    let asking = wire::UploadStatusRequest { asset: "h1".to_owned(), offset: 0, length: 0 };
     let durable = peer.client.upload_status(asking).await.unwrap().into_inner().durable;
     assert_eq!(durable, 2000);
     let rest = [peer.begin(&computation, "hospital-1", "h1", durable), all[2].clone()];
@@ -186,7 +188,7 @@ async fn a_new_connection_of_the_provider_takes_over_an_upload_that_hangs() {
     let mut durable = 0;
     while durable == 0 {
         durable = status(&mut peer).await.assets.iter().find(|a| a.name == "h1").unwrap().durable;
-        let asking = wire::UploadStatusRequest { asset: "h1".to_owned() };
+        let asking = wire::UploadStatusRequest { asset: "h1".to_owned(), offset: 0, length: 0 };
         durable = durable.max(peer.client.upload_status(asking).await.unwrap().into_inner().durable);
     }
     let mut requests_2 = vec![peer.begin(&computation, "hospital-1", "h1", durable)];

@@ -126,6 +126,8 @@ codes! {
     AgentUnreachable = "agent.unreachable", Unavailable;
     /// The agent or an asset is busy with another connection.
     AgentBusy = "agent.busy", Unavailable;
+    /// The agent's disk has too little room for an asset.
+    AgentFull = "agent.full", Unavailable;
     /// The agent says something that the protocol does not allow.
     AgentMisbehaved = "agent.misbehaved", NotTrusted;
     /// The connection broke.

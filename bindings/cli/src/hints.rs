@@ -149,6 +149,10 @@ fn agent(code: Code) -> Row {
             "The agent cannot be reached.",
             "check host and port (--agent or PRISM_AGENT_URL, HOST:PORT, usually port 6110), that the agent runs, and the firewall between",
         ),
+        Code::AgentFull => (
+            "The agent's disk has too little room for the asset.",
+            "ask whoever runs the agent to make room; then the same command goes on where it was",
+        ),
         Code::AgentBusy => {
             ("The agent or the asset is busy with another connection.", "wait a moment and run the same command again")
         }

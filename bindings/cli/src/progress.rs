@@ -25,6 +25,7 @@ struct Lines {
     since: Instant,
     start: u64,
     told: u64,
+    durable: Option<u64>,
 }
 
 impl Progress {
@@ -48,6 +49,15 @@ impl Progress {
         }
     }
 
+    /// So many bytes need not be sent again, whatever happens.
+    pub(crate) fn keeps(&mut self, durable: u64) {
+        match &mut self.state {
+            State::Waiting => {}
+            State::Bar(bar) => bar.set_prefix(format!(", {} durable", size(durable))),
+            State::Lines(lines) => lines.durable = Some(durable),
+        }
+    }
+
     /// `done` of `total` bytes are where they belong in this stage, for example `sent`.
     pub(crate) fn at(&mut self, stage: &'static str, done: u64, total: u64) {
         self.begins(stage, done, total);
@@ -67,9 +77,14 @@ impl Progress {
             if done > 0 && done < total {
                 self.printer.note(format_args!("{}: goes on after {}", self.what, size(done)));
             }
-            return State::Lines(Lines { since: Instant::now(), start: done, told: tenths(done, total).min(9) });
+            return State::Lines(Lines {
+                since: Instant::now(),
+                start: done,
+                told: tenths(done, total).min(9),
+                durable: None,
+            });
         }
-        let template = "{msg} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left{prefix}";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style);
         bar.set_message(format!("{} {stage}", self.what));
@@ -101,10 +116,11 @@ impl Lines {
         self.told = tenth;
         let elapsed = self.since.elapsed().as_secs_f64();
         Some(format!(
-            "{} % of {}{}",
+            "{} % of {}{}{}",
             tenth * 10,
             size(total),
-            rate(done - self.start.min(done), total - done.min(total), elapsed)
+            rate(done - self.start.min(done), total - done.min(total), elapsed),
+            self.durable.map(|durable| format!(", {} durable", size(durable))).unwrap_or_default()
         ))
     }
 }
@@ -135,7 +151,7 @@ mod tests {
 
     #[test]
     fn without_a_terminal_there_is_one_line_for_every_tenth() {
-        let mut lines = Lines { since: Instant::now(), start: 0, told: 0 };
+        let mut lines = Lines { since: Instant::now(), start: 0, told: 0, durable: None };
         let said: Vec<String> = (0..=1000).filter_map(|done| lines.at(done, 1000)).collect();
         assert_eq!(said.len(), 10);
         assert!(said[0].starts_with("10 % of 1000 bytes") && said[9].starts_with("100 %"), "{said:?}");

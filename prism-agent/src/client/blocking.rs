@@ -13,7 +13,6 @@ use std::sync::Arc;
 use prism_attest::{Summary, Verdict};
 use prism_core::UnixSeconds;
 use prism_core::audit::checkpoint::SignedCheckpoint;
-use prism_core::digest::Salt;
 use prism_core::key::SigningKey;
 use prism_core::manifest::{Role, SignedManifest};
 use prism_core::name::Name;
@@ -24,7 +23,7 @@ pub use self::worker::Interrupt;
 use self::worker::Worker;
 use super::{
     AttestError, AuthenticateError, ConnectError, Delivered, Options, Progress, Receipt, ResultError, ResultOptions,
-    ResultProgress, SessionError, Status, TranscriptFileError, UploadError,
+    ResultProgress, SessionError, Status, TranscriptFileError, UploadError, UploadOptions,
 };
 use crate::files::Source;
 
@@ -187,12 +186,12 @@ impl Session {
         &self,
         asset: &str,
         source: Source,
-        salt: Option<Salt>,
+        options: impl Into<UploadOptions>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Receipt, UploadError> {
-        let (session, asset) = (self.inner.clone(), asset.to_owned());
+        let (session, asset, options) = (self.inner.clone(), asset.to_owned(), options.into());
         self.worker.wait_telling(
-            |tell| async move { session.upload(&asset, source, salt, move |progress| tell.tell(progress)).await },
+            |tell| async move { session.upload(&asset, source, options, move |progress| tell.tell(progress)).await },
             progress,
         )
     }

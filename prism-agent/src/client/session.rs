@@ -178,18 +178,16 @@ impl Session {
         retries: &mut Retries,
         error: E,
     ) -> Result<Arc<Live>, E> {
-        if !is_broken(error.code()) {
-            return Err(error);
-        }
-        let mut last = error;
-        while retries.pause().await {
-            match self.renew(dead).await {
-                Ok(live) => return Ok(live),
-                Err(again) if is_broken(again.code()) => last = again.into(),
-                Err(other) => return Err(other.into()),
-            }
-        }
-        Err(last)
+        try_again(retries, error, || self.renew(dead)).await
+    }
+
+    /// After `error` on a connection beside the session's: another one of its kind, or what stands against it.
+    pub(super) async fn recover_beside<E: Coded + From<SessionError>>(
+        &self,
+        retries: &mut Retries,
+        error: E,
+    ) -> Result<Arc<Live>, E> {
+        try_again(retries, error, || self.open()).await
     }
 
     /// Connects, attests and authenticates again, unless another call of this session has done so already.
@@ -198,15 +196,40 @@ impl Session {
         if !Arc::ptr_eq(&present, dead) {
             return Ok(present);
         }
-        let channel = Connecting::to(Arc::clone(&self.0.endpoint)).await?.attest(self.0.clock.now()).await?;
-        let (expected, found) = (dead.facts.boot, channel.facts.boot);
-        if expected != found {
-            return Err(SessionError::OtherBoot { expected: hex::encode(expected), found: hex::encode(found) });
-        }
-        let live = Arc::new(channel.join(&self.0.key).await?);
+        let live = self.open().await?;
         *self.0.live.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&live);
         Ok(live)
     }
+
+    /// One more connection, attested and authenticated by itself, to the same boot.
+    pub(super) async fn open(&self) -> Result<Arc<Live>, SessionError> {
+        let channel = Connecting::to(Arc::clone(&self.0.endpoint)).await?.attest(self.0.clock.now()).await?;
+        let (expected, found) = (self.live().facts.boot, channel.facts.boot);
+        if expected != found {
+            return Err(SessionError::OtherBoot { expected: hex::encode(expected), found: hex::encode(found) });
+        }
+        Ok(Arc::new(channel.join(&self.0.key).await?))
+    }
+}
+
+/// Connects again after `error`, as often as the retries allow.
+async fn try_again<E, F>(retries: &mut Retries, error: E, connect: impl Fn() -> F) -> Result<Arc<Live>, E>
+where
+    E: Coded + From<SessionError>,
+    F: Future<Output = Result<Arc<Live>, SessionError>>,
+{
+    if !is_broken(error.code()) {
+        return Err(error);
+    }
+    let mut last = error;
+    while retries.pause().await {
+        match connect().await {
+            Ok(live) => return Ok(live),
+            Err(again) if is_broken(again.code()) => last = again.into(),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    Err(last)
 }
 
 impl AskHead for Session {

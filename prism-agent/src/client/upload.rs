@@ -1,35 +1,33 @@
 //! Giving an asset: measured before any byte leaves, resumed from what the agent holds durably.
 
+mod delivery;
 mod feed;
+mod options;
+mod plan;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use prism_core::asset::AssetTerms;
-use prism_core::audit::entry::Event;
 use prism_core::code::{Code, Coded};
-use prism_core::digest::{Digest, Hasher, Salt};
-use prism_core::envelope::PayloadType;
+use prism_core::digest::{Digest, Hasher};
 use prism_core::name::Name;
-use prism_core::statement::AssetBody;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
 
-use self::feed::{Feed, Step};
-use super::session::{Live, Session};
+use self::delivery::Delivery;
+pub use self::options::{UploadControl, UploadOptions};
+use super::session::Session;
 use super::witness::blocking;
-use super::{CallError, LogError, Receipt, SessionError, bounded};
+use super::{CallError, LogError, Receipt, SessionError};
 use crate::files::{FileError, Measured, Source};
-use crate::wire::{self, UploadBegin, UploadStatusRequest, upload_request};
 
-/// How often the agent is asked for what it holds durably while bytes travel.
-const DURABLE_INTERVAL: Duration = Duration::from_millis(500);
+/// How often an agent may say that it holds all parts of an asset and still not accept it.
+const STALLS: u32 = 3;
 
-/// How far an upload is. No number ever falls, but `sent` after a broken connection.
+/// How far an upload is. No number ever falls, but `sent` after a broken connection or a pause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Bytes measured here, before any leaves.
+    /// Bytes measured here, before any leaves; 0 with [`one_pass`](UploadOptions::one_pass).
     pub measured: u64,
     /// Bytes sent.
     pub sent: u64,
@@ -84,6 +82,26 @@ pub enum UploadError {
         /// What was measured.
         found: Measured,
     },
+    /// The local bytes are not those that were agreed. They were sent without being measured first.
+    #[error(
+        "expected {asset} of {size} bytes with digest {digest}, found {} bytes with {}; the agent discarded what was sent: give the file that was agreed",
+        .found.size, .found.digest
+    )]
+    Discarded {
+        /// The asset.
+        asset: Name,
+        /// Its digest in the manifest.
+        digest: Digest,
+        /// Its size in the manifest.
+        size: u64,
+        /// What was measured afterwards.
+        found: Measured,
+    },
+    /// The local bytes were the agreed ones when they were measured, and others when they were sent.
+    #[error(
+        "expected the bytes that were measured, found that they changed while they were sent; none of them was accepted: leave the file alone and send it again"
+    )]
+    Changed,
     /// The local bytes could not be read.
     #[error(transparent)]
     File(#[from] FileError),
@@ -98,7 +116,7 @@ impl Coded for UploadError {
             Self::Unknown { .. } => Code::AssetUnknown,
             Self::OtherProvider { .. } => Code::AssetWrongProvider,
             Self::Salt { .. } => Code::Usage,
-            Self::Differs { .. } => Code::AssetMismatch,
+            Self::Differs { .. } | Self::Discarded { .. } | Self::Changed => Code::AssetMismatch,
             Self::File(error) => error.code(),
             Self::Session(error) => error.code(),
         }
@@ -119,10 +137,11 @@ impl From<LogError> for UploadError {
 
 impl Session {
     /// Sends one asset and returns the verified receipt. The local bytes are measured against the manifest first: a
-    /// wrong file never leaves. A salted asset needs its salt, which goes to the attested agent only.
+    /// wrong file never leaves, unless the options ask for one pass. A salted asset needs its salt, which goes to the
+    /// attested agent only.
     ///
-    /// An upload that was interrupted, by whatever, goes on with the same call; an asset that was accepted before gives
-    /// its receipt again. Memory is constant. Dropping the future cancels.
+    /// An upload that was interrupted, by whatever, goes on with the same call, also from another machine with the same
+    /// bytes; an asset that was accepted before gives its receipt again. Memory is constant. Dropping the future cancels.
     ///
     /// # Errors
     /// [`UploadError`].
@@ -130,30 +149,27 @@ impl Session {
         &self,
         asset: &str,
         source: Source,
-        salt: Option<Salt>,
+        options: impl Into<UploadOptions>,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Receipt, UploadError> {
-        let terms = self.own_asset(asset)?;
+        let (terms, options) = (self.own_asset(asset)?, options.into());
         let mut so_far = Progress { total: terms.size, ..Progress::default() };
-        self.measure(&terms, &source, salt.as_ref(), |measured| {
-            so_far.measured = measured;
-            progress(so_far);
-        })
-        .await?;
-        let delivery = Delivery { session: self, terms, source, salt };
-        let mut retries = self.retries();
-        let mut live = self.live();
-        loop {
-            let durable_before = so_far.durable;
-            match delivery.attempt(&live, &mut so_far, &mut progress).await {
-                Ok(receipt) => return Ok(receipt),
-                Err(error) => {
-                    if so_far.durable > durable_before {
-                        retries.reset();
-                    }
-                    live = self.recover(&live, &mut retries, error).await?;
-                }
+        let hasher = hasher(&terms, &options)?;
+        // What has another size cannot be right: no need to send it to find out.
+        let one_pass = options.one_pass && source.length().is_none_or(|length| length == terms.size);
+        if !one_pass {
+            let found = measure(&source, hasher.clone(), |measured| {
+                so_far.measured = measured;
+                progress(so_far);
+            });
+            differs(&terms, found.await?).map_or(Ok(()), Err)?;
+        }
+        let delivery = Delivery::new(self.clone(), terms, source, options);
+        match deliver(&delivery, &mut so_far, &mut progress).await {
+            Err(error) if one_pass && error.code() == Code::AssetMismatch => {
+                Err(explain(&delivery, hasher).await?.unwrap_or(error))
             }
+            delivered => delivered,
         }
     }
 
@@ -169,39 +185,95 @@ impl Session {
         let AssetTerms { name, provider, .. } = terms;
         Err(UploadError::OtherProvider { asset: name, provider, participant: self.participant().clone() })
     }
+}
 
-    async fn measure(
-        &self,
-        terms: &AssetTerms,
-        source: &Source,
-        salt: Option<&Salt>,
-        mut progress: impl FnMut(u64),
-    ) -> Result<(), UploadError> {
-        let asset = &terms.name;
-        let hasher = Hasher::for_algorithm(terms.digest.algorithm(), salt).ok_or_else(|| UploadError::Salt {
-            asset: asset.clone(),
-            expected: if salt.is_some() { "no salt" } else { "a salt" },
-        })?;
-        let (tell, mut heard) = watch::channel(0);
-        let of = source.clone();
-        let work = blocking::<_, MeasureError>(move || {
-            Ok(of.measure(hasher, &mut |n| {
-                tell.send_replace(n);
-            })?)
-        });
-        tokio::pin!(work);
-        let found = loop {
-            tokio::select! {
-                found = &mut work => break found?,
-                Ok(()) = heard.changed() => progress(*heard.borrow_and_update()),
-            }
-        };
-        progress(found.size);
-        if (found.digest, found.size) == (terms.digest, terms.size) {
-            return Ok(());
+fn hasher(terms: &AssetTerms, options: &UploadOptions) -> Result<Hasher, UploadError> {
+    let salt = options.salt.as_ref();
+    Hasher::for_algorithm(terms.digest.algorithm(), salt).ok_or_else(|| UploadError::Salt {
+        asset: terms.name.clone(),
+        expected: if salt.is_some() { "no salt" } else { "a salt" },
+    })
+}
+
+async fn measure(source: &Source, hasher: Hasher, mut progress: impl FnMut(u64)) -> Result<Measured, UploadError> {
+    let (tell, mut heard) = watch::channel(0);
+    let of = source.clone();
+    let work = blocking::<_, MeasureError>(move || {
+        Ok(of.measure(hasher, &mut |n| {
+            tell.send_replace(n);
+        })?)
+    });
+    tokio::pin!(work);
+    let found = loop {
+        tokio::select! {
+            found = &mut work => break found?,
+            Ok(()) = heard.changed() => progress(*heard.borrow_and_update()),
         }
-        Err(UploadError::Differs { asset: asset.clone(), digest: terms.digest, size: terms.size, found })
+    };
+    progress(found.size);
+    Ok(found)
+}
+
+fn differs(terms: &AssetTerms, found: Measured) -> Option<UploadError> {
+    let AssetTerms { name, digest, size, .. } = terms;
+    let same = (found.digest, found.size) == (*digest, *size);
+    (!same).then(|| UploadError::Differs { asset: name.clone(), digest: *digest, size: *size, found })
+}
+
+/// Sends until the agent accepts. What it held before may have been of another file: then it has discarded that, and
+/// everything is sent once more.
+async fn deliver(
+    delivery: &Arc<Delivery>,
+    so_far: &mut Progress,
+    progress: &mut (impl FnMut(Progress) + Send),
+) -> Result<Receipt, UploadError> {
+    let (mut inherited, mut stalls) = (None, 0);
+    loop {
+        let held = delivery.look().await?;
+        let there = held.durable.bytes();
+        let inherits = *inherited.get_or_insert(there > 0);
+        (so_far.durable, so_far.sent) = (there, there);
+        progress(*so_far);
+        let received = match held.receipt {
+            Some(receipt) => Ok(Some(receipt)),
+            None => delivery.send(&held, so_far, progress).await,
+        };
+        match received {
+            Ok(Some(receipt)) => return settle(delivery, receipt, so_far, progress).await,
+            Ok(None) if stalls < STALLS => stalls += 1,
+            Ok(None) => return Err(LogError::Malformed { expected: "a receipt for an asset that is complete" }.into()),
+            Err(error) if is_mismatch(&error) && inherits => inherited = Some(false),
+            Err(error) if is_mismatch(&error) => return Err(UploadError::Changed),
+            Err(error) => return Err(error),
+        }
     }
+}
+
+/// Whether the agent says that the bytes are not the agreed ones.
+fn is_mismatch(error: &UploadError) -> bool {
+    matches!(error, UploadError::Session(SessionError::Call(call)) if call.code() == Code::AssetMismatch)
+}
+
+async fn settle(
+    delivery: &Delivery,
+    receipt: crate::wire::Receipt,
+    so_far: &mut Progress,
+    progress: &mut (impl FnMut(Progress) + Send),
+) -> Result<Receipt, UploadError> {
+    let receipt = delivery.verify(Some(receipt))?;
+    delivery.session.0.witness.settle(&receipt, &delivery.session).await?;
+    (so_far.durable, so_far.sent) = (so_far.total, so_far.total);
+    progress(*so_far);
+    Ok(receipt)
+}
+
+/// What was wrong with bytes that were sent without being measured, if they still are.
+async fn explain(delivery: &Delivery, hasher: Hasher) -> Result<Option<UploadError>, UploadError> {
+    let found = measure(&delivery.source, hasher, |_| {}).await?;
+    Ok(differs(&delivery.terms, found).map(|error| match error {
+        UploadError::Differs { asset, digest, size, found } => UploadError::Discarded { asset, digest, size, found },
+        other => other,
+    }))
 }
 
 /// File work that may have been interrupted.
@@ -228,96 +300,5 @@ impl From<MeasureError> for UploadError {
             MeasureError::File(error) => error.into(),
             MeasureError::Log(error) => error.into(),
         }
-    }
-}
-
-/// One asset on its way, over as many connections as it takes.
-struct Delivery<'a> {
-    session: &'a Session,
-    terms: AssetTerms,
-    source: Source,
-    salt: Option<Salt>,
-}
-
-impl Delivery<'_> {
-    /// Sends what the agent does not hold yet, over one connection.
-    async fn attempt(
-        &self,
-        live: &Arc<Live>,
-        so_far: &mut Progress,
-        progress: &mut (impl FnMut(Progress) + Send),
-    ) -> Result<Receipt, UploadError> {
-        let status = self.status(live).await?;
-        (so_far.durable, so_far.sent) = (status.durable, status.durable);
-        progress(*so_far);
-        let received = match status.receipt {
-            Some(receipt) => Some(receipt),
-            None => self.send(live, so_far, progress).await?,
-        };
-        let receipt = self.verify(received)?;
-        self.session.0.witness.settle(&receipt, self.session).await?;
-        (so_far.durable, so_far.sent) = (so_far.total, so_far.total);
-        progress(*so_far);
-        Ok(receipt)
-    }
-
-    async fn send(
-        &self,
-        live: &Arc<Live>,
-        so_far: &mut Progress,
-        progress: &mut (impl FnMut(Progress) + Send),
-    ) -> Result<Option<wire::Receipt>, UploadError> {
-        let (source, offset) = (self.source.clone(), so_far.durable);
-        let mut feed = Feed::start(source, offset, self.terms.size - offset, self.begin(live, offset)?);
-        let frames = feed.frames()?;
-        let mut stub = live.stub();
-        // Declared after the feed, hence dropped before it: a call that is given up never looks finished.
-        let call = stub.upload(frames);
-        tokio::pin!(call);
-        let mut ticks = interval(DURABLE_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await;
-        loop {
-            tokio::select! {
-                answer = &mut call => return Ok(answer.map_err(CallError::from)?.into_inner().receipt),
-                step = feed.step() => match step? {
-                    Step::Sent(bytes) => so_far.sent = offset + bytes,
-                    Step::Finished => continue,
-                },
-                _ = ticks.tick() => {
-                    // Only for the eye: a failure here will be one of the call as well.
-                    let Ok(status) = self.status(live).await else { continue };
-                    so_far.durable = status.durable.max(so_far.durable);
-                }
-            }
-            progress(*so_far);
-        }
-    }
-
-    fn begin(&self, live: &Live, offset: u64) -> Result<upload_request::Step, SessionError> {
-        let AssetTerms { name, digest, size, .. } = &self.terms;
-        let envelope = self.session.sign(live, PayloadType::Asset, |context| {
-            AssetBody::new(context, name.clone(), *digest, *size).to_json()
-        })?;
-        let salt = self.salt.as_ref().map(|salt| salt.expose().to_vec()).unwrap_or_default();
-        Ok(upload_request::Step::Begin(UploadBegin { envelope: envelope.into(), salt: salt.into(), offset }))
-    }
-
-    async fn status(&self, live: &Live) -> Result<wire::UploadStatusResponse, UploadError> {
-        let request = UploadStatusRequest { asset: self.terms.name.to_string() };
-        let status = bounded(live.stub().upload_status(request)).await?;
-        if status.durable > self.terms.size {
-            return Err(LogError::Malformed { expected: "an offset within the asset" }.into());
-        }
-        Ok(status)
-    }
-
-    fn verify(&self, received: Option<wire::Receipt>) -> Result<Receipt, LogError> {
-        let AssetTerms { name, provider, digest, size, .. } = &self.terms;
-        Receipt::verify(received, self.session.0.witness.key(), "this asset", |entry| {
-            let accepted = matches!(&entry.event, Event::AssetAccepted(body)
-                if body.asset == *name && body.digest == *digest && body.size == *size);
-            accepted && entry.actor.participant() == Some(provider)
-        })
     }
 }

@@ -1,5 +1,8 @@
+mod pieces;
+
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,6 +13,7 @@ use rustix::io::preadv;
 
 use super::measure::{measure, open_regular};
 use super::{FileError, Folder, Measured};
+pub(crate) use pieces::Pieces;
 
 /// Where the bytes of an asset come from: a file, a folder (as its canonical archive) or memory. It can be read as
 /// often as needed and from any offset, so that a broken upload resumes.
@@ -102,6 +106,35 @@ impl Source {
                 Ok(Box::new(bytes.slice(start..).reader()))
             }
             Kind::Folder(folder) => Ok(Box::new(folder.reader(offset)?)),
+        }
+    }
+}
+
+impl Source {
+    /// The bytes of `span` in pieces of `size`, the last one shorter; bytes in memory are shared and not copied.
+    ///
+    /// # Errors
+    /// [`FileError`] as for [`reader`](Self::reader).
+    pub(crate) fn pieces(&self, span: Range<u64>, size: usize) -> Result<Pieces, FileError> {
+        if let Kind::Memory(bytes) = &self.0 {
+            let at = |byte: u64| usize::try_from(byte).unwrap_or(usize::MAX).min(bytes.len());
+            return Ok(Pieces::of_bytes(bytes.slice(at(span.start)..at(span.end)), size));
+        }
+        let length = span.end - span.start;
+        Ok(Pieces::of_reader(Box::new(self.reader(span.start)?.take(length)), size))
+    }
+
+    /// Whether it can be read from anywhere at once. Several parts of another source are better read one by one.
+    pub(crate) const fn is_seekable(&self) -> bool {
+        !matches!(self.0, Kind::Folder(_))
+    }
+
+    /// The number of its bytes, if that is known without reading them.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match &self.0 {
+            Kind::File { file, .. } => file.metadata().ok().map(|facts| facts.len()),
+            Kind::Memory(bytes) => Some(bytes.len() as u64),
+            Kind::Folder(_) => None,
         }
     }
 }

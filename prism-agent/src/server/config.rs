@@ -123,6 +123,10 @@ pub struct Limits {
     pub upload_min_rate: u64,
     /// How long an upload may fall behind.
     pub upload_grace: Duration,
+    /// Streams of uploads that may be open at a time, over all assets.
+    pub uploads: usize,
+    /// What all assets together may take on the disk, in bytes. What the disk has left bounds them in any case.
+    pub disk_bytes: u64,
     /// Refused authentications that are logged one by one; further ones are counted.
     pub logged_refusals: u64,
     /// What all logged reports of the machine, each with its endorsements, may take in bytes, so that transcripts stay
@@ -145,6 +149,8 @@ impl Default for Limits {
             authenticate_within: Duration::from_mins(1),
             upload_min_rate: 32 * 1024,
             upload_grace: Duration::from_mins(1),
+            uploads: 128,
+            disk_bytes: u64::MAX,
             logged_refusals: 1000,
             logged_report_bytes: 96 << 20,
             logged_authentications: 1000,

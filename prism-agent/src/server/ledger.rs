@@ -18,6 +18,7 @@ use prism_core::lifecycle::{self, Effect, Illegal, Phase, State, Terms};
 use prism_core::name::Name;
 
 use super::store::LogFile;
+use super::upload::disk_code;
 
 /// Why an act did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +45,7 @@ impl Coded for LedgerError {
     fn code(&self) -> Code {
         match self {
             Self::Illegal(illegal) => illegal.code(),
-            Self::Disk(_) => Code::FileIo,
+            Self::Disk(error) => disk_code(error.kind()),
             Self::Entry(_) | Self::Unsigned(_) | Self::Broken => Code::Internal,
         }
     }

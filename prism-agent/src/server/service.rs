@@ -11,6 +11,7 @@ use std::sync::Arc;
 use prism_core::audit::entry::{Actor, Event, StopBody as StopEvent};
 use prism_core::code::{Code, Coded};
 use prism_core::statement::StopBody;
+use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -32,6 +33,8 @@ pub(super) struct Service {
     pub(super) batcher: Batcher,
     pub(super) uploads: Arc<Uploads>,
     pub(super) limits: Limits,
+    /// Places for the streams of uploads.
+    pub(super) streams: Arc<Semaphore>,
     /// The bytes `B`, and what a statement for any session of this boot has to say.
     pub(super) boot: Arc<Boot>,
 }
@@ -97,7 +100,7 @@ impl agent_server::Agent for Service {
         request: Request<wire::UploadStatusRequest>,
     ) -> Result<Response<wire::UploadStatusResponse>, Status> {
         let member = member(&request)?;
-        upload::status(self, member, &request.into_inner().asset).await.map(Response::new)
+        upload::status(self, member, request.into_inner()).await.map(Response::new)
     }
 
     async fn watch(&self, request: Request<wire::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

@@ -17,7 +17,7 @@ use prism_core::lifecycle::Terms;
 use prism_core::manifest::platform::Profile;
 use prism_core::manifest::{Manifest, ManifestError, SignedManifest};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{self, JoinHandle};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
@@ -152,7 +152,7 @@ impl Awake {
         require_named(attester.platform(), manifest.manifest())?;
         let attester = attester.prepare_for(&manifest.manifest().platform)?;
         let id: [u8; 16] = draw(&mut SystemEntropy::default())?;
-        let (store, lost) = Store::open(&config.state_dir, &hex::encode(id))?;
+        let (store, lost) = Store::open(&config.state_dir, &hex::encode(id), config.limits.disk_bytes)?;
         let certificate = AgentCertificate::generate()?;
         let origin = log_origin(&manifest.manifest().id, &id);
         let key = LogKey::generate(&origin, &mut SystemEntropy::default())?;
@@ -176,6 +176,7 @@ impl Awake {
             engine: engine.clone(),
             batcher: Batcher::start(attester, binding),
             uploads: conductor.uploads(),
+            streams: Arc::new(Semaphore::new(limits.uploads.min(Semaphore::MAX_PERMITS))),
             limits: limits.clone(),
             boot: Arc::new(boot),
         };

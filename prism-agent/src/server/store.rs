@@ -14,11 +14,14 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use prism_core::audit::checkpoint::{Checkpoint, SignedCheckpoint, VerifierKey};
 use prism_core::audit::entry::{Entry, Event, LostBoot};
 use prism_core::code::{Code, Coded};
 use rustix::fs::{FlockOperation, flock};
+
+use super::room::Room;
 
 const ENTRIES: &str = "entries.jsonl";
 const CHECKPOINT: &str = "checkpoint";
@@ -74,14 +77,16 @@ fn io_error(step: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreE
 pub(crate) struct Store {
     boot: PathBuf,
     lock: File,
+    room: Arc<Room>,
 }
 
 /// What becomes of a boot's files.
 const CONTENTS: [&str; 4] = ["partial", "assets", "run", "results"];
 
 impl Store {
-    /// Takes the directory for this boot and destroys what earlier boots left, except their logs.
-    pub(crate) fn open(root: &Path, boot_id: &str) -> Result<(Self, Vec<LostBoot>), StoreError> {
+    /// Takes the directory for this boot and destroys what earlier boots left, except their logs. Assets may take
+    /// `most` bytes.
+    pub(crate) fn open(root: &Path, boot_id: &str, most: u64) -> Result<(Self, Vec<LostBoot>), StoreError> {
         make_private(root)?;
         let lock = take_lock(root)?;
         let lost = bury_earlier_boots(root)?;
@@ -89,7 +94,8 @@ impl Store {
         for part in CONTENTS.iter().chain(&["log", "output"]) {
             make_private(&boot.join(part))?;
         }
-        Ok((Self { boot, lock }, lost))
+        let left = Room::new(boot.clone(), most);
+        Ok((Self { boot, lock, room: left }, lost))
     }
 
     /// A new log file of this boot.
@@ -112,6 +118,11 @@ impl Store {
         self.boot.join("assets").join(asset)
     }
 
+    /// What is left for assets.
+    pub(crate) fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
     /// Where the run works.
     pub(crate) fn run(&self) -> PathBuf {
         self.boot.join("run")
@@ -132,6 +143,11 @@ impl Store {
         let (from, to) = (self.partial(asset), self.asset(asset));
         fs::rename(&from, &to)?;
         File::open(self.boot.join("assets"))?.sync_all()
+    }
+
+    /// Moves an asset that could not be logged back to where it came from.
+    pub(crate) fn take_back(&self, asset: &str) -> io::Result<()> {
+        fs::rename(self.asset(asset), self.partial(asset))
     }
 
     /// Lets another agent have the directory. This one must not write to it any more.

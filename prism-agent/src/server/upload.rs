@@ -1,13 +1,19 @@
 //! Assets on their way in: hashed while they are written, in constant memory, resumable while the agent lives.
 //!
-//! The gRPC task hands frames over a short queue to a blocking thread that hashes and writes. What was synced to disk
-//! stays when the connection breaks; what does not match in the end is discarded whole.
+//! The gRPC task hands frames over a short queue to a blocking thread that writes them where they belong; for each asset
+//! one thread more hashes what was written, and one has the disk synchronise. Several streams may bring parts of one
+//! asset. What was written stays when a connection breaks and is not hashed again; what does not match in the end is
+//! discarded whole.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod crew;
+mod hashing;
+mod holding;
+mod slot;
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use prism_core::asset::AssetTerms;
@@ -16,15 +22,14 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::{Digest, Hasher, Salt};
 use prism_core::name::Name;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use super::engine::Engine;
 use super::ledger::{LedgerError, Signed};
 use super::quota::Spent;
-use super::store::create_private;
-
-/// Bytes after which what was written is made durable.
-const SYNC_EVERY: u64 = 64 * 1024 * 1024;
+use super::room::NoRoom;
+use crew::{Crew, Desk};
+use holding::{Ended, Holding};
+pub(crate) use slot::{STREAMS, Slot, Turn, Uploads};
 
 /// Frames that may wait for the disk.
 pub(crate) const QUEUE: usize = 4;
@@ -50,12 +55,26 @@ pub(crate) enum UploadError {
         /// Where the client wants to begin.
         offset: u64,
     },
-    /// The asset ended too early; what came is kept.
-    #[error("expected {size} bytes, found the end after {received}; resume the upload")]
-    Incomplete {
+    /// The part is not one of the asset, or its stream brings more than it said.
+    #[error(
+        "expected a part within the asset's {size} bytes and no byte beyond it, found another; announce what is sent"
+    )]
+    Part {
         /// The asset's size.
         size: u64,
-        /// What the agent holds.
+    },
+    /// Too many streams bring the asset, or it is held in too many pieces.
+    #[error("expected at most {most} streams and separate parts of an asset, found more; fill the gaps first")]
+    Scattered {
+        /// How many there may be.
+        most: usize,
+    },
+    /// The part ended too early; what came is kept.
+    #[error("expected bytes up to {end}, found the end after {received}; resume the upload")]
+    Incomplete {
+        /// Where the part ends.
+        end: u64,
+        /// How far the agent holds it.
         received: u64,
     },
     /// The bytes are not the agreed ones; they were discarded.
@@ -68,8 +87,11 @@ pub(crate) enum UploadError {
         /// Its digest in the manifest.
         digest: Digest,
     },
+    /// The asset does not fit.
+    #[error(transparent)]
+    NoRoom(#[from] NoRoom),
     /// The agent's disk refused.
-    #[error("expected to write the asset, found an error of the system; check the space on the agent's disk")]
+    #[error("expected to store the asset on the agent's disk, found: {0}; see to that disk, then resume the upload")]
     Disk(#[from] io::Error),
 }
 
@@ -78,74 +100,21 @@ impl Coded for UploadError {
         match self {
             Self::Ledger(error) => error.code(),
             Self::Spent(spent) => spent.code(),
-            Self::Salt | Self::Offset { .. } => Code::Usage,
+            Self::NoRoom(error) => error.code(),
+            Self::Salt | Self::Offset { .. } | Self::Part { .. } => Code::Usage,
+            Self::Scattered { .. } => Code::LimitReached,
             Self::Incomplete { .. } => Code::ConnectionLost,
             Self::Mismatch { .. } => Code::AssetMismatch,
-            Self::Disk(_) => Code::FileIo,
+            Self::Disk(error) => disk_code(error.kind()),
         }
     }
 }
 
-/// Every asset on its way in.
-#[derive(Debug, Default)]
-pub(crate) struct Uploads(Mutex<BTreeMap<Name, Arc<Slot>>>);
-
-/// One asset's place. Whoever holds the writer's lock is the one who writes.
-#[derive(Debug, Default)]
-pub(crate) struct Slot {
-    writer: Mutex<Option<Writer>>,
-    progress: Mutex<Progress>,
-}
-
-#[derive(Debug, Default)]
-struct Progress {
-    durable: u64,
-    turn: CancellationToken,
-    session: Option<[u8; 32]>,
-}
-
-impl Uploads {
-    /// The place of an asset.
-    pub(crate) fn slot(&self, asset: &Name) -> Arc<Slot> {
-        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(slots.entry(asset.clone()).or_default())
-    }
-
-    /// Drops everything on its way in and ends the streams that bring it.
-    pub(crate) fn abandon(&self) {
-        let slots = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for slot in slots.values() {
-            slot.progress().turn.cancel();
-        }
-    }
-}
-
-impl Slot {
-    /// Bytes that the agent holds durably.
-    pub(crate) fn durable(&self) -> u64 {
-        self.progress().durable
-    }
-
-    /// Ends the stream that is open for this asset and returns the token that ends the caller's in its turn.
-    pub(crate) fn take_turn(&self, session: [u8; 32]) -> CancellationToken {
-        let mut progress = self.progress();
-        progress.turn.cancel();
-        progress.turn = CancellationToken::new();
-        progress.session = Some(session);
-        progress.turn.clone()
-    }
-
-    /// What is durable once a stream that another connection left open has ended. Blocking threads only.
-    pub(crate) fn settle(&self, session: [u8; 32]) -> u64 {
-        if self.progress().session != Some(session) {
-            self.progress().turn.cancel();
-            drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner));
-        }
-        self.durable()
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+/// A disk that is full is another matter than one that fails.
+pub(super) fn disk_code(kind: io::ErrorKind) -> Code {
+    match kind {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Code::AgentFull,
+        _ => Code::FileIo,
     }
 }
 
@@ -160,6 +129,8 @@ pub(crate) struct Begin {
     pub(crate) salt: Option<Salt>,
     /// Where the first frame belongs.
     pub(crate) offset: u64,
+    /// How many bytes the stream brings; 0 stands for all from the offset on.
+    pub(crate) length: u64,
     /// Uploads of one participant that are logged.
     pub(crate) most: u64,
 }
@@ -177,23 +148,53 @@ impl Begin {
         Hasher::for_algorithm(self.terms.digest.algorithm(), self.salt.as_ref()).ok_or(UploadError::Salt)
     }
 
+    /// Which bytes the stream brings.
+    ///
+    /// # Errors
+    /// [`UploadError::Part`] when they are not the asset's.
+    pub(crate) fn span(&self) -> Result<Range<u64>, UploadError> {
+        let size = self.terms.size;
+        let end = if self.length == 0 { Some(size) } else { self.offset.checked_add(self.length) };
+        match end {
+            Some(end) if end <= size && self.offset <= end => Ok(self.offset..end),
+            // A stream to the end that begins too late is told where it may begin.
+            Some(end) if end == size => Ok(size..size),
+            _ => Err(UploadError::Part { size }),
+        }
+    }
+
     fn body(&self) -> AssetBody {
         AssetBody { asset: self.terms.name.clone(), digest: self.terms.digest, size: self.terms.size }
     }
+
+    fn mismatch(&self) -> UploadError {
+        let AssetTerms { name, size, digest, .. } = &self.terms;
+        UploadError::Mismatch { asset: name.clone(), size: *size, digest: *digest }
+    }
 }
 
-/// Receives one asset until its frames end. Runs on a blocking thread of its own.
+/// What came of a stream that brought all it announced.
+#[derive(Debug)]
+pub(crate) enum Received {
+    /// The asset is complete and accepted.
+    Accepted(Signed),
+    /// The part is held; others are missing, or on their way.
+    Held,
+}
+
+/// Receives one asset, or a part of it, until its frames end. Runs on a blocking thread of its own; the turn ends when
+/// everything that came is where it belongs, hence not before this returns.
 pub(crate) fn receive(
     engine: &Engine,
-    slot: &Slot,
+    turn: &Turn,
     begin: &Begin,
     frames: mpsc::Receiver<Bytes>,
-) -> Result<Signed, UploadError> {
-    // The earlier stream was told to end; its thread gives the lock back after it synced.
-    let mut place = slot.writer.lock().unwrap_or_else(PoisonError::into_inner);
-    let received = write(engine, slot, &mut place, begin, frames);
-    // However it ended: only what a writer is there for can be resumed.
-    slot.progress().durable = place.as_ref().map_or(0, |writer| writer.durable);
+) -> Result<Received, UploadError> {
+    let slot = turn.wait();
+    let received = enter(engine, slot, begin).and_then(|desk| {
+        let brought = bring(slot, &desk, begin, frames);
+        leave(engine, slot, begin, desk, brought)
+    });
     received.map_err(|error| explain(engine, begin, error))
 }
 
@@ -208,148 +209,177 @@ fn explain(engine: &Engine, begin: &Begin, error: UploadError) -> UploadError {
     }
 }
 
-fn write(
-    engine: &Engine,
-    slot: &Slot,
-    place: &mut Option<Writer>,
-    begin: &Begin,
-    frames: mpsc::Receiver<Bytes>,
-) -> Result<Signed, UploadError> {
-    let held = place.as_ref().map(|writer| writer.written);
-    if begin.offset > held.unwrap_or(0) {
-        return Err(UploadError::Offset { durable: held.unwrap_or(0), offset: begin.offset });
-    }
-    announce(engine, begin, held.is_none())?;
-    let path = engine.store().partial(begin.terms.name.as_str());
-    let mut writer = match place.take() {
-        Some(writer) if begin.offset > 0 => writer.rewind(begin)?,
-        _ => Writer::create(&path, begin)?,
+/// Takes a seat at what is held of the asset, which begins with the first who comes.
+fn enter(engine: &Engine, slot: &Slot, begin: &Begin) -> Result<Desk, UploadError> {
+    let mut seats = slot.seats();
+    let held = slot.holding();
+    announce(engine, begin, held.as_deref())?;
+    let holding = match held {
+        Some(holding) => holding,
+        None => create(engine, slot, begin)?,
     };
-    match writer.take(frames, begin, slot) {
-        Ok(()) => accept(engine, begin, writer),
-        Err(UploadError::Mismatch { asset, size, digest }) => {
-            discard(engine, begin, &path)?;
-            Err(UploadError::Mismatch { asset, size, digest })
-        }
-        Err(error) => {
-            *place = Some(writer);
-            Err(error)
-        }
-    }
+    holding.claim.look()?;
+    let crew = match seats.crew.take() {
+        Some(crew) => crew,
+        None => Crew::start(holding)?,
+    };
+    seats.taken += 1;
+    Ok(seats.crew.insert(crew).desk())
 }
 
-/// Logs that an asset begins to arrive, or checks that it may still arrive when its beginning is in the log already.
-fn announce(engine: &Engine, begin: &Begin, fresh: bool) -> Result<(), UploadError> {
+/// Checks that the stream may come now, and logs that the asset begins to arrive, if it does.
+fn announce(engine: &Engine, begin: &Begin, held: Option<&Holding>) -> Result<(), UploadError> {
     let event = Event::AssetBegin(begin.body());
     engine.ledger().permits(&begin.actor(), &event).map_err(LedgerError::from)?;
-    if fresh {
-        engine.spend_upload(&begin.provider, begin.most)?;
-        engine.ledger().act(begin.actor(), event)?;
+    let durable = held.map_or(0, |held| held.written_from(0));
+    if begin.length == 0 && begin.offset > durable {
+        return Err(UploadError::Offset { durable, offset: begin.offset });
     }
-    Ok(())
-}
-
-fn accept(engine: &Engine, begin: &Begin, writer: Writer) -> Result<Signed, UploadError> {
-    let name = begin.terms.name.as_str();
-    drop(writer);
-    engine.store().accept(name)?;
-    let accepted = engine.ledger().act(begin.actor(), Event::AssetAccepted(begin.body()));
-    if accepted.is_err()
-        && let Err(error) = fs::remove_file(engine.store().asset(name))
+    if let Some(held) = held
+        && held.spans() >= STREAMS
+        && held.written_from(begin.offset) == begin.offset
+        && begin.offset > 0
     {
-        // It was removed with everything else, or is replaced by the next attempt.
-        tracing::debug!(%error, "an asset that was not accepted could not be removed");
+        return Err(UploadError::Scattered { most: STREAMS });
     }
-    Ok(accepted?)
-}
-
-fn discard(engine: &Engine, begin: &Begin, path: &Path) -> Result<(), UploadError> {
-    fs::remove_file(path)?;
-    let body = AssetRefusedBody { asset: begin.terms.name.clone(), code: Code::AssetMismatch.to_string() };
-    engine.ledger().act(begin.actor(), Event::AssetRefused(body))?;
     Ok(())
 }
 
-/// A file and the digest of what is in it.
-#[derive(Debug)]
-struct Writer {
-    file: File,
-    hasher: Hasher,
-    written: u64,
-    durable: u64,
+fn create(engine: &Engine, slot: &Slot, begin: &Begin) -> Result<Arc<Holding>, UploadError> {
+    let (store, size) = (engine.store(), begin.terms.size);
+    let claim = store.room().claim(size)?;
+    engine.spend_upload(&begin.provider, begin.most)?;
+    let path = store.partial(begin.terms.name.as_str());
+    // The file first: what the disk refuses has not begun.
+    let holding = Arc::new(Holding::create(&path, size, begin.hasher()?, claim)?);
+    if let Err(error) = engine.ledger().act(begin.actor(), Event::AssetBegin(begin.body())) {
+        fs::remove_file(&path)?;
+        return Err(error.into());
+    }
+    slot.hold(Some(Arc::clone(&holding)));
+    Ok(holding)
 }
 
-impl Writer {
-    fn create(path: &Path, begin: &Begin) -> Result<Self, UploadError> {
-        let hasher = begin.hasher()?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
+/// Writes frames until they end.
+fn bring(slot: &Slot, desk: &Desk, begin: &Begin, mut frames: mpsc::Receiver<Bytes>) -> Result<(), UploadError> {
+    let (span, holding) = (begin.span()?, desk.holding());
+    let mut at = span.start;
+    while let Some(frame) = frames.blocking_recv() {
+        match holding.ended() {
+            Some(Ended::Condemned) => return Err(begin.mismatch()),
+            Some(Ended::Failed(kind)) => return Err(UploadError::Disk(kind.into())),
+            None => {}
         }
-        Ok(Self { file: create_private(path)?, hasher, written: 0, durable: 0 })
-    }
-
-    /// Goes back to `begin.offset`: what comes after it was durable, but its sender does not know.
-    fn rewind(mut self, begin: &Begin) -> Result<Self, UploadError> {
-        let offset = begin.offset;
-        // Also when nothing is taken back: a write that failed may have left bytes that were not hashed.
-        self.file.set_len(offset)?;
-        if offset < self.written {
-            self.hasher = begin.hasher()?;
-            self.file.seek(SeekFrom::Start(0))?;
-            rehash(&mut self.file, &mut self.hasher)?;
-            (self.written, self.durable) = (offset, offset);
+        if frame.len() as u64 > span.end - at {
+            return Err(too_much(slot, holding, begin));
         }
-        self.file.seek(SeekFrom::Start(offset))?;
-        Ok(self)
+        desk.hand_in(at, &frame)?;
+        at += frame.len() as u64;
     }
+    if at < span.end { Err(UploadError::Incomplete { end: span.end, received: at }) } else { Ok(()) }
+}
 
-    /// Writes frames until they end, then compares what came with what was agreed.
-    fn take(&mut self, mut frames: mpsc::Receiver<Bytes>, begin: &Begin, slot: &Slot) -> Result<(), UploadError> {
-        let AssetTerms { name, size, digest, .. } = &begin.terms;
-        let mismatch = || UploadError::Mismatch { asset: name.clone(), size: *size, digest: *digest };
-        while let Some(frame) = frames.blocking_recv() {
-            if frame.len() as u64 > size.saturating_sub(self.written) {
-                return Err(mismatch());
+/// More than the whole asset cannot be the agreed bytes; more than a part is only out of turn.
+fn too_much(slot: &Slot, holding: &Holding, begin: &Begin) -> UploadError {
+    if begin.length != 0 {
+        return UploadError::Part { size: holding.size };
+    }
+    holding.end(Ended::Condemned);
+    slot.dismiss_all();
+    begin.mismatch()
+}
+
+/// Gives the seat back. The last one to leave sees whether the asset is complete.
+fn leave(
+    engine: &Engine,
+    slot: &Slot,
+    begin: &Begin,
+    desk: Desk,
+    brought: Result<(), UploadError>,
+) -> Result<Received, UploadError> {
+    drop(desk);
+    let mut seats = slot.seats();
+    seats.taken -= 1;
+    let Some(holding) = slot.holding() else { return brought.map(|()| Received::Held) };
+    if seats.taken > 0 {
+        drop(seats);
+        // Whoever resumes asks what is durable; whoever is done has nothing to ask.
+        return match brought {
+            Ok(()) => Ok(Received::Held),
+            Err(error) => holding.sync().map_err(UploadError::from).and(Err(error)),
+        };
+    }
+    if let Some(crew) = seats.crew.take() {
+        crew.end();
+    }
+    let concluded = conclude(engine, slot, begin, &holding);
+    match (concluded, brought) {
+        (Ok(Some(signed)), _) => Ok(Received::Accepted(signed)),
+        (Ok(None), Ok(())) => Ok(Received::Held),
+        (Ok(None), Err(error)) | (Err(error), _) => Err(error),
+    }
+}
+
+/// Makes durable what was held when everybody has left, and accepts or discards the asset if all of it is there.
+fn conclude(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> Result<Option<Signed>, UploadError> {
+    if holding.ended() == Some(Ended::Condemned) {
+        return Err(discard(engine, slot, begin, holding));
+    }
+    if let Err(error) = holding.sync() {
+        holding.roll_back();
+        return Err(error.into());
+    }
+    if !holding.is_complete() {
+        return Ok(None);
+    }
+    let Some((digest, read_back)) = holding.digest() else {
+        return Err(UploadError::Disk(io::Error::other("the digest did not reach the end")));
+    };
+    tracing::info!(asset = %begin.terms.name, size = holding.size, read_back, "an asset was hashed");
+    if digest == begin.terms.digest {
+        accept(engine, slot, begin, holding).map(Some)
+    } else {
+        Err(discard(engine, slot, begin, holding))
+    }
+}
+
+fn accept(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> Result<Signed, UploadError> {
+    let (store, name) = (engine.store(), begin.terms.name.as_str());
+    if let Err(error) = store.accept(name) {
+        slot.hold(None);
+        return Err(error.into());
+    }
+    match engine.ledger().act(begin.actor(), Event::AssetAccepted(begin.body())) {
+        Ok(signed) => {
+            holding.claim.keep();
+            slot.hold(None);
+            Ok(signed)
+        }
+        // The log's disk is full or fails: nothing is accepted, and nothing has to be sent again.
+        Err(error @ LedgerError::Disk(_)) if store.take_back(name).is_ok() => Err(error.into()),
+        Err(error) => {
+            slot.hold(None);
+            if let Err(error) = fs::remove_file(store.asset(name)) {
+                // It was removed with everything else, or is replaced by the next attempt.
+                tracing::debug!(%error, "an asset that was not accepted could not be removed");
             }
-            self.append(&frame)?;
-            slot.progress().durable = self.durable;
-        }
-        self.sync()?;
-        if self.written < *size {
-            return Err(UploadError::Incomplete { size: *size, received: self.written });
-        }
-        if self.hasher.clone().finish() == *digest { Ok(()) } else { Err(mismatch()) }
-    }
-
-    fn append(&mut self, frame: &[u8]) -> io::Result<()> {
-        if let Err(error) = self.file.write_all(frame) {
-            self.file.set_len(self.written)?;
-            self.file.seek(SeekFrom::Start(self.written))?;
-            return Err(error);
-        }
-        self.hasher.update(frame);
-        self.written = self.written.saturating_add(frame.len() as u64);
-        if self.written.saturating_sub(self.durable) >= SYNC_EVERY {
-            self.sync()?;
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()?;
-        self.durable = self.written;
-        Ok(())
-    }
-}
-
-fn rehash(file: &mut File, hasher: &mut Hasher) -> io::Result<()> {
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let count = file.read(&mut buffer)?;
-        match buffer.get(..count) {
-            Some([]) | None => return Ok(()),
-            Some(bytes) => hasher.update(bytes),
+            Err(error.into())
         }
     }
 }
+
+/// Removes bytes that are not the agreed ones, and says so.
+fn discard(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> UploadError {
+    slot.hold(None);
+    if let Err(error) = fs::remove_file(&holding.path) {
+        return error.into();
+    }
+    let body = AssetRefusedBody { asset: begin.terms.name.clone(), code: Code::AssetMismatch.to_string() };
+    match engine.ledger().act(begin.actor(), Event::AssetRefused(body)) {
+        Ok(_) => begin.mismatch(),
+        Err(error) => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

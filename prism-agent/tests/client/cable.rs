@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use rcgen::{CertificateParams, KeyPair};
@@ -21,6 +21,7 @@ pub(crate) struct Cable {
     carried: Arc<AtomicU64>,
     connections: Arc<AtomicU64>,
     end: Arc<Mutex<SocketAddr>>,
+    cut: Arc<AtomicBool>,
 }
 
 impl Cable {
@@ -30,17 +31,26 @@ impl Cable {
         let (carried, connections) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let cuts = Mutex::new(cuts.into_iter().collect::<VecDeque<_>>());
         let end = Arc::new(Mutex::new(agent));
+        let cut = Arc::new(AtomicBool::new(false));
         let (count, opened, target) = (Arc::clone(&carried), Arc::clone(&connections), Arc::clone(&end));
+        let stays = Arc::clone(&cut);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                opened.fetch_add(1, Ordering::Relaxed);
+                if opened.fetch_add(1, Ordering::Relaxed) > 0 && stays.load(Ordering::Relaxed) {
+                    continue;
+                }
                 let cut = cuts.lock().unwrap().pop_front().unwrap_or(u64::MAX);
                 let agent = *target.lock().unwrap();
                 let server = TcpStream::connect(agent).await.unwrap();
                 tokio::spawn(carry(client, server, cut, Arc::clone(&count)));
             }
         });
-        Self { address, carried, connections, end }
+        Self { address, carried, connections, end, cut }
+    }
+
+    /// Lets nobody through after the first connection.
+    pub(crate) fn stay_cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
     }
 
     /// Leads new connections elsewhere.

@@ -155,12 +155,12 @@ impl agent_server::Agent for Service {
             self.world().received.extend_from_slice(&frame);
         }
         let receipt = self.world().act(speaker(&begin.envelope), Event::AssetAccepted(body));
-        self.answer("upload", wire::UploadResponse { receipt: Some(receipt) })
+        self.answer("upload", wire::UploadResponse { receipt: Some(receipt), held: false })
     }
 
     async fn upload_status(&self, _: Request<wire::UploadStatusRequest>) -> Answered<wire::UploadStatusResponse> {
         let durable = self.world().lies.durable;
-        self.answer("upload_status", wire::UploadStatusResponse { durable, size: 0, receipt: None })
+        self.answer("upload_status", wire::UploadStatusResponse { durable, size: 0, receipt: None, beyond: vec![] })
     }
 
     async fn watch(&self, request: Request<wire::WatchRequest>) -> Answered<Self::WatchStream> {

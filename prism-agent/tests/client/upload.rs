@@ -18,9 +18,9 @@ use crate::common::computation::name;
 use crate::people::{code, join, source};
 
 /// Large enough for many frames, small enough for a test.
-const LARGE: usize = 12 << 20;
+pub(crate) const LARGE: usize = 12 << 20;
 
-fn large() -> Computation {
+pub(crate) fn large() -> Computation {
     Computation::with(|manifest, assets| {
         let bytes: Vec<u8> = (0..=250).cycle().take(LARGE).collect();
         let dataset = manifest.datasets.iter_mut().find(|d| d.name.as_str() == "h1").unwrap();
@@ -30,7 +30,7 @@ fn large() -> Computation {
 }
 
 /// Keeps what a call says of its progress.
-fn record(into: &mut Vec<Progress>) -> impl FnMut(Progress) + Send + '_ {
+pub(crate) fn record(into: &mut Vec<Progress>) -> impl FnMut(Progress) + Send + '_ {
     |progress| into.push(progress)
 }
 

@@ -175,7 +175,7 @@ impl Peer {
     ) -> wire::UploadRequest {
         let body = AssetBody::new(&self.context(who), name(asset), digest, size).to_json().unwrap();
         let envelope = sign(PayloadType::Asset, &body, &computation.keys[who]);
-        let begin = wire::UploadBegin { envelope, salt: Bytes::new(), offset };
+        let begin = wire::UploadBegin { envelope, salt: Bytes::new(), offset, length: 0 };
         wire::UploadRequest { step: Some(Step::Begin(begin)) }
     }
 

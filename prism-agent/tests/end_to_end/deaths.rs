@@ -17,6 +17,8 @@ tests!["deaths":
     an_agent_that_dies_while_the_algorithm_runs_runs_it_again_from_the_start,
     an_agent_that_dies_with_a_released_result_loses_it_rather_than_release_it_twice,
     an_uploader_that_dies_goes_on_where_the_agent_holds_its_bytes,
+    an_uploader_that_dies_over_and_over_sends_little_twice,
+    an_agent_that_dies_over_and_over_in_the_middle_of_an_upload_loses_it_and_says_so,
     a_consumer_that_dies_at_any_step_still_gets_its_result_once,
 ];
 
@@ -103,6 +105,67 @@ async fn an_uploader_that_dies_goes_on_where_the_agent_holds_its_bytes() {
     assert!(first.is_some_and(|sent| sent > 1 << 20), "{first:?}");
     let log = hospital.status().await.unwrap();
     assert!(log.assets.iter().any(|asset| asset.name == "h1" && asset.accepted));
+}
+
+/// How often somebody dies in a row: a few times, or as often as `PRISM_TEST_DEATHS` says.
+fn deaths() -> u64 {
+    std::env::var("PRISM_TEST_DEATHS").map_or(6, |deaths| deaths.parse().unwrap())
+}
+
+fn dataset(size: u64) -> Computation {
+    let large: Vec<u8> = (0..=250).cycle().take(usize::try_from(size).unwrap()).collect();
+    Computation::with(|manifest, assets| {
+        (manifest.datasets[0].digest, manifest.datasets[0].size) = (Digest::sha256(&large), size);
+        assets.insert("h1", large.clone());
+    })
+}
+
+async fn an_uploader_that_dies_over_and_over_sends_little_twice() {
+    let size = deaths() << 20;
+    let computation = dataset(size);
+    lay_out(&computation);
+    let agent = AgentProcess::start(&computation);
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    let durable = async || hospital.status().await.unwrap().assets.iter().find(|a| a.name == "h1").unwrap().durable;
+    for death in 0..deaths() {
+        let before = durable().await;
+        // A bit further each time than what is there already, except for the last ones.
+        let at = (before + (1 << 19)).max(death << 19).min(size);
+        die_uploading(&computation, &agent.address, ("hospital-1", "h1"), at);
+        let after = durable().await;
+        assert!(after >= before, "what is durable stays so");
+    }
+    let mut first = None;
+    let upload = hospital.upload("h1", source(&computation, "h1"), None, |progress| {
+        first.get_or_insert(progress.durable);
+    });
+    upload.await.unwrap();
+    assert!(hospital.status().await.unwrap().assets.iter().any(|asset| asset.name == "h1" && asset.accepted));
+}
+
+async fn an_agent_that_dies_over_and_over_in_the_middle_of_an_upload_loses_it_and_says_so() {
+    let size = 8 << 20;
+    let computation = dataset(size);
+    let mut agent = AgentProcess::start(&computation);
+    for death in 0..deaths() {
+        let hospital = join(&agent.address, &computation, "hospital-1").await;
+        let boot = hospital.status().await.unwrap().boot;
+        let (at, mut dying) = (size * death / deaths(), Some(agent));
+        let upload = hospital.upload("h1", source(&computation, "h1"), None, |progress| {
+            if progress.sent > at
+                && let Some(agent) = dying.take()
+            {
+                agent.kill();
+            }
+        });
+        assert_eq!(code(upload.await), Code::AgentUnreachable);
+        agent = AgentProcess::start(&computation);
+        assert!(opening(&agent.address, &computation).await.lost.iter().any(|lost| lost.boot == boot));
+        let anew = join(&agent.address, &computation, "hospital-1").await.status().await.unwrap();
+        assert!(anew.assets.iter().all(|asset| asset.durable == 0 && !asset.accepted));
+    }
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap();
 }
 
 async fn a_consumer_that_dies_at_any_step_still_gets_its_result_once() {

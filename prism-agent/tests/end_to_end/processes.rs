@@ -10,6 +10,7 @@ use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
 use prism_core::key::SigningKey;
 use prism_core::manifest::SignedManifest;
 use rustix::process::{Signal, getpid, kill_process};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use crate::common::Computation;
 use crate::common::computation::{now, vendor_file};
@@ -20,10 +21,13 @@ const PART: &str = "PRISM_TEST_PART";
 /// Becomes an agent or a client if the program was started as one.
 pub(crate) fn play_a_part_if_asked() {
     let Ok(part) = std::env::var(PART) else { return };
+    if part.starts_with("unsynchronised|") {
+        never_synchronise();
+    }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let words: Vec<&str> = part.split('|').collect();
     match words.as_slice() {
-        ["agent", folder] => runtime.block_on(be_an_agent(Path::new(folder))),
+        ["agent" | "unsynchronised", folder] => runtime.block_on(be_an_agent(Path::new(folder))),
         ["uploader", folder, address, who, asset, at] => {
             let (folder, at) = (Path::new(folder), at.parse().unwrap());
             runtime.block_on(upload_and_die((folder, address, who), asset, at));
@@ -41,15 +45,44 @@ fn start(part: &str) -> Child {
     command.env(PART, part).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
+/// From now on the kernel refuses to synchronise files of this process.
+fn never_synchronise() {
+    let refuse = [libc::SYS_fsync, libc::SYS_fdatasync].into_iter().map(|call| (call, vec![])).collect();
+    let arch = std::env::consts::ARCH.try_into().unwrap();
+    let filter =
+        SeccompFilter::new(refuse, SeccompAction::Allow, SeccompAction::Errno(libc::EIO.cast_unsigned()), arch);
+    let program: BpfProgram = filter.unwrap().try_into().unwrap();
+    seccompiler::apply_filter(&program).unwrap();
+}
+
 /// An agent in a process of its own. It is killed, not shut down.
 pub(crate) struct AgentProcess {
     child: Child,
     pub(crate) address: String,
+    pub(crate) state: PathBuf,
 }
 
 impl AgentProcess {
     /// Starts it on the computation's folder, where an earlier one may have died.
     pub(crate) fn start(computation: &Computation) -> Self {
+        Self::play("agent", computation, Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// The same on a kernel that does not synchronise files.
+    pub(crate) fn start_unsynchronised(computation: &Computation) -> Self {
+        Self::play("unsynchronised", computation, Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// The same with a state directory on a memory file system of so many MiB.
+    pub(crate) fn start_on_small_disk(computation: &Computation, mebibytes: usize) -> Self {
+        let script = "mkdir -p \"$1\" && mount -t tmpfs -o size=$2,mode=700 tmpfs \"$1\" && exec \"$0\"";
+        let mut command = Command::new("unshare");
+        command.args(["-Urm", "sh", "-c", script]).arg(std::env::current_exe().unwrap());
+        command.arg(computation.dir.path().join("state")).arg(format!("{mebibytes}m"));
+        Self::play("agent", computation, command)
+    }
+
+    fn play(part: &str, computation: &Computation, mut command: Command) -> Self {
         let folder = computation.dir.path();
         let signed = folder.join("signed");
         if !signed.exists() {
@@ -57,10 +90,16 @@ impl AgentProcess {
         }
         // Made here, not by two processes at once.
         vendor_file();
-        let mut child = start(&format!("agent|{}", folder.display()));
+        command.env(PART, format!("{part}|{}", folder.display())).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut address = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-        Self { child, address: address.trim_end().to_owned() }
+        Self { child, address: address.trim_end().to_owned(), state: folder.join("state") }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Kills it without warning and waits until it is gone.

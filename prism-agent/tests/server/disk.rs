@@ -7,7 +7,7 @@ use crate::common::{Peer, wire};
 use crate::{stop, waiting};
 
 async fn durable(peer: &mut Peer, asset: &str) -> u64 {
-    let asking = wire::UploadStatusRequest { asset: asset.to_owned() };
+    let asking = wire::UploadStatusRequest { asset: asset.to_owned(), offset: 0, length: 0 };
     peer.client.upload_status(asking).await.unwrap().into_inner().durable
 }
 

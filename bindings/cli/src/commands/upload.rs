@@ -1,10 +1,11 @@
 //! `prism algo` and `prism data`: assets travel to an agent that earned trust.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use prism_agent::client::{Progress as Sent, Receipt, Session};
+use prism_agent::client::{Progress as Sent, Receipt, Session, UploadOptions};
 use prism_agent::files::{Folder, Source};
 use prism_core::code::Code;
 use prism_core::digest::{Digest, Hasher, Salt};
@@ -32,9 +33,11 @@ Example
   prism data h1.zip --key hospital-1.key
   prism data h1/ --key hospital-1.key            a folder: its canonical archive is sent
   prism data second.csv --asset h1b.csv --key hospital-1.key
+  prism data h1.zip --key hospital-1.key --connections 4        over a long line
 
-The bytes are compared with the manifest before anything leaves. An upload that was interrupted goes \
-on with the same command.
+The bytes are compared with the manifest before anything leaves, unless --one-pass leaves that to the \
+agent. An upload that was interrupted goes on with the same command, also on another machine that has \
+the same file.
 
 If a folder is not the one that was agreed, the listing that `prism checksum h1/ --list h1.sha256` wrote \
 while it was names the files that differ. It is looked for beside the folder.";
@@ -70,6 +73,12 @@ pub(crate) struct Data {
     /// The listing that names the files of a folder that differ (see `prism checksum --list`) [default: beside it]
     #[arg(long, value_name = "FILE")]
     list: Option<PathBuf>,
+    /// Connections that share the work, each attested by itself; a folder takes one
+    #[arg(long, value_name = "NUMBER", default_value = "1")]
+    connections: NonZeroUsize,
+    /// Send without reading the file first; the agent discards what was not agreed, but it has left
+    #[arg(long)]
+    one_pass: bool,
     #[command(flatten)]
     participant: ParticipantArgs,
 }
@@ -78,9 +87,15 @@ pub(crate) struct Data {
 struct Parcel {
     asset: String,
     source: Source,
-    salt: Option<Salt>,
+    options: UploadOptions,
     /// What its files were when it was agreed.
     listed: Option<Listed>,
+}
+
+impl Parcel {
+    fn plain(asset: String, source: Source) -> Self {
+        Self { asset, source, options: UploadOptions::default(), listed: None }
+    }
 }
 
 #[derive(Serialize)]
@@ -106,12 +121,7 @@ impl Algo {
             async {
                 let session = self.participant.session().await?;
                 let terms = session.manifest().manifest().clone();
-                let mut parcels = vec![Parcel {
-                    asset: terms.algorithm.name.to_string(),
-                    source: algorithm,
-                    salt: None,
-                    listed: None,
-                }];
+                let mut parcels = vec![Parcel::plain(terms.algorithm.name.to_string(), algorithm)];
                 parcels.extend(self.requirements(&terms)?);
                 send(&session, parcels, printer).await
             },
@@ -137,7 +147,7 @@ impl Algo {
                 failure.hint("name the requirements with --requirements PATH")
             }
         })?;
-        Ok(Some(Parcel { asset, source, salt: None, listed: None }))
+        Ok(Some(Parcel::plain(asset, source)))
     }
 }
 
@@ -150,10 +160,15 @@ impl Data {
             async {
                 let session = self.participant.session().await?;
                 let asset = self.choose(&session, &source)?;
-                send(&session, vec![Parcel { asset, source, salt, listed }], printer).await
+                let options = self.options(salt);
+                send(&session, vec![Parcel { asset, source, options, listed }], printer).await
             },
             LEFT,
         )
+    }
+
+    fn options(&self, salt: Option<Salt>) -> UploadOptions {
+        UploadOptions::from(salt).connections(self.connections).one_pass(self.one_pass)
     }
 
     /// Which dataset of the caller this is: the one that was named, the only one, the one of that name, the one of
@@ -191,10 +206,10 @@ fn by_digest(datasets: &[&Dataset], source: &Source) -> Outcome<String> {
 
 async fn send(session: &Session, parcels: Vec<Parcel>, printer: Printer) -> Outcome {
     let mut assets = Vec::new();
-    for Parcel { asset, source, salt, listed } in parcels {
+    for Parcel { asset, source, options, listed } in parcels {
         let mut progress = Progress::new(printer, &asset);
         let folder = source.folder().cloned();
-        let receipt = session.upload(&asset, source, salt, |sent| told(&mut progress, sent)).await;
+        let receipt = session.upload(&asset, source, options, |sent| told(&mut progress, sent)).await;
         drop(progress);
         let receipt = match (receipt.map_err(Failure::from), folder) {
             (Err(failure), Some(folder)) => return Err(named(failure, folder, listed).await),
@@ -217,11 +232,12 @@ async fn named(failure: Failure, folder: Folder, listed: Option<Listed>) -> Fail
 }
 
 fn told(progress: &mut Progress, sent: Sent) {
-    if sent.sent == 0 && sent.total > 0 {
+    if sent.sent == 0 && sent.measured > 0 {
         progress.aside("compared", sent.measured, sent.total);
     } else {
         // What the agent held before is no work of this upload.
         progress.begins("sent", sent.durable, sent.total);
+        progress.keeps(sent.durable);
         progress.at("sent", sent.sent, sent.total);
     }
 }

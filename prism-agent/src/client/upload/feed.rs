@@ -1,11 +1,10 @@
 //! A source as a stream of frames: a thread reads, a bounded queue waits, HTTP/2 takes what its windows allow.
 
-use std::io::{self, Read};
+use std::ops::Range;
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::Stream;
 
@@ -13,10 +12,10 @@ use crate::client::{LogError, SessionError};
 use crate::files::{FileError, Source};
 use crate::wire::{UploadRequest, upload_request};
 
-/// Bytes of one frame.
-const FRAME: usize = 512 * 1024;
+/// Bytes of one frame, chosen by measurement (`benches/README.md`).
+const FRAME: usize = 128 * 1024;
 /// Frames that wait at most, so that memory is constant.
-const WAITING: usize = 2;
+const WAITING: usize = 4;
 
 use super::UploadError;
 
@@ -30,7 +29,7 @@ enum Item {
 pub(super) struct Feed {
     frames: Option<mpsc::Receiver<Item>>,
     sent: watch::Receiver<u64>,
-    outcome: tokio::task::JoinHandle<Result<(), FileError>>,
+    outcome: tokio::task::JoinHandle<Result<(), Unread>>,
     finished: bool,
 }
 
@@ -42,13 +41,28 @@ pub(super) enum Step {
     Finished,
 }
 
+/// Why a source was not sent to its end.
+#[derive(Debug)]
+enum Unread {
+    /// It could not be read.
+    File(FileError),
+    /// It is shorter than it was.
+    Short,
+}
+
+impl From<FileError> for Unread {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
 impl Feed {
-    /// Starts to read `length` bytes at `offset`; `begin` goes before them.
-    pub(super) fn start(source: Source, offset: u64, length: u64, begin: upload_request::Step) -> Self {
+    /// Starts to read the bytes of `span`; `begin` goes before them.
+    pub(super) fn start(source: Source, span: Range<u64>, begin: upload_request::Step) -> Self {
         let (queue, frames) = mpsc::channel(WAITING);
         let (tell, sent) = watch::channel(0);
         let outcome = tokio::task::spawn_blocking(move || {
-            let work = Reading { source, offset, length, queue, tell };
+            let work = Reading { source, span, queue, tell };
             work.run(begin)
         });
         Self { frames: Some(frames), sent, outcome, finished: false }
@@ -71,7 +85,9 @@ impl Feed {
             outcome = &mut self.outcome => {
                 self.finished = true;
                 match outcome {
-                    Ok(read) => read.map(|()| Step::Finished).map_err(UploadError::from),
+                    Ok(Ok(())) => Ok(Step::Finished),
+                    Ok(Err(Unread::File(error))) => Err(error.into()),
+                    Ok(Err(Unread::Short)) => Err(UploadError::Changed),
                     Err(_) => Err(LogError::Interrupted.into()),
                 }
             }
@@ -81,38 +97,31 @@ impl Feed {
 
 struct Reading {
     source: Source,
-    offset: u64,
-    length: u64,
+    span: Range<u64>,
     queue: mpsc::Sender<Item>,
     tell: watch::Sender<u64>,
 }
 
 impl Reading {
-    fn run(self, begin: upload_request::Step) -> Result<(), FileError> {
+    fn run(self, begin: upload_request::Step) -> Result<(), Unread> {
         let failed = |error| FileError::io("read", Path::new("the asset"))(error);
         // A queue without its other end means that the call is over: the reason is the call's to tell.
         let Ok(()) = self.queue.blocking_send(Item::Message(begin)) else { return Ok(()) };
-        let mut reader = self.source.reader(self.offset)?.take(self.length);
+        let mut pieces = self.source.pieces(self.span.clone(), FRAME)?;
         let mut sent = 0;
-        while let Some(frame) = next_frame(&mut reader).map_err(failed)? {
+        while let Some(frame) = pieces.next().map_err(failed)? {
             sent += frame.len() as u64;
             let message = Item::Message(upload_request::Step::Frame(frame));
             let Ok(()) = self.queue.blocking_send(message) else { return Ok(()) };
             self.tell.send_replace(sent);
         }
-        if sent < self.length {
-            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+        if sent < self.span.end - self.span.start {
+            return Err(Unread::Short);
         }
         // As above.
         let _ = self.queue.blocking_send(Item::End);
         Ok(())
     }
-}
-
-fn next_frame(reader: &mut impl Read) -> io::Result<Option<Bytes>> {
-    let mut frame = Vec::with_capacity(FRAME);
-    reader.by_ref().take(FRAME as u64).read_to_end(&mut frame)?;
-    Ok(Some(frame).filter(|frame| !frame.is_empty()).map(Bytes::from))
 }
 
 /// The messages of one upload.

@@ -145,7 +145,7 @@ pub(super) async fn status(service: &Service) -> Result<wire::StatusResponse, St
         let manifest = engine.signed().manifest();
         let asset = |asset: AssetTerms| {
             let accepted = ledger.accepted(&asset.name).is_some();
-            let durable = if accepted { asset.size } else { uploads.slot(&asset.name).durable() };
+            let durable = if accepted { asset.size } else { uploads.slot(&asset.name).durable().bytes() };
             wire::AssetStatus { name: asset.name.to_string(), accepted, durable, size: asset.size }
         };
         wire::StatusResponse {

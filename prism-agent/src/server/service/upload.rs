@@ -1,5 +1,6 @@
 //! Upload and `UploadStatus`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::{Service, receipt, refuse};
+use crate::ranges::Spans;
 use crate::server::config::Limits;
 use crate::server::engine::{Engine, now};
 use crate::server::ledger::LedgerError;
 use crate::server::session::Member;
 use crate::server::statements;
-use crate::server::upload::{self, Begin, QUEUE};
+use crate::server::upload::{self, Begin, QUEUE, Received, STREAMS, UploadError};
 use crate::wire::{self, upload_request::Step};
 
 pub(super) async fn upload(
@@ -34,19 +36,35 @@ pub(super) async fn upload(
     let (session, most) = (member.facts.session, service.limits.logged_uploads);
     let begin = service.engine.blocking(move |engine| authorise(engine, &member, &begin, most)).await;
     let begin = begin.map_err(|e| refuse(&e))??;
-    let slot = service.uploads.slot(&begin.terms.name);
-    let turn = slot.take_turn(session);
+    let admitted = Arc::clone(&service.streams).try_acquire_owned().map_err(|_| crowded())?;
+    let span = begin.span().map_err(|e| refuse(&e))?;
+    let turn = service.uploads.slot(&begin.terms.name).take_turn(session, span);
+    let turn = turn.ok_or_else(|| refuse(&UploadError::Scattered { most: STREAMS }))?;
+    let end = turn.end();
     let (frames, queue) = mpsc::channel(QUEUE);
-    let own = Arc::clone(&slot);
-    let receiving = service.engine.blocking(move |engine| upload::receive(engine, &own, &begin, queue));
-    let (fed, received) = tokio::join!(feed(requests, frames, turn, pace), receiving);
-    let received = received.map_err(|e| refuse(&e))?;
-    match (received, fed) {
-        (Ok(signed), _) => Ok(wire::UploadResponse { receipt: Some(receipt(signed)) }),
+    let receiving = service.engine.blocking(move |engine| {
+        let received = upload::receive(engine, &turn, &begin, queue);
+        drop(admitted);
+        received
+    });
+    let (fed, received) = tokio::join!(feed(requests, frames, end, pace), receiving);
+    match (received.map_err(|e| refuse(&e))?, fed) {
+        (Ok(received), _) => Ok(answer(received)),
         // What kept the frames from coming says more than that they did not come.
-        (Err(upload::UploadError::Incomplete { .. }), Err(cause)) => Err(cause),
+        (Err(UploadError::Incomplete { .. }), Err(cause)) => Err(cause),
         (Err(error), _) => Err(refuse(&error)),
     }
+}
+
+fn answer(received: Received) -> wire::UploadResponse {
+    match received {
+        Received::Accepted(signed) => wire::UploadResponse { receipt: Some(receipt(signed)), held: false },
+        Received::Held => wire::UploadResponse { receipt: None, held: true },
+    }
+}
+
+fn crowded() -> Status {
+    wire::refusal(Code::AgentBusy, "expected room for another upload, found that as many as the agent takes are open")
 }
 
 /// Whether this participant may send this asset now, by its own signed word and the manifest.
@@ -62,9 +80,10 @@ fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin, most: 
     let salt = match <[u8; 32]>::try_from(begin.salt.as_ref()) {
         Ok(salt) => Some(Salt::from_bytes(salt)),
         Err(_) if begin.salt.is_empty() => None,
-        Err(_) => return Err(refuse(&upload::UploadError::Salt)),
+        Err(_) => return Err(refuse(&UploadError::Salt)),
     };
-    let begin = Begin { provider: member.name.clone(), terms, salt, offset: begin.offset, most };
+    let (offset, length) = (begin.offset, begin.length);
+    let begin = Begin { provider: member.name.clone(), terms, salt, offset, length, most };
     begin.hasher().map_err(|e| refuse(&e))?;
     Ok(begin)
 }
@@ -73,13 +92,15 @@ fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin, most: 
 async fn feed(
     mut requests: Streaming<wire::UploadRequest>,
     frames: mpsc::Sender<Bytes>,
-    turn: CancellationToken,
+    end: CancellationToken,
     mut pace: Pace,
 ) -> Result<(), Status> {
+    // Also when this call is dropped because its client gave it up.
+    let _over = end.clone().drop_guard();
     loop {
         let next = tokio::select! {
             biased;
-            () = turn.cancelled() => return Err(superseded()),
+            () = end.cancelled() => return Err(superseded()),
             next = pace.next(&mut requests) => next?,
         };
         let Some(request) = next else { return Ok(()) };
@@ -87,10 +108,13 @@ async fn feed(
         if frame.is_empty() || frame.len() > wire::FRAME_MAX {
             return Err(out_of_turn());
         }
+        let begun = Instant::now();
         // The writer went away: its own error says why.
         if frames.send(frame).await.is_err() {
             return Ok(());
         }
+        // A disk that is slower than the line is not its sender's fault.
+        pace.due += begun.elapsed();
     }
 }
 
@@ -139,9 +163,9 @@ fn too_slow() -> Status {
 pub(super) async fn status(
     service: &Service,
     member: Member,
-    asset: &str,
+    asked: wire::UploadStatusRequest,
 ) -> Result<wire::UploadStatusResponse, Status> {
-    let terms = service.engine.signed().manifest().asset(asset);
+    let terms = service.engine.signed().manifest().asset(&asked.asset);
     let terms = terms.ok_or_else(|| wire::refusal(Code::AssetUnknown, "the manifest names no such asset"))?;
     if terms.provider != member.name {
         return Err(wire::refusal(
@@ -150,12 +174,26 @@ pub(super) async fn status(
         ));
     }
     let slot = service.uploads.slot(&terms.name);
+    let size = terms.size;
+    let length = if asked.length == 0 { size } else { asked.length };
+    let span = asked.offset.min(size)..asked.offset.saturating_add(length).min(size);
     let look = move |engine: &Engine| {
-        let durable = slot.settle(member.facts.session);
-        let ledger = engine.ledger();
-        let accepted = ledger.accepted(&terms.name);
-        let durable = if accepted.is_some() { terms.size } else { durable };
-        wire::UploadStatusResponse { durable, size: terms.size, receipt: accepted.map(receipt) }
+        slot.settle(member.facts.session, &span);
+        let held = slot.durable();
+        match engine.ledger().accepted(&terms.name) {
+            Some(signed) => {
+                wire::UploadStatusResponse { durable: size, size, receipt: Some(receipt(signed)), beyond: vec![] }
+            }
+            None => {
+                wire::UploadStatusResponse { durable: held.end_from(0), size, receipt: None, beyond: beyond(&held) }
+            }
+        }
     };
     service.engine.blocking(look).await.map_err(|e| refuse(&e))
+}
+
+/// What is held after the first gap.
+fn beyond(held: &Spans) -> Vec<wire::Span> {
+    let span = |Range { start, end }: Range<u64>| wire::Span { offset: start, length: end - start };
+    held.iter().filter(|span| span.start > 0).map(span).collect()
 }

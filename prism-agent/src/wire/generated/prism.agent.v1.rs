@@ -94,25 +94,48 @@ pub struct UploadBegin {
     /// The 32 bytes of salt when the manifest's digest is salted; else empty.
     #[prost(bytes = "bytes", tag = "2")]
     pub salt: ::prost::bytes::Bytes,
-    /// Where in the asset the first frame starts: 0, or the durable offset that UploadStatus gave.
+    /// Where in the asset the first frame starts.
     #[prost(uint64, tag = "3")]
     pub offset: u64,
+    /// How many bytes the stream brings. 0 means all that follow, and then the agent has to hold everything before the
+    /// offset already.
+    #[prost(uint64, tag = "4")]
+    pub length: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UploadResponse {
-    /// The receipt of "asset.accepted".
+    /// The receipt of "asset.accepted", for the stream that completed the asset; else absent.
     #[prost(message, optional, tag = "1")]
     pub receipt: ::core::option::Option<Receipt>,
+    /// The agent holds the part; others are missing or on their way. Whether it is durable, UploadStatus says.
+    #[prost(bool, tag = "2")]
+    pub held: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct UploadStatusRequest {
     /// The asset's name in the manifest.
     #[prost(string, tag = "1")]
     pub asset: ::prost::alloc::string::String,
+    /// The first of the bytes in question.
+    #[prost(uint64, tag = "2")]
+    pub offset: u64,
+    /// Their number; 0 means all that follow.
+    #[prost(uint64, tag = "3")]
+    pub length: u64,
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// Bytes of an asset.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Span {
+    /// The first.
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+    /// How many.
+    #[prost(uint64, tag = "2")]
+    pub length: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UploadStatusResponse {
-    /// Bytes that the agent holds durably; the next upload may start there.
+    /// Bytes from the start that the agent holds durably; the next upload may start there.
     #[prost(uint64, tag = "1")]
     pub durable: u64,
     /// The asset's size in the manifest.
@@ -121,6 +144,9 @@ pub struct UploadStatusResponse {
     /// The receipt of "asset.accepted" once the asset has been accepted; else absent.
     #[prost(message, optional, tag = "3")]
     pub receipt: ::core::option::Option<Receipt>,
+    /// What the agent holds durably beyond that, in order; at most 64 spans.
+    #[prost(message, repeated, tag = "4")]
+    pub beyond: ::prost::alloc::vec::Vec<Span>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchRequest {
@@ -292,7 +318,7 @@ pub struct AssetStatus {
     /// Whether it has been accepted.
     #[prost(bool, tag = "2")]
     pub accepted: bool,
-    /// Bytes that the agent holds durably.
+    /// Bytes that the agent holds durably, wherever in the asset.
     #[prost(uint64, tag = "3")]
     pub durable: u64,
     /// The asset's size in the manifest.
@@ -458,8 +484,9 @@ pub mod agent_client {
                 .insert(GrpcMethod::new("prism.agent.v1.Agent", "Authenticate"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sends one asset. Only the provider whom the manifest names for the asset may; the last stream of that provider wins
-        /// over an earlier one that is still open.
+        /// Sends one asset, or a part of it. Only the provider whom the manifest names for the asset may. Several streams, on
+        /// one connection or several, may bring different parts at a time; where two concern the same bytes, the last one wins
+        /// over an earlier one that is still open. Bytes that the agent holds already are skipped.
         pub async fn upload(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::UploadRequest>,
@@ -482,7 +509,7 @@ pub mod agent_client {
             self.inner.client_streaming(req, path, codec).await
         }
         /// Where to resume an upload after a broken connection, or the receipt if the asset has been accepted. Only for the
-        /// asset's provider. Ends an upload of the asset that another connection of the provider left open.
+        /// asset's provider. Ends uploads that other connections of the provider left open for the bytes in question.
         pub async fn upload_status(
             &mut self,
             request: impl tonic::IntoRequest<super::UploadStatusRequest>,
@@ -776,14 +803,15 @@ pub mod agent_server {
             tonic::Response<super::AuthenticateResponse>,
             tonic::Status,
         >;
-        /// Sends one asset. Only the provider whom the manifest names for the asset may; the last stream of that provider wins
-        /// over an earlier one that is still open.
+        /// Sends one asset, or a part of it. Only the provider whom the manifest names for the asset may. Several streams, on
+        /// one connection or several, may bring different parts at a time; where two concern the same bytes, the last one wins
+        /// over an earlier one that is still open. Bytes that the agent holds already are skipped.
         async fn upload(
             &self,
             request: tonic::Request<tonic::Streaming<super::UploadRequest>>,
         ) -> std::result::Result<tonic::Response<super::UploadResponse>, tonic::Status>;
         /// Where to resume an upload after a broken connection, or the receipt if the asset has been accepted. Only for the
-        /// asset's provider. Ends an upload of the asset that another connection of the provider left open.
+        /// asset's provider. Ends uploads that other connections of the provider left open for the bytes in question.
         async fn upload_status(
             &self,
             request: tonic::Request<super::UploadStatusRequest>,

@@ -1,0 +1,135 @@
+//! What an upload costs: its framing against bare TLS, the whole of it against its stages alone and against the usual
+//! scheme, which gathers the file in memory.
+//!
+//! Both ends are in this process, and the processor time is that of all its threads: it is the cost of both ends. Every
+//! way has its turn in every round; medians count.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a bench that cannot be set up has nothing to measure; its lines are what it is for"
+)]
+
+#[path = "../../prism-agent/tests/common/mod.rs"]
+mod common;
+mod framing;
+mod stages;
+mod whole;
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::runtime::Runtime;
+
+/// Bytes of one turn, and turns of each way.
+const SIZE: usize = 512 << 20;
+const ROUNDS: usize = 5;
+
+/// What one turn took.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    processor: Duration,
+    wall: Duration,
+}
+
+/// One way to bring [`SIZE`] bytes from here to there.
+struct Way<'a> {
+    name: String,
+    run: Box<dyn FnMut() + 'a>,
+    costs: Vec<Cost>,
+}
+
+impl<'a> Way<'a> {
+    fn new(name: impl Into<String>, run: impl FnMut() + 'a) -> Self {
+        Self { name: name.into(), run: Box::new(run), costs: Vec::new() }
+    }
+
+    fn turn(&mut self) {
+        let (begun, from) = (Instant::now(), processor_time());
+        (self.run)();
+        self.costs.push(Cost { processor: processor_time().saturating_sub(from), wall: begun.elapsed() });
+    }
+
+    /// Medians in nanoseconds a byte.
+    fn median(&self) -> (f64, f64) {
+        let middle = |pick: fn(&Cost) -> Duration| {
+            let mut all: Vec<f64> =
+                self.costs.iter().map(|cost| pick(cost).as_secs_f64() * 1e9 / SIZE as f64).collect();
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        (middle(|cost| cost.processor), middle(|cost| cost.wall))
+    }
+}
+
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
+}
+
+/// Bytes that no disk or line can compress.
+fn data() -> Bytes {
+    let mut state = 1_u64;
+    let mut bytes = Vec::with_capacity(SIZE);
+    while bytes.len() < SIZE {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        bytes.extend_from_slice(&(state ^ state >> 29).to_le_bytes());
+    }
+    bytes.into()
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know that it builds and starts.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let (runtime, data) = (Runtime::new().unwrap(), data());
+    let dir = tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| ".".into())).unwrap();
+    let mut ways = vec![Way::new("bare rustls, 64 KiB", || framing::bare(&runtime, &data))];
+    for kib in [64, 128, 256, 512, 1024] {
+        let (runtime, data) = (&runtime, &data);
+        ways.push(Way::new(format!("gRPC, frames of {kib} KiB"), move || framing::grpc(runtime, data, kib << 10)));
+    }
+    ways.push(Way::new("SHA-256", || stages::sha256(&data)));
+    ways.push(Way::new("SHA3-256", || stages::sha3(&data)));
+    ways.push(Way::new("write and synchronise", || stages::write(dir.path(), &data)));
+    ways.push(Way::new("the usual scheme", || framing::usual(&runtime, &data, dir.path())));
+    for (name, sha3, connections) in
+        [("upload, SHA-256", false, 1), ("upload, SHA3-256", true, 1), ("upload, SHA-256, 2 connections", false, 2)]
+    {
+        let scene = whole::Scene::new(dir.path(), &data, sha3);
+        let runtime = &runtime;
+        ways.push(Way::new(name, move || scene.upload(runtime, connections)));
+    }
+    for round in 0..=ROUNDS {
+        for way in &mut ways {
+            way.turn();
+            if round == 0 {
+                // Buffers, pages and connections are warm from here on.
+                way.costs.clear();
+            }
+        }
+    }
+    report(&ways);
+}
+
+fn report(ways: &[Way<'_>]) {
+    println!("{} MiB, medians of {ROUNDS}; nanoseconds a byte", SIZE >> 20);
+    for way in ways {
+        let (processor, wall) = way.median();
+        println!("  {:34} processor {processor:6.3}   wall {wall:6.3}", way.name);
+    }
+    let of = |name: &str| ways.iter().find(|way| way.name == name).map_or((f64::NAN, f64::NAN), Way::median);
+    let (bare, framed) = (of("bare rustls, 64 KiB"), of("gRPC, frames of 128 KiB"));
+    let (sha256, sha3, write) = (of("SHA-256"), of("SHA3-256"), of("write and synchronise"));
+    let (upload, upload3, usual) = (of("upload, SHA-256"), of("upload, SHA3-256"), of("the usual scheme"));
+    let parts = framed.0 + sha256.0 + write.0;
+    println!("  bare rustls : gRPC of 128 KiB, processor            {:5.2}  (target 0.80)", bare.0 / framed.0);
+    println!("  upload : framing + SHA-256 + write, processor       {:5.2}  (target 1.15 at most)", upload.0 / parts);
+    let slowest = framed.1.max(sha256.1).max(write.1);
+    println!("  slowest stage alone : upload, wall                  {:5.2}  (target 0.85)", slowest / upload.1);
+    println!("  bare SHA3-256 : upload with it, wall                {:5.2}  (target 0.95)", sha3.1 / upload3.1);
+    println!("  the usual scheme : upload with SHA-256, processor   {:5.2}  (target 3)", usual.0 / upload.0);
+    println!("  the usual scheme : upload with SHA3-256, processor  {:5.2}  (target 1.8)", usual.0 / upload3.0);
+}
