@@ -88,8 +88,8 @@ struct Line {
 }
 
 /// Said of every directory whose checksum is that of Cocos.
-const COCOS: &str = "Cocos AI's own checksum of a directory depends on the time zone and on the modes of the files; this \
-is the one of a machine in UTC with mode 0644";
+const COCOS: &str = "Cocos AI's own checksum of a directory depends on the time zone and on the modes of the files; \
+this is the one of a machine in UTC with mode 0644";
 
 impl Checksum {
     pub(crate) fn run(self, printer: Printer) -> Outcome {

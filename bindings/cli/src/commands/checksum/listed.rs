@@ -60,8 +60,9 @@ fn check_target(folder: &Path, file: &Path) -> Outcome {
         return Err(FileError::Exists { path: file.to_owned() }.into());
     }
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let inside = matches!((parent.canonicalize(), folder.canonicalize()), (Ok(parent), Ok(folder)) if parent.starts_with(&folder));
-    if inside {
+    if let (Ok(parent), Ok(folder)) = (parent.canonicalize(), folder.canonicalize())
+        && parent.starts_with(folder)
+    {
         let text = "expected the listing beside the directory, found it inside: it would be one of the files";
         return Err(Failure::usage(text));
     }
