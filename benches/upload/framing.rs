@@ -1,8 +1,10 @@
 //! Bytes over TLS, bare and as gRPC frames; and the usual scheme, which has all of them in memory before it looks.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
 use aws_lc_rs::digest::{SHA3_256, digest};
 use bytes::Bytes;
@@ -11,13 +13,15 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::version::TLS13;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::server::Connected;
 use tonic::transport::{Endpoint, Server, Uri};
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
@@ -75,14 +79,14 @@ pub(crate) fn bare(runtime: &Runtime, data: &Bytes) {
 }
 
 /// Frames that nobody keeps.
-pub(crate) fn grpc(runtime: &Runtime, data: &Bytes, frame: usize) {
+pub(crate) fn grpc(runtime: &Runtime, data: &Bytes, frame: usize, http2: u32) {
     let discard = |mut frames: Streaming<UploadRequest>| async move {
         while let Some(request) = frames.message().await? {
             std::hint::black_box(request);
         }
         Ok(Response::new(UploadResponse::default()))
     };
-    over_grpc(runtime, data, frame, discard);
+    over_grpc(runtime, data, (frame, http2), discard);
 }
 
 /// Frames of 1 MiB are gathered, then hashed, then written.
@@ -105,11 +109,11 @@ pub(crate) fn usual(runtime: &Runtime, data: &Bytes, dir: &Path) {
             Ok(Response::new(UploadResponse::default()))
         }
     };
-    over_grpc(runtime, data, 1 << 20, gather);
+    over_grpc(runtime, data, (1 << 20, 16 << 10), gather);
     std::fs::remove_file(&path).unwrap();
 }
 
-fn over_grpc<F, S>(runtime: &Runtime, data: &Bytes, frame: usize, serve: S)
+fn over_grpc<F, S>(runtime: &Runtime, data: &Bytes, (frame, http2): (usize, u32), serve: S)
 where
     F: Future<Output = Upload> + Send + 'static,
     S: Fn(Streaming<UploadRequest>) -> F + Clone + Send + Sync + 'static,
@@ -121,11 +125,12 @@ where
         let (accepted, incoming) = mpsc::channel(1);
         tokio::spawn(async move {
             let tls = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
-            accepted.send(Ok::<_, std::io::Error>(tls)).await.unwrap();
+            accepted.send(Ok::<_, io::Error>(Accepted(tls))).await.unwrap();
         });
         let server = Server::builder()
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_frame_size(http2)
             .add_service(Discarding(serve));
         let serving = tokio::spawn(server.serve_with_incoming(ReceiverStream::new(incoming)));
         send(address, data, frame).await;
@@ -137,7 +142,7 @@ async fn send(address: std::net::SocketAddr, data: Bytes, frame: usize) {
     let only = Mutex::new(Some(TokioIo::new(handshake(address, tls(&[&TLS13])).await.unwrap())));
     let connector = tower::service_fn(move |_: Uri| {
         let stream = only.lock().unwrap().take();
-        async move { stream.ok_or_else(|| std::io::Error::other("one connection only")) }
+        async move { stream.ok_or_else(|| io::Error::other("one connection only")) }
     });
     let endpoint = Endpoint::from_static("https://x.invalid")
         .initial_stream_window_size(STREAM_WINDOW)
@@ -157,6 +162,35 @@ async fn send(address: std::net::SocketAddr, data: Bytes, frame: usize) {
     let path = PathAndQuery::from_static("/bench.Discard/Upload");
     client.client_streaming(Request::new(ReceiverStream::new(waiting)), path, codec).await.unwrap();
     reading.await.unwrap();
+}
+
+/// A connection that a server may own.
+struct Accepted(TlsStream<TcpStream>);
+
+impl Connected for Accepted {
+    type ConnectInfo = ();
+
+    fn connect_info(&self) {}
+}
+
+impl AsyncRead for Accepted {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Accepted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }
 
 /// A service of one method, whatever it is called.
@@ -191,7 +225,7 @@ where
     type Error = std::convert::Infallible;
     type Future = tonic::codegen::BoxFuture<Self::Response, Self::Error>;
 
-    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Ok(()).into()
     }
 

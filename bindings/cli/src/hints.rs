@@ -18,7 +18,7 @@ pub(crate) fn hint(code: Code) -> &'static str {
 
 /// The table's row for `code`; `None` for a code that this build does not know.
 pub(crate) fn explanation(code: Code) -> Option<Explanation> {
-    let (meaning, hint) = [local, vendor, terms, agent, run, proof].into_iter().find_map(|rows| rows(code))?;
+    let (meaning, hint) = [local, vendor, terms, agent, assets, run, proof].into_iter().find_map(|rows| rows(code))?;
     Some(Explanation { meaning, hint })
 }
 
@@ -138,7 +138,7 @@ fn terms(code: Code) -> Row {
     })
 }
 
-/// The agent, the way to it and what is uploaded.
+/// The agent and the way to it.
 fn agent(code: Code) -> Row {
     Some(match code {
         Code::PlatformUnsupported => (
@@ -148,10 +148,6 @@ fn agent(code: Code) -> Row {
         Code::AgentUnreachable => (
             "The agent cannot be reached.",
             "check host and port (--agent or PRISM_AGENT_URL, HOST:PORT, usually port 6110), that the agent runs, and the firewall between",
-        ),
-        Code::AgentFull => (
-            "The agent's disk has too little room for the asset.",
-            "ask whoever runs the agent to make room; then the same command goes on where it was",
         ),
         Code::AgentBusy => {
             ("The agent or the asset is busy with another connection.", "wait a moment and run the same command again")
@@ -169,6 +165,21 @@ fn agent(code: Code) -> Row {
             "The authentication does not fit this connection, agent, computation or name.",
             "check that --manifest and --key belong to this computation, then run the command again; a restarted agent is another agent",
         ),
+        Code::StateRefused => (
+            "The call is not allowed in the run's present state.",
+            "`prism status` shows the state and what it waits for; an agent that was started anew waits for everything again",
+        ),
+        Code::LimitReached => (
+            "A bound that the agent's configuration sets was reached.",
+            "wait and try again; if it stays, ask the agent's operator to raise the bound that is named",
+        ),
+        _ => return None,
+    })
+}
+
+/// What is uploaded.
+fn assets(code: Code) -> Row {
+    Some(match code {
         Code::AssetUnknown => (
             "The manifest names no such asset.",
             "`prism manifest show` lists every asset; choose one of yours with --asset NAME",
@@ -185,13 +196,9 @@ fn agent(code: Code) -> Row {
             "The asset has been accepted already.",
             "nothing is to be done; `prism watch` shows what the run waits for",
         ),
-        Code::StateRefused => (
-            "The call is not allowed in the run's present state.",
-            "`prism status` shows the state and what it waits for; an agent that was started anew waits for everything again",
-        ),
-        Code::LimitReached => (
-            "A bound that the agent's configuration sets was reached.",
-            "wait and try again; if it stays, ask the agent's operator to raise the bound that is named",
+        Code::AgentFull => (
+            "The agent's disk has too little room for the asset.",
+            "ask whoever runs the agent to make room; then the same command goes on where it was",
         ),
         Code::ArchiveUnsafe => (
             "An archive is malformed or holds something that could leave its directory.",

@@ -24,6 +24,7 @@ const AUTHORITY: &str = "https://agent.prism.invalid";
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+const HTTP2_FRAME: u32 = 64 * 1024;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
@@ -150,6 +151,7 @@ async fn http2(stream: SharedStream) -> Result<Channel, tonic::transport::Error>
     Endpoint::from_static(AUTHORITY)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(HTTP2_FRAME)
         .http2_keep_alive_interval(KEEPALIVE)
         .keep_alive_timeout(KEEPALIVE)
         .keep_alive_while_idle(true)

@@ -166,3 +166,23 @@ fn the_doctor_names_the_first_step_that_fails() {
     agent.kill();
     place.run("doctor --manifest covid19.prism --agent 127.0.0.1:1").refused(6, "agent.unreachable");
 }
+
+#[test]
+fn an_upload_over_several_connections_in_one_pass_is_compared_by_the_agent() {
+    let place = rehearsal(|draft| draft);
+    place.write("h1.bin", vec![7; 3 << 20]);
+    let draft = String::from_utf8(place.read("covid19.toml")).unwrap();
+    place.write("file.toml", draft.replace("file = \"h1\"", "file = \"h1.bin\""));
+    place.sign("file.toml", "file.prism");
+    let agent = place.agent("file.prism");
+    let mut wrong = vec![7; 3 << 20];
+    wrong[1000] = 8;
+    place.write("wrong.bin", wrong);
+    let options = "--key hospital.key --connections 3 --one-pass";
+    let said = agent.run(&format!("data wrong.bin --asset h1.bin {options}"));
+    said.refused(3, "asset.mismatch");
+    assert!(said.err.contains("the agent discarded what was sent"), "{}", said.err);
+    let said = agent.run(&format!("data h1.bin {options}"));
+    assert!(said.ok().err.contains("h1.bin: sent 100 % of "), "{}", said.err);
+    agent.run("data h1.bin --key hospital.key --connections 0").refused(2, "usage");
+}

@@ -13,7 +13,7 @@ use crate::files::{FileError, Source};
 use crate::wire::{UploadRequest, upload_request};
 
 /// Bytes of one frame, chosen by measurement (`benches/README.md`).
-const FRAME: usize = 128 * 1024;
+const FRAME: usize = 256 * 1024;
 /// Frames that wait at most, so that memory is constant.
 const WAITING: usize = 4;
 
