@@ -18,7 +18,7 @@ pub(crate) fn hint(code: Code) -> &'static str {
 
 /// The table's row for `code`; `None` for a code that this build does not know.
 pub(crate) fn explanation(code: Code) -> Option<Explanation> {
-    let (meaning, hint) = [local, vendor, terms, agent, run, proof].into_iter().find_map(|rows| rows(code))?;
+    let (meaning, hint) = [local, vendor, terms, agent, assets, run, proof].into_iter().find_map(|rows| rows(code))?;
     Some(Explanation { meaning, hint })
 }
 
@@ -161,6 +161,21 @@ fn agent(code: Code) -> Row {
             "The authentication does not fit this connection, agent, computation or name.",
             "check that --manifest and --key belong to this computation, then run the command again; a restarted agent is another agent",
         ),
+        Code::StateRefused => (
+            "The call is not allowed in the run's present state.",
+            "`prism status` shows the state and what it waits for; an agent that was started anew waits for everything again",
+        ),
+        Code::LimitReached => (
+            "A bound that the agent's configuration sets was reached.",
+            "wait and try again; if it stays, ask the agent's operator to raise the bound that is named",
+        ),
+        _ => return None,
+    })
+}
+
+/// What is brought in, and how.
+fn assets(code: Code) -> Row {
+    Some(match code {
         Code::AssetUnknown => (
             "The manifest names no such asset.",
             "`prism manifest show` lists every asset; choose one of yours with --asset NAME",
@@ -177,13 +192,29 @@ fn agent(code: Code) -> Row {
             "The asset has been accepted already.",
             "nothing is to be done; `prism watch` shows what the run waits for",
         ),
-        Code::StateRefused => (
-            "The call is not allowed in the run's present state.",
-            "`prism status` shows the state and what it waits for; an agent that was started anew waits for everything again",
+        Code::AssetOtherWay => (
+            "The asset comes another way: it is sent by its provider, or fetched by the agent.",
+            "`prism manifest show` says how: `prism data` sends a dataset, `prism release` releases the key of one that lies in a store",
         ),
-        Code::LimitReached => (
-            "A bound that the agent's configuration sets was reached.",
-            "wait and try again; if it stays, ask the agent's operator to raise the bound that is named",
+        Code::SourceUnreachable => (
+            "An object store cannot be reached, or breaks off again and again.",
+            "check the store and the way to it from the agent's machine, then release the key again",
+        ),
+        Code::SourceRefused => (
+            "An object store does not give the object, or the agent may not ask it.",
+            "check the address in the manifest; the agent's operator names the stores with --pull-allow and gives the agent its access",
+        ),
+        Code::BrokerUnreachable => (
+            "A key broker cannot be reached.",
+            "check the broker and the way to it from the agent's machine; the agent tries again by itself",
+        ),
+        Code::BrokerRefused => (
+            "A key broker does not release the key, or the agent may not ask it.",
+            "check the broker's policy against the agent's measurement, and the resource's path in the manifest; --kbs-ca names whom the agent trusts",
+        ),
+        Code::BrokerMisbehaved => (
+            "A key broker says something that the protocol does not allow, or gives a key that is for something else.",
+            "check that the resource is the identity of this dataset, with the line that names this manifest",
         ),
         Code::ArchiveUnsafe => (
             "An archive is malformed or holds something that could leave its directory.",
