@@ -12,6 +12,7 @@ mod door;
 mod engine;
 mod gate;
 mod ledger;
+mod pulls;
 mod quota;
 mod registry;
 mod run;

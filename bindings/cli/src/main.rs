@@ -12,6 +12,8 @@ mod print;
 mod progress;
 mod session;
 mod simulator;
+#[cfg(feature = "pull")]
+mod stores;
 mod vouching;
 
 use std::ffi::OsString;

@@ -152,7 +152,7 @@ impl Slot {
 /// What a provider's first message asks for.
 #[derive(Debug)]
 pub(crate) struct Begin {
-    /// Who sends.
+    /// Who brings it.
     pub(crate) provider: Name,
     /// What the manifest says about the asset.
     pub(crate) terms: AssetTerms,
@@ -165,8 +165,12 @@ pub(crate) struct Begin {
 }
 
 impl Begin {
+    /// Whose act the arrival is: the provider's who sends, or the agent's own when it fetches.
     fn actor(&self) -> Actor {
-        Actor::Participant(self.provider.clone())
+        match self.terms.source {
+            None => Actor::Participant(self.provider.clone()),
+            Some(_) => Actor::Agent,
+        }
     }
 
     /// What recomputes the asset's digest.
@@ -261,6 +265,21 @@ fn accept(engine: &Engine, begin: &Begin, writer: Writer) -> Result<Signed, Uplo
         tracing::debug!(%error, "an asset that was not accepted could not be removed");
     }
     Ok(accepted?)
+}
+
+/// Discards what arrived of an asset, and logs that it was refused. Blocking threads only.
+#[cfg(feature = "pull")]
+pub(crate) fn refuse(engine: &Engine, slot: &Slot, begin: &Begin, code: Code) -> Result<(), UploadError> {
+    let mut place = slot.writer.lock().unwrap_or_else(PoisonError::into_inner);
+    drop(place.take());
+    slot.progress().durable = 0;
+    let path = engine.store().partial(begin.terms.name.as_str());
+    if path.exists() {
+        fs::remove_file(&path)?;
+    }
+    let body = AssetRefusedBody { asset: begin.terms.name.clone(), code: code.to_string() };
+    engine.ledger().act(begin.actor(), Event::AssetRefused(body))?;
+    Ok(())
 }
 
 fn discard(engine: &Engine, begin: &Begin, path: &Path) -> Result<(), UploadError> {

@@ -15,6 +15,8 @@ mod kill;
 mod manifest;
 mod measure;
 mod policy;
+#[cfg(feature = "pull")]
+mod pulled;
 mod simulate;
 mod support;
 mod transcripts;
