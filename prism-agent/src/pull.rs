@@ -4,6 +4,7 @@
 //! have; no redirect is followed, nothing is unpacked on the way, and what does not fit is not read. The agent trusts
 //! nobody here: an object is compared with the digests that every participant approved.
 
+#[cfg(feature = "pull")]
 mod address;
 #[cfg(feature = "pull")]
 pub(crate) mod broker;

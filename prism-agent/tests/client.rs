@@ -15,6 +15,8 @@ mod liar;
 mod lies;
 #[path = "client/people.rs"]
 mod people;
+#[path = "client/released.rs"]
+mod released;
 #[path = "client/result.rs"]
 mod result;
 #[path = "client/upload.rs"]

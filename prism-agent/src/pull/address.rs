@@ -33,9 +33,9 @@ fn is_outside_v4(v4: Ipv4Addr) -> bool {
 }
 
 fn is_outside_v6(v6: Ipv6Addr) -> bool {
-    // Addresses that carry an IPv4 one lead there (RFC 6052, RFC 3056).
+    // Addresses that carry an IPv4 one lead there (RFC 4291, RFC 6052, RFC 3056).
     let carried = match v6.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+        [0, 0, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             Some(Ipv4Addr::new(a, b, c, d))
         }
@@ -77,6 +77,7 @@ mod tests {
             "fd00:ec2::254",
             "::ffff:127.0.0.1",
             "::ffff:169.254.169.254",
+            "::127.0.0.1",
             "64:ff9b::127.0.0.1",
             "64:ff9b::a9fe:a9fe",
             "2002:7f00:1::",

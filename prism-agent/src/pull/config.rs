@@ -72,7 +72,9 @@ impl Default for S3Config {
 #[derive(Clone)]
 pub struct S3Credentials {
     pub(crate) key_id: String,
+    #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "no store is asked without it"))]
     pub(crate) secret: Zeroizing<String>,
+    #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "no store is asked without it"))]
     pub(crate) token: Option<Zeroizing<String>>,
 }
 

@@ -3,14 +3,10 @@
 //! The object's bytes go from the store through one thread that hashes and opens them into the way that uploads take:
 //! hashed, written, accepted. Nothing is accepted before the digest of the whole sealed object is right, too.
 
-#[cfg(feature = "pull")]
 mod broker;
-#[cfg(feature = "pull")]
 mod fetch;
-#[cfg(feature = "pull")]
 mod open;
 mod progress;
-#[cfg(feature = "pull")]
 mod task;
 
 use std::collections::BTreeMap;
@@ -20,24 +16,20 @@ use prism_core::name::Name;
 use prism_core::seal::{Identity, Recipient};
 use tokio_util::sync::CancellationToken;
 
-#[cfg(feature = "pull")]
 pub(crate) use self::open::Key;
-pub(crate) use self::progress::Progress;
-#[cfg(feature = "pull")]
+use self::progress::Progress;
 pub(crate) use self::task::Released;
 use super::config::Limits;
 use crate::pull::PullConfig;
+use crate::wire;
 
 /// Every asset that is being fetched, and what that needs.
 pub(crate) struct Pulls {
-    #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))]
     config: PullConfig,
-    #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))]
     limits: Limits,
     /// The key to which providers release theirs: fresh for this boot, in memory only.
     identity: Arc<Identity>,
     running: Mutex<BTreeMap<Name, Running>>,
-    #[cfg(feature = "pull")]
     places: Arc<tokio::sync::Semaphore>,
 }
 
@@ -50,7 +42,6 @@ struct Running {
 impl Pulls {
     pub(crate) fn new(config: PullConfig, limits: Limits, identity: Identity) -> Self {
         Self {
-            #[cfg(feature = "pull")]
             places: Arc::new(tokio::sync::Semaphore::new(config.at_once.max(1))),
             config,
             limits,
@@ -69,9 +60,19 @@ impl Pulls {
         &self.identity
     }
 
-    /// How far an asset is, if it is or was being fetched.
-    pub(crate) fn progress(&self, asset: &Name) -> Option<Arc<Progress>> {
-        self.running().get(asset).map(|running| Arc::clone(&running.progress))
+    /// How far an asset is whose sealed object has `of` bytes.
+    pub(crate) fn status(&self, asset: &Name, of: u64) -> wire::PullStatus {
+        let progress = self.running().get(asset).map(|running| Arc::clone(&running.progress));
+        let Some(seen) = progress.map(|progress| progress.seen()) else {
+            return wire::PullStatus { stage: "waiting".to_owned(), of, ..wire::PullStatus::default() };
+        };
+        wire::PullStatus {
+            stage: seen.stage.name().to_owned(),
+            received: seen.received,
+            of: seen.of,
+            failures: seen.failures,
+            code: seen.code.map(|code| code.to_string()).unwrap_or_default(),
+        }
     }
 
     /// Ends everything that is being fetched.
@@ -82,7 +83,6 @@ impl Pulls {
     }
 
     /// A place for an asset; what was there before ends.
-    #[cfg(feature = "pull")]
     fn place(&self, asset: &Name, of: u64) -> (Arc<Progress>, CancellationToken) {
         let (progress, cancel) = (Arc::new(Progress::new(of)), CancellationToken::new());
         let fresh = Running { progress: Arc::clone(&progress), cancel: cancel.clone() };

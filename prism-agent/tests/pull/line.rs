@@ -104,6 +104,24 @@ async fn a_connection_that_breaks_anywhere_goes_on_at_the_very_byte() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_breaks_off_two_hundred_times_arrives_whole_and_is_read_once() {
+    let patient = RetryPolicy { attempts: 200, first: Duration::ZERO, longest: Duration::ZERO };
+    let scene = Scene::with(|_| {}, |config| config.pull.retry = patient).await;
+    let lengths: Vec<usize> = (0..200_usize).map(|i| (i * 7919 + 13) % 3500).collect();
+    scene.shop.plan(lengths.iter().copied().map(Act::Cut));
+    assert_eq!(scene.outcome().await, Ending::Accepted);
+    let asked = scene.shop.asked();
+    assert_eq!(asked.len(), 201);
+    let mut at = 0;
+    for (asked, length) in asked.iter().zip(lengths.iter().copied().chain([0])) {
+        let expected = (at > 0).then(|| format!("bytes={at}-"));
+        assert_eq!(asked.range, expected);
+        at += length;
+    }
+    scene.agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_store_without_ranges_is_read_again_from_its_beginning() {
     let scene = Scene::new().await;
     scene.shop.plan([Act::Cut(300_000), Act::Whole]);

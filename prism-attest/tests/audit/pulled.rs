@@ -14,6 +14,9 @@ use crate::world::{BOOT, Story, actor_of, agent, assert_broken, told, world};
 
 const RULES: &[Rule] = &[Rule::Lifecycle];
 
+/// Without the asset nothing that follows is permitted, the end included.
+const ALL_THAT_FOLLOWS: &[Rule] = &[Rule::Lifecycle, Rule::LogComplete];
+
 /// `h2.zip` lies in a store, and its provider releases the key.
 fn signed() -> SignedManifest {
     let platform = world().vendor.policy_for(&SimulatedMachine::default());
@@ -52,7 +55,7 @@ fn a_release_by_somebody_else_is_refused() {
         let mut story = story();
         let at = story.position("key.released");
         story.entries[at].actor = actor_of(actor);
-        assert_broken(&story.rewritten().report(), RULES, &format!("entry {at}"));
+        assert_broken(&story.rewritten().report(), ALL_THAT_FOLLOWS, &format!("entry {at}"));
     }
 }
 
@@ -72,13 +75,13 @@ fn an_asset_that_arrived_without_its_key_or_another_way_is_refused() {
     let mut unreleased = story();
     let at = unreleased.position("key.released");
     unreleased.entries.remove(at);
-    assert_broken(&unreleased.rewritten().report(), RULES, &format!("entry {at}"));
+    assert_broken(&unreleased.rewritten().report(), ALL_THAT_FOLLOWS, &format!("entry {at}"));
 
     let mut uploaded = story();
     let at = uploaded.position("key.released") + 1;
     assert!(matches!(uploaded.entries[at].event, Event::AssetBegin(_)));
     uploaded.entries[at].actor = actor_of("hospital-2");
-    assert_broken(&uploaded.rewritten().report(), RULES, &format!("entry {at}"));
+    assert_broken(&uploaded.rewritten().report(), ALL_THAT_FOLLOWS, &format!("entry {at}"));
 
     let mut released = story();
     let at = released.position("key.released");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::entropy::SystemEntropy;
 
-/// The key of RFC 7518, appendix C ("Bob"), and two secrets that the Python package jwcrypto 1.5.6 wrapped to it.
+/// The key of RFC 7518, appendix C ("Bob"), and two secrets that the Python package jwcrypto 1.6.1 wrapped to it.
 const SCALAR: &str = "VEmDZpDXXK8p8N0Cndsxs924q6nS1RXFASRl6BfUqdw";
 const FOREIGN: [&str; 2] = [
     r#"{"protected": "eyJhbGciOiJFQ0RILUVTK0EyNTZLVyIsImVuYyI6IkEyNTZHQ00iLCJlcGsiOnsiY3J2IjoiUC0yNTYiLCJrdHkiOiJFQyIsIngiOiJUSU40SWdfUG9PR2Y2WUZhVHZwaXY3djZ4aHN2RVRscXVHMzBpZmtMWU1jIiwieSI6IjRMWWpsVzRyamhXTF9GT1JiVVRMUDl4aFZ0WlhRdWYtLVNTekt6eUFOMk0ifX0", "encrypted_key": "4FeQAO2eQ3arWtial_p2h99EGMfGBaHy8YixGVSucDAv0k-bO5jUyA", "iv": "BdgRk338dICr3DaO", "ciphertext": "Scg3Xkgu0FjnS90dwJW_vJeCVcLUpg", "tag": "uStAc1Y1j2WZoI-a9cq97Q"}"#,

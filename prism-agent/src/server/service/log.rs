@@ -10,7 +10,6 @@ use prism_core::asset::AssetTerms;
 use prism_core::audit::tile::Tile;
 use prism_core::code::Code;
 use prism_core::lifecycle::Phase;
-use prism_core::manifest::SealedObject;
 use prism_core::name::Name;
 use prism_core::release::Release;
 use prism_core::transcript::{Base64Bytes, EvidenceRecord, Transcript, TranscriptError, TranscriptFormat};
@@ -22,7 +21,6 @@ use super::{Reply, Service, refuse};
 use crate::server::attest::Report;
 use crate::server::engine::{Engine, Interrupted};
 use crate::server::ledger::Line;
-use crate::server::pulls::Pulls;
 use crate::server::session::Member;
 use crate::server::vault::Holding;
 use crate::wire::{self, logs_response::Output};
@@ -148,7 +146,7 @@ pub(super) async fn status(service: &Service) -> Result<wire::StatusResponse, St
         let asset = |asset: AssetTerms| {
             let accepted = ledger.accepted(&asset.name).is_some();
             let durable = if accepted { asset.size } else { uploads.slot(&asset.name).durable() };
-            let pull = asset.source.as_ref().map(|source| pull_status(&pulls, &asset.name, source));
+            let pull = asset.source.as_ref().map(|source| pulls.status(&asset.name, source.size));
             wire::AssetStatus { name: asset.name.to_string(), accepted, durable, size: asset.size, pull }
         };
         wire::StatusResponse {
@@ -162,20 +160,6 @@ pub(super) async fn status(service: &Service) -> Result<wire::StatusResponse, St
         }
     };
     service.engine.blocking(look).await.map_err(|e| refuse(&e))
-}
-
-fn pull_status(pulls: &Pulls, asset: &Name, source: &SealedObject) -> wire::PullStatus {
-    let waiting = wire::PullStatus { stage: "waiting".to_owned(), of: source.size, ..wire::PullStatus::default() };
-    pulls.progress(asset).map_or(waiting, |progress| {
-        let seen = progress.seen();
-        wire::PullStatus {
-            stage: seen.stage.name().to_owned(),
-            received: seen.received,
-            of: seen.of,
-            failures: seen.failures,
-            code: seen.code.map(|code| code.to_string()).unwrap_or_default(),
-        }
-    })
 }
 
 fn results(engine: &Engine, release: impl Fn(&str) -> Option<Release>) -> Vec<wire::ResultStatus> {

@@ -130,6 +130,7 @@ fn start(service: &Service, offer: Offer) {
 }
 
 /// An agent that cannot fetch does not start on such a manifest.
+#[expect(clippy::needless_pass_by_value, reason = "one that fetches takes it")]
 #[cfg(not(feature = "pull"))]
 fn start(_: &Service, offer: Offer) {
     tracing::error!(asset = %offer.terms.name, "a key was released to an agent that cannot fetch");
