@@ -12,6 +12,11 @@ mod door;
 mod engine;
 mod gate;
 mod ledger;
+#[cfg(feature = "pull")]
+mod pulls;
+#[cfg(not(feature = "pull"))]
+#[path = "server/pulls/absent.rs"]
+mod pulls;
 mod quota;
 mod registry;
 mod room;

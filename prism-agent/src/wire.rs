@@ -39,6 +39,12 @@ impl fmt::Debug for UploadBegin {
     }
 }
 
+impl fmt::Debug for ReleaseRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReleaseRequest").finish_non_exhaustive()
+    }
+}
+
 /// The wire form of a refusal: stable code in the metadata, words for people in the message.
 pub(crate) fn refusal(code: Code, message: &str) -> Status {
     let mut status = Status::new(grpc_code(code), message);
@@ -88,6 +94,12 @@ mod tests {
     fn the_salt_of_an_upload_does_not_show_itself() {
         let begin = UploadBegin { salt: vec![7; 32].into(), offset: 3, ..UploadBegin::default() };
         let request = UploadRequest { step: Some(upload_request::Step::Begin(begin)) };
+        assert!(!format!("{request:?}").contains('7'));
+    }
+
+    #[test]
+    fn the_salt_of_a_release_does_not_show_itself() {
+        let request = ReleaseRequest { salt: vec![7; 32].into(), ..ReleaseRequest::default() };
         assert!(!format!("{request:?}").contains('7'));
     }
 

@@ -19,6 +19,8 @@ mod lies;
 mod parts;
 #[path = "client/people.rs"]
 mod people;
+#[path = "client/released.rs"]
+mod released;
 #[path = "client/result.rs"]
 mod result;
 #[path = "client/upload.rs"]

@@ -12,14 +12,26 @@ mod deaths;
 mod disks;
 #[path = "end_to_end/endings.rs"]
 mod endings;
+#[cfg(feature = "pull")]
+#[path = "pull/kbs.rs"]
+mod kbs;
 #[path = "end_to_end/machines.rs"]
 mod machines;
 #[path = "client/people.rs"]
 mod people;
 #[path = "end_to_end/processes.rs"]
 mod processes;
+#[cfg(feature = "pull")]
+#[path = "end_to_end/pulled.rs"]
+mod pulled;
+#[cfg(feature = "pull")]
+#[path = "pull/s3.rs"]
+mod s3;
 #[path = "end_to_end/scene.rs"]
 mod scene;
+#[cfg(feature = "pull")]
+#[path = "pull/tls.rs"]
+mod tls;
 #[path = "end_to_end/whole.rs"]
 mod whole;
 
@@ -50,7 +62,11 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL].concat() {
+    #[cfg(feature = "pull")]
+    let pulled = pulled::ALL;
+    #[cfg(not(feature = "pull"))]
+    let pulled: &[Test] = &[];
+    for (name, test) in [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL, pulled].concat() {
         if !wanted(name) {
             continue;
         }

@@ -139,6 +139,7 @@ fn many() -> Computation {
                     size: SMALL as u64,
                     unpack: false,
                     path: name(asset),
+                    source: None,
                 };
                 assets.insert(asset, bytes);
                 dataset

@@ -8,7 +8,7 @@ const PROTO: &str = "prism/agent/v1/agent.proto";
 const FILES: [&str; 2] = ["prism.agent.v1.rs", "descriptor.bin"];
 
 /// Messages that carry a secret print themselves through a hand-written `Debug`.
-const SECRET: [&str; 1] = [".prism.agent.v1.UploadBegin"];
+const SECRET: [&str; 2] = [".prism.agent.v1.UploadBegin", ".prism.agent.v1.ReleaseRequest"];
 
 fn generate(out: &Path) -> Result<(), Box<dyn Error>> {
     let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("proto");

@@ -22,7 +22,7 @@ use crate::evidence::Evidence;
 use crate::judge;
 
 use report::Notes;
-pub use report::{AuditFinding, AuditReport, Rule, Summary};
+pub use report::{AuditFinding, AuditReport, KeyReleased, Rule, Summary};
 
 /// Which computation the transcript has to be about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,7 @@ fn replay(bytes: &[u8], expected: ExpectedComputation, now: UnixSeconds, notes: 
         participants: signed.manifest().participants.iter().map(|p| (p.name.clone(), p.key.fingerprint())).collect(),
         simulated: replayed.simulated,
         entries: replayed.entries,
+        releases: replayed.releases,
         outcome: replayed.outcome,
     })
 }

@@ -2,9 +2,11 @@
 //!
 //! `REPORT_DATA = R ‖ H(B)`: `B` names the agent's boot, TLS key, log key and manifest and is the same for the whole
 //! boot; `R` is the RFC 6962 root over the sessions of one batch and proves this channel and this moment. Both sides
-//! compute them from what they see themselves; no interface takes raw report data to be signed.
+//! compute them from what they see themselves; no interface takes raw report data to be signed. An answer to a key broker
+//! ([`BrokerBinding`]) has bytes of its own form.
 
 mod batch;
+mod broker;
 mod expected;
 
 use std::fmt;
@@ -14,6 +16,7 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::{DIGEST_LEN, Digest, DigestAlgorithm};
 
 pub use self::batch::{BATCH_MAX, Batch, BatchPath};
+pub use self::broker::BrokerBinding;
 pub(crate) use self::expected::Bound;
 pub use self::expected::{BindingClaim, ExpectedBinding, ExpectedManifest, LiveBinding};
 
@@ -49,6 +52,9 @@ pub enum BindingError {
     /// The manifest's digest is not SHA-256.
     #[error("expected the manifest's SHA-256, found {0}; a computation is named by SHA-256 only")]
     ManifestDigest(DigestAlgorithm),
+    /// A key broker's nonce that JSON would write in more than one way.
+    #[error("expected a nonce of 1 to 1024 printable characters without quotes, found another text")]
+    Nonce,
     /// No session in a batch, too many, or an index outside of it.
     #[error("expected 1 to {BATCH_MAX} sessions and an index among them, found something else")]
     Batch,
@@ -58,6 +64,7 @@ impl Coded for BindingError {
     fn code(&self) -> Code {
         match self {
             Self::Malformed => Code::AgentMisbehaved,
+            Self::Nonce => Code::BrokerMisbehaved,
             Self::Size { .. } | Self::LogKey | Self::ManifestDigest(_) | Self::Batch => Code::Internal,
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
+use crate::manifest::SealedObject;
 use crate::name::Name;
 
 /// What an asset is for.
@@ -44,4 +45,6 @@ pub struct AssetTerms {
     pub digest: Digest,
     /// Number of its bytes.
     pub size: u64,
+    /// Where it lies sealed, if the agent fetches it; `None` when its provider uploads it.
+    pub source: Option<SealedObject>,
 }

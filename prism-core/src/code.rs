@@ -146,6 +146,18 @@ codes! {
     AssetMismatch = "asset.mismatch", Refused;
     /// The asset has been accepted already.
     AssetDuplicate = "asset.duplicate", Refused;
+    /// The asset comes another way: it is sent by its provider, or fetched by the agent.
+    AssetOtherWay = "asset.other-way", Refused;
+    /// An object store cannot be reached, or breaks off again and again.
+    SourceUnreachable = "source.unreachable", Unavailable;
+    /// An object store does not give the object, or the agent may not ask it.
+    SourceRefused = "source.refused", Refused;
+    /// A key broker cannot be reached.
+    BrokerUnreachable = "broker.unreachable", Unavailable;
+    /// A key broker does not release the key, or the agent may not ask it.
+    BrokerRefused = "broker.refused", Refused;
+    /// A key broker says something that the protocol does not allow, or gives a key that is for something else.
+    BrokerMisbehaved = "broker.misbehaved", NotTrusted;
     /// The call is not allowed in the run's present state.
     StateRefused = "state.refused", Refused;
     /// The run failed: exit status, limit or sandbox.

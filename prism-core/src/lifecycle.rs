@@ -154,6 +154,10 @@ impl fmt::Display for Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct State {
     prelude: Prelude,
+    /// Assets whose key was released to the agent.
+    released: BTreeSet<Name>,
+    /// The agent's own key to which providers release theirs, once one did.
+    release_key: Option<String>,
     begun: BTreeSet<Name>,
     accepted: BTreeSet<Name>,
     run: Run,
@@ -207,6 +211,12 @@ impl State {
     /// Names of the assets that were accepted.
     pub fn accepted(&self) -> impl Iterator<Item = &Name> {
         self.accepted.iter()
+    }
+
+    /// Whether an asset's key was released to the agent; not any more after the asset was refused.
+    #[must_use]
+    pub fn key_released(&self, asset: &Name) -> bool {
+        self.released.contains(asset)
     }
 
     /// Names of the assets that are still missing, with who brings them.
@@ -284,6 +294,14 @@ pub enum Illegal {
     /// The asset was accepted before.
     #[error("expected an asset that is still missing, found {0}, which was accepted already; nothing has to be sent")]
     DuplicateAsset(Name),
+    /// The asset comes another way: it is sent by its provider, or fetched by the agent.
+    #[error("expected {asset} to be {expected}, found an attempt at the other; the manifest says how it comes")]
+    OtherWay {
+        /// The asset.
+        asset: Name,
+        /// How the manifest says that it comes.
+        expected: &'static str,
+    },
     /// The asset is not the one that the manifest names.
     #[error("expected {asset} with {size} bytes and digest {digest}, found other bytes; send the file that was agreed")]
     OtherAsset {
@@ -323,10 +341,11 @@ impl Coded for Illegal {
     fn code(&self) -> Code {
         match self {
             Self::Phase { .. } => Code::StateRefused,
-            Self::Actor { event: "asset.begin" | "asset.accepted", .. } => Code::AssetWrongProvider,
+            Self::Actor { event: "asset.begin" | "asset.accepted" | "key.released", .. } => Code::AssetWrongProvider,
             Self::Actor { .. } => Code::RoleRefused,
             Self::UnknownAsset(_) => Code::AssetUnknown,
             Self::DuplicateAsset(_) => Code::AssetDuplicate,
+            Self::OtherWay { .. } => Code::AssetOtherWay,
             Self::OtherAsset { .. } => Code::AssetMismatch,
             Self::Contradiction { .. } => Code::LogInvalid,
             Self::Release(error) => error.code(),

@@ -9,6 +9,7 @@ mod approval;
 mod check;
 mod dataset;
 pub mod draft;
+mod object;
 mod participant;
 pub mod platform;
 mod results;
@@ -17,6 +18,10 @@ pub use algorithm::{Algorithm, Install, Limits, Requirements, Runtime, SandboxLa
 pub use approval::{ApprovalError, SignedManifest};
 pub use check::ManifestError;
 pub use dataset::Dataset;
+pub use object::{
+    Codec, GRANT_MAX, GrantError, HttpsUrl, KeyRelease, ObjectUrl, ResourcePath, ResourcePathError, SealedObject,
+    UrlError, grant, granted,
+};
 pub use participant::{Participant, Role};
 pub use results::{LogsPolicy, Network, Results};
 
@@ -127,6 +132,7 @@ impl Manifest {
             provider: algorithm.provider.clone(),
             digest: algorithm.digest,
             size: algorithm.size,
+            source: None,
         }];
         assets.extend(algorithm.requirements.iter().map(|requirements| AssetTerms {
             kind: AssetKind::Requirements,
@@ -134,6 +140,7 @@ impl Manifest {
             provider: algorithm.provider.clone(),
             digest: requirements.digest,
             size: requirements.size,
+            source: None,
         }));
         assets.extend(self.datasets.iter().map(|dataset| AssetTerms {
             kind: AssetKind::Dataset,
@@ -141,6 +148,7 @@ impl Manifest {
             provider: dataset.provider.clone(),
             digest: dataset.digest,
             size: dataset.size,
+            source: dataset.source.clone(),
         }));
         assets
     }

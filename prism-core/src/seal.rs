@@ -64,6 +64,8 @@ use format::{Header, Stanza};
 
 /// Most recipients of one file.
 pub const RECIPIENTS_MAX: usize = 64;
+/// Shortest header in bytes: the lines of the version, of the smallest stanza that the format knows, and of the MAC.
+pub const HEADER_MIN: usize = 22 + 6 + 48;
 /// Longest header in bytes.
 pub const HEADER_MAX: usize = 256 << 10;
 

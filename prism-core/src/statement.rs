@@ -183,7 +183,7 @@ statement! {
 }
 
 statement! {
-    /// `asset.v1`: "I send this asset on this connection"; authorises exactly one upload.
+    /// `asset.v1`: "I bring this asset on this connection"; authorises one upload, or one release of the asset's key.
     AssetBody, "asset.v1" {
         /// The asset's name in the manifest.
         asset: Name,

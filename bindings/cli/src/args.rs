@@ -8,9 +8,11 @@ use clap::{Args, Parser, Subcommand};
 use prism_core::code::Code;
 use prism_core::manifest::SignedManifest;
 
+#[cfg(feature = "pull")]
+use crate::commands::release;
 use crate::commands::{
-    agent, attest, attestation, attester, audit, checksum, completions, doctor, endorsements, explain, keys, manifest,
-    measure, open, policy, result, seal, status, transcript, upload, watch,
+    agent, attest, attestation, attester, audit, checksum, completions, doctor, endorsements, explain, grant, keys,
+    manifest, measure, open, policy, result, seal, status, transcript, upload, watch,
 };
 #[cfg(feature = "simulator")]
 use crate::commands::{simulate, simulator};
@@ -123,6 +125,13 @@ pub(crate) enum Command {
     /// Send a dataset
     #[command(after_help = upload::DATA_EXAMPLE)]
     Data(upload::Data),
+    /// Release the key of a dataset that lies sealed in a store, to the attested agent only
+    #[cfg(feature = "pull")]
+    #[command(after_help = release::EXAMPLE)]
+    Release(release::Release),
+    /// Write what a provider leaves at a key broker, for a dataset that lies sealed in a store
+    #[command(after_help = grant::EXAMPLE)]
+    Grant(grant::Grant),
     /// Follow the audit log live, with the state after every entry
     #[command(after_help = watch::EXAMPLE)]
     Watch(watch::Watch),

@@ -10,11 +10,14 @@ pub(crate) mod completions;
 pub(crate) mod doctor;
 pub(crate) mod endorsements;
 pub(crate) mod explain;
+pub(crate) mod grant;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod measure;
 pub(crate) mod open;
 pub(crate) mod policy;
+#[cfg(feature = "pull")]
+pub(crate) mod release;
 pub(crate) mod result;
 pub(crate) mod seal;
 #[cfg(feature = "simulator")]
@@ -49,6 +52,9 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Attestation(attestation) => attestation.run(printer),
         Command::Algo(algo) => algo.run(printer),
         Command::Data(data) => data.run(printer),
+        Command::Grant(grant) => grant.run(printer),
+        #[cfg(feature = "pull")]
+        Command::Release(release) => release.run(printer),
         Command::Watch(watch) => watch.run(printer),
         Command::Logs(logs) => logs.run(printer),
         Command::Status(status) => status.run(printer),

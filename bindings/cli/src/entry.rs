@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use prism_core::audit::entry::{Entry, Event, LayerState, LogCloseBody, LogOpenBody, Outcome, RunEnd, RunExitBody};
+use prism_core::audit::entry::{
+    Actor, Entry, Event, LayerState, LogCloseBody, LogOpenBody, Outcome, Releaser, RunEnd, RunExitBody,
+};
 
 use crate::print::{SIMULATED, Safe, moment, size};
 
@@ -21,9 +23,17 @@ impl Display for Words<'_> {
             Event::SessionAttested(_) => write!(f, "a session was given evidence of its own"),
             Event::AuthOk(_) => write!(f, "{actor} is connected"),
             Event::AuthRefused(body) => write!(f, "REFUSED an authentication: {}", Safe::new(&body.code)),
+            Event::AssetBegin(body) if *actor == Actor::Agent => {
+                write!(f, "the agent fetches {} ({})", body.asset, size(body.size))
+            }
             Event::AssetBegin(body) => write!(f, "{actor} sends {} ({})", body.asset, size(body.size)),
             Event::AssetAccepted(body) => write!(f, "{} accepted, {}", body.asset, body.digest),
             Event::AssetRefused(body) => write!(f, "REFUSED {}: {}", body.asset, Safe::new(&body.code)),
+            Event::KeyReleased(body) => match body.by {
+                Releaser::Provider => write!(f, "{actor} released the key of {} to the agent", body.asset),
+                Releaser::Kbs => write!(f, "the key broker released the key of {} to the agent", body.asset),
+                _ => write!(f, "the key of {} was released to the agent", body.asset),
+            },
             Event::RunStart(body) => write!(f, "the program starts (run {})", body.run),
             Event::RunExit(body) => exit(f, body),
             Event::OutputChecked(body) => write!(f, "result checked: {} files, {}", body.files, size(body.bytes)),

@@ -177,7 +177,7 @@ fn agent(code: Code) -> Row {
     })
 }
 
-/// What is uploaded.
+/// What is brought in, and how.
 fn assets(code: Code) -> Row {
     Some(match code {
         Code::AssetUnknown => (
@@ -199,6 +199,30 @@ fn assets(code: Code) -> Row {
         Code::AgentFull => (
             "The agent's disk has too little room for the asset.",
             "ask whoever runs the agent to make room; then the same command goes on where it was",
+        ),
+        Code::AssetOtherWay => (
+            "The asset comes another way: it is sent by its provider, or fetched by the agent.",
+            "`prism manifest show` says how: `prism data` sends a dataset, `prism release` releases the key of one that lies in a store",
+        ),
+        Code::SourceUnreachable => (
+            "An object store cannot be reached, or breaks off again and again.",
+            "check the store and the way to it from the agent's machine, then release the key again",
+        ),
+        Code::SourceRefused => (
+            "An object store does not give the object, or the agent may not ask it.",
+            "check the address in the manifest; the agent's operator names the stores with --pull-allow and gives the agent its access",
+        ),
+        Code::BrokerUnreachable => (
+            "A key broker cannot be reached.",
+            "check the broker and the way to it from the agent's machine; the agent tries again by itself",
+        ),
+        Code::BrokerRefused => (
+            "A key broker does not release the key, or the agent may not ask it.",
+            "check the broker's policy against the agent's measurement, and the resource's path in the manifest; --kbs-ca names whom the agent trusts",
+        ),
+        Code::BrokerMisbehaved => (
+            "A key broker says something that the protocol does not allow, or gives a key that is for something else.",
+            "check that the resource is the identity of this dataset, with the line that names this manifest",
         ),
         Code::ArchiveUnsafe => (
             "An archive is malformed or holds something that could leave its directory.",

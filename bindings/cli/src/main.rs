@@ -13,6 +13,8 @@ mod print;
 mod progress;
 mod session;
 mod simulator;
+#[cfg(feature = "pull")]
+mod stores;
 mod unlocking;
 mod vouching;
 

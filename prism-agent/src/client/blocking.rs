@@ -13,17 +13,19 @@ use std::sync::Arc;
 use prism_attest::{Summary, Verdict};
 use prism_core::UnixSeconds;
 use prism_core::audit::checkpoint::SignedCheckpoint;
+use prism_core::digest::Salt;
 use prism_core::key::SigningKey;
 use prism_core::manifest::{Role, SignedManifest};
 use prism_core::name::Name;
+use prism_core::seal::Identity;
 
 pub use self::stream::{Logs, Watch};
 pub use self::worker::Interrupt;
 
 use self::worker::Worker;
 use super::{
-    AttestError, AuthenticateError, ConnectError, Delivered, Options, Progress, Receipt, ResultError, ResultOptions,
-    ResultProgress, SessionError, Status, TranscriptFileError, UploadError, UploadOptions,
+    AttestError, AuthenticateError, ConnectError, Delivered, Options, Progress, Receipt, ReleaseError, ResultError,
+    ResultOptions, ResultProgress, SessionError, Status, TranscriptFileError, UploadError, UploadOptions,
 };
 use crate::files::Source;
 
@@ -194,6 +196,31 @@ impl Session {
             |tell| async move { session.upload(&asset, source, options, move |progress| tell.tell(progress)).await },
             progress,
         )
+    }
+
+    /// Releases the key of an asset that lies in a store. See [`super::Session::release`].
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    pub fn release(
+        &self,
+        asset: &str,
+        header: &[u8],
+        identity: Arc<Identity>,
+        salt: Option<Salt>,
+    ) -> Result<Receipt, ReleaseError> {
+        let (session, asset, header) = (self.inner.clone(), asset.to_owned(), header.to_owned());
+        self.worker.wait(async move { session.release(&asset, &header, &identity, salt).await })
+    }
+
+    /// The header of an asset's stored object. See [`super::Session::stored_header`].
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    #[cfg(feature = "pull")]
+    pub fn stored_header(&self, asset: &str, config: crate::pull::PullConfig) -> Result<Vec<u8>, ReleaseError> {
+        let (session, asset) = (self.inner.clone(), asset.to_owned());
+        self.worker.wait(async move { session.stored_header(&asset, &config).await })
     }
 
     /// Takes the caller's result into a new file. See [`super::Session::result`].

@@ -22,7 +22,8 @@ impl Options {
     }
 }
 
-/// When a broken connection is tried again. Every new connection is attested and authenticated as the first was.
+/// When a broken connection is tried again. Every new connection to an agent is attested and authenticated as the first
+/// was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "three numbers that a caller chooses")]
 pub struct RetryPolicy {
@@ -42,23 +43,23 @@ impl Default for RetryPolicy {
 
 /// The attempts that one call has left.
 #[derive(Debug)]
-pub(super) struct Retries {
+pub(crate) struct Retries {
     policy: RetryPolicy,
     failed: u32,
 }
 
 impl Retries {
-    pub(super) const fn new(policy: RetryPolicy) -> Self {
+    pub(crate) const fn new(policy: RetryPolicy) -> Self {
         Self { policy, failed: 0 }
     }
 
     /// Something was gained: the count starts again.
-    pub(super) const fn reset(&mut self) {
+    pub(crate) const fn reset(&mut self) {
         self.failed = 0;
     }
 
     /// Pauses before the next attempt; false when there is none.
-    pub(super) async fn pause(&mut self) -> bool {
+    pub(crate) async fn pause(&mut self) -> bool {
         if self.failed >= self.policy.attempts {
             return false;
         }

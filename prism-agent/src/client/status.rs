@@ -30,6 +30,24 @@ pub struct AssetStatus {
     pub durable: u64,
     /// The asset's size.
     pub size: u64,
+    /// How far the agent is with fetching it; `None` when its provider uploads it.
+    pub pull: Option<PullStatus>,
+}
+
+/// How far the agent is with fetching an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PullStatus {
+    /// `waiting` for its key, `queued`, `asking` a key broker, `fetching`, `retrying`, `refused` or `done`.
+    pub stage: String,
+    /// Bytes of the sealed object that have come.
+    pub received: u64,
+    /// Its size.
+    pub of: u64,
+    /// Attempts that failed.
+    pub failures: u32,
+    /// Why the last of them did, as a stable code; empty when none did.
+    pub code: String,
 }
 
 /// What has become of one consumer's result.
@@ -50,8 +68,20 @@ pub struct ResultStatus {
 
 impl From<wire::StatusResponse> for Status {
     fn from(answer: wire::StatusResponse) -> Self {
-        let asset =
-            |a: wire::AssetStatus| AssetStatus { name: a.name, accepted: a.accepted, durable: a.durable, size: a.size };
+        let pull = |p: wire::PullStatus| PullStatus {
+            stage: p.stage,
+            received: p.received,
+            of: p.of,
+            failures: p.failures,
+            code: p.code,
+        };
+        let asset = |a: wire::AssetStatus| AssetStatus {
+            name: a.name,
+            accepted: a.accepted,
+            durable: a.durable,
+            size: a.size,
+            pull: a.pull.map(pull),
+        };
         let result = |r: wire::ResultStatus| ResultStatus {
             consumer: r.consumer,
             digest: r.digest,

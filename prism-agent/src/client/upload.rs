@@ -173,7 +173,7 @@ impl Session {
         }
     }
 
-    fn own_asset(&self, asset: &str) -> Result<AssetTerms, UploadError> {
+    pub(super) fn own_asset(&self, asset: &str) -> Result<AssetTerms, UploadError> {
         let manifest = self.manifest().manifest();
         let terms = manifest.asset(asset).ok_or_else(|| UploadError::Unknown {
             asset: asset.to_owned(),

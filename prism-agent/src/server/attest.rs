@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prism_attest::binding::{AgentBinding, BATCH_MAX, Batch, BatchPath, BindingError, ReportData};
+use prism_attest::binding::{AgentBinding, BATCH_MAX, Batch, BatchPath, BindingError, BrokerBinding, ReportData};
 use prism_attest::endorsements::Endorsements;
 use prism_attest::evidence::Evidence;
 use prism_core::audit::tree::TreeHash;
@@ -68,46 +68,93 @@ pub(crate) struct Share {
 }
 
 type Reply = oneshot::Sender<Result<Share, BatchError>>;
+type Answer = oneshot::Sender<Result<Arc<Report>, BatchError>>;
 
-/// Where sessions hand in their leaf.
+/// Where sessions hand in their leaf, and answers to key brokers their binding.
 #[derive(Clone, Debug)]
-pub(crate) struct Batcher(mpsc::Sender<(TreeHash, Reply)>);
+pub(crate) struct Batcher {
+    sessions: mpsc::Sender<(TreeHash, Reply)>,
+    #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nobody asks a broker without it"))]
+    brokers: mpsc::Sender<(BrokerBinding, Answer)>,
+}
 
 impl Batcher {
     /// Starts the task that has the machine sign; it ends with the last clone of what this returns.
     pub(crate) fn start(attester: Attester, agent: AgentBinding) -> Self {
-        let (sender, receiver) = mpsc::channel(BATCH_MAX);
-        tokio::spawn(serve(receiver, attester, agent));
-        Self(sender)
+        let (sessions, leaves) = mpsc::channel(BATCH_MAX);
+        let (brokers, bindings) = mpsc::channel(1);
+        tokio::spawn(serve(leaves, bindings, attester, agent));
+        Self { sessions, brokers }
+    }
+
+    /// Waits for evidence that answers a key broker. Its report is nobody else's.
+    #[cfg(feature = "pull")]
+    pub(crate) async fn answer(&self, binding: BrokerBinding) -> Result<Arc<Report>, BatchError> {
+        let (reply, answer) = oneshot::channel();
+        self.brokers.send((binding, reply)).await.map_err(|_| BatchError::Closing)?;
+        answer.await.map_err(|_| BatchError::Closing)?
     }
 
     /// Waits for evidence that covers `leaf`.
     pub(crate) async fn share(&self, leaf: TreeHash) -> Result<Share, BatchError> {
         let (reply, answer) = oneshot::channel();
-        self.0.send((leaf, reply)).await.map_err(|_| BatchError::Closing)?;
+        self.sessions.send((leaf, reply)).await.map_err(|_| BatchError::Closing)?;
         answer.await.map_err(|_| BatchError::Closing)?
     }
 }
 
-async fn serve(mut sessions: mpsc::Receiver<(TreeHash, Reply)>, attester: Attester, agent: AgentBinding) {
+async fn serve(
+    mut sessions: mpsc::Receiver<(TreeHash, Reply)>,
+    mut brokers: mpsc::Receiver<(BrokerBinding, Answer)>,
+    attester: Attester,
+    agent: AgentBinding,
+) {
     let mut machine = Machine { attester, endorsements: None };
-    while let Some(first) = sessions.recv().await {
-        let batch = gather(first, &mut sessions).await;
-        let leaves: Vec<TreeHash> = batch.iter().map(|(leaf, _)| *leaf).collect();
-        let binding = agent.clone();
-        let signed = task::spawn_blocking(move || {
-            let signed = machine.sign(&leaves, &binding);
-            (machine, signed)
-        });
-        let signed: Result<_, JoinError> = signed.await;
-        let Ok((returned, signed)) = signed else { return };
+    loop {
+        let served = tokio::select! {
+            biased;
+            Some(first) = sessions.recv() => {
+                let batch = gather(first, &mut sessions).await;
+                for_sessions(machine, batch, agent.clone()).await
+            }
+            Some(question) = brokers.recv() => for_broker(machine, question).await,
+            else => return,
+        };
+        let Ok(returned) = served else { return };
         machine = returned;
-        for (index, (_, reply)) in (0..).zip(batch) {
-            let share = signed.clone().and_then(|(report, batch)| Ok(Share { report, path: batch.path(index)? }));
-            // The session may have gone; nobody misses its share.
-            let _ = reply.send(share);
-        }
     }
+}
+
+/// One report for a batch.
+async fn for_sessions(
+    mut machine: Machine,
+    batch: Vec<(TreeHash, Reply)>,
+    agent: AgentBinding,
+) -> Result<Machine, JoinError> {
+    let leaves: Vec<TreeHash> = batch.iter().map(|(leaf, _)| *leaf).collect();
+    let signing = task::spawn_blocking(move || {
+        let signed = machine.sign_batch(&leaves, &agent);
+        (machine, signed)
+    });
+    let (machine, signed) = signing.await?;
+    for (index, (_, reply)) in (0..).zip(batch) {
+        let share = signed.clone().and_then(|(report, batch)| Ok(Share { report, path: batch.path(index)? }));
+        // The session may have gone; nobody misses its share.
+        let _ = reply.send(share);
+    }
+    Ok(machine)
+}
+
+/// One report for one answer.
+async fn for_broker(mut machine: Machine, (binding, reply): (BrokerBinding, Answer)) -> Result<Machine, JoinError> {
+    let signing = task::spawn_blocking(move || {
+        let signed = machine.sign(&ReportData::for_broker(&binding));
+        (machine, signed)
+    });
+    let (machine, signed) = signing.await?;
+    // Whoever asked may have gone.
+    let _ = reply.send(signed);
+    Ok(machine)
 }
 
 async fn gather(first: (TreeHash, Reply), sessions: &mut mpsc::Receiver<(TreeHash, Reply)>) -> Vec<(TreeHash, Reply)> {
@@ -128,13 +175,21 @@ struct Machine {
 }
 
 impl Machine {
-    fn sign(&mut self, leaves: &[TreeHash], agent: &AgentBinding) -> Result<(Arc<Report>, Arc<Batch>), BatchError> {
+    fn sign_batch(
+        &mut self,
+        leaves: &[TreeHash],
+        agent: &AgentBinding,
+    ) -> Result<(Arc<Report>, Arc<Batch>), BatchError> {
         let batch = Batch::new(leaves)?;
-        let data = ReportData::compose(&batch.root(), agent);
-        let signed = self.attester.attest(&data).map_err(|error| BatchError::Attester(Arc::new(error)))?;
+        let report = self.sign(&ReportData::compose(&batch.root(), agent))?;
+        Ok((report, Arc::new(batch)))
+    }
+
+    fn sign(&mut self, data: &ReportData) -> Result<Arc<Report>, BatchError> {
+        let signed = self.attester.attest(data).map_err(|error| BatchError::Attester(Arc::new(error)))?;
         let (evidence, endorsements) = signed;
         let endorsements = share(&mut self.endorsements, endorsements);
-        Ok((Arc::new(Report { evidence, endorsements }), Arc::new(batch)))
+        Ok(Arc::new(Report { evidence, endorsements }))
     }
 }
 

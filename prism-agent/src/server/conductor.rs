@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::RunnerConfig;
 use super::engine::{Engine, now};
 use super::ledger::LedgerError;
+use super::pulls::Pulls;
 use super::run;
 use super::upload::Uploads;
 
@@ -27,6 +28,7 @@ pub(super) struct Conductor {
     engine: Engine,
     effects: mpsc::UnboundedReceiver<Effect>,
     uploads: Arc<Uploads>,
+    pulls: Arc<Pulls>,
     runner: Arc<RunnerConfig>,
     run: Option<Running>,
 }
@@ -39,8 +41,13 @@ struct Running {
 
 impl Conductor {
     /// Carries out what arrives at `effects`.
-    pub(super) fn new(engine: Engine, effects: mpsc::UnboundedReceiver<Effect>, runner: RunnerConfig) -> Self {
-        Self { engine, effects, uploads: Arc::default(), runner: Arc::new(runner), run: None }
+    pub(super) fn new(
+        engine: Engine,
+        effects: mpsc::UnboundedReceiver<Effect>,
+        pulls: Arc<Pulls>,
+        runner: RunnerConfig,
+    ) -> Self {
+        Self { engine, effects, uploads: Arc::default(), pulls, runner: Arc::new(runner), run: None }
     }
 
     /// The uploads that end with the run.
@@ -80,6 +87,7 @@ impl Conductor {
 
     /// Kills the run if there is one and destroys assets, keys and results.
     async fn destroy_all(&mut self) {
+        self.pulls.abandon();
         self.uploads.abandon();
         if let Some(Running { cancel, task }) = self.run.take() {
             cancel.cancel();

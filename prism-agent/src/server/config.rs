@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::pull::PullConfig;
+
 /// What an agent needs to know before it wakes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -17,6 +19,8 @@ pub struct AgentConfig {
     pub platform: PlatformChoice,
     /// How algorithms are executed.
     pub runner: RunnerConfig,
+    /// Whom the agent may ask for what lies in stores. By default nobody.
+    pub pull: PullConfig,
     /// Bounds on what peers may ask of the agent.
     pub limits: Limits,
 }
@@ -43,8 +47,15 @@ impl AgentConfig {
             state_dir: state_dir.into(),
             platform,
             runner: RunnerConfig::default(),
+            pull: PullConfig::default(),
             limits: Limits::default(),
         }
+    }
+
+    /// The same agent, which may ask the hosts of this configuration for what lies in stores.
+    #[must_use]
+    pub fn fetching(self, pull: PullConfig) -> Self {
+        Self { pull, ..self }
     }
 }
 
@@ -119,7 +130,8 @@ pub struct Limits {
     pub connections: usize,
     /// How long a connection may stay without an authenticated participant.
     pub authenticate_within: Duration,
-    /// An upload slower than this many bytes a second, over `upload_grace`, is ended; it can be resumed.
+    /// An upload slower than this many bytes a second, over `upload_grace`, is ended; it can be resumed. A store that
+    /// gives an object more slowly is asked again.
     pub upload_min_rate: u64,
     /// How long an upload may fall behind.
     pub upload_grace: Duration,
@@ -134,7 +146,8 @@ pub struct Limits {
     pub logged_report_bytes: u64,
     /// Authentications of one participant that are logged; further ones are refused and counted.
     pub logged_authentications: u64,
-    /// Beginnings of uploads by one participant that are logged; further ones are refused and counted.
+    /// Beginnings of uploads and releases of keys by one participant that are logged; further ones are refused and
+    /// counted.
     pub logged_uploads: u64,
     /// How long [`serve`](super::serve) lets a closed log be read before it shuts the agent down.
     pub linger: Duration,

@@ -79,6 +79,7 @@ pub(crate) struct Ledger {
     lines: Vec<Line>,
     head: SignedCheckpoint,
     accepted: BTreeMap<Name, u64>,
+    released: BTreeMap<Name, u64>,
     broken: bool,
 }
 
@@ -88,7 +89,8 @@ impl Ledger {
         let tree = Tree::new();
         let head = key.sign(&Checkpoint::new(key.verifier().name(), &tree)).map_err(LedgerError::Unsigned)?;
         let state = State::default();
-        Ok(Self { terms, state, key, file, tree, lines: Vec::new(), head, accepted: BTreeMap::new(), broken: false })
+        let (accepted, released) = (BTreeMap::new(), BTreeMap::new());
+        Ok(Self { terms, state, key, file, tree, lines: Vec::new(), head, accepted, released, broken: false })
     }
 
     /// What was agreed.
@@ -128,13 +130,18 @@ impl Ledger {
         }
         let step = lifecycle::step(&self.terms, &self.state, &actor, &event)?;
         let index = self.tree.size();
-        let accepted = if let Event::AssetAccepted(body) = &event { Some(body.asset.clone()) } else { None };
+        let (accepted, released) = match &event {
+            Event::AssetAccepted(body) => (Some(body.asset.clone()), None),
+            Event::KeyReleased(body) => (None, Some(body.asset.clone())),
+            _ => (None, None),
+        };
         let bytes = Entry { seq: index, ts: now_ms(), actor, event }.to_bytes()?;
         self.file.append(&bytes).map_err(LedgerError::Disk)?;
         self.tree.append(leaf_hash(&bytes));
         self.sign()?;
         self.lines.push(Line { entry: bytes.into(), phase: step.state.phase() });
         self.accepted.extend(accepted.map(|asset| (asset, index)));
+        self.released.extend(released.map(|asset| (asset, index)));
         self.state = step.state;
         Ok((index, step.effects))
     }
@@ -162,6 +169,12 @@ impl Ledger {
     /// The receipt of the entry that accepted `asset`, if there is one.
     pub(crate) fn accepted(&self, asset: &Name) -> Option<Signed> {
         self.receipt(*self.accepted.get(asset)?)
+    }
+
+    /// The receipt of the entry that released the key of `asset`, as long as the agent holds it.
+    pub(crate) fn released(&self, asset: &Name) -> Option<Signed> {
+        let index = self.released.get(asset).filter(|_| self.state.key_released(asset))?;
+        self.receipt(*index)
     }
 
     /// The receipt of the last entry, once the log is closed.

@@ -2,6 +2,7 @@
 
 mod entrance;
 mod log;
+mod release;
 mod results;
 mod upload;
 
@@ -19,6 +20,7 @@ use super::attest::Batcher;
 use super::config::Limits;
 use super::engine::{Engine, now};
 use super::ledger::{LedgerError, Signed};
+use super::pulls::Pulls;
 use super::session::{Member, Session};
 use super::statements;
 use super::upload::Uploads;
@@ -32,6 +34,7 @@ pub(super) struct Service {
     pub(super) engine: Engine,
     pub(super) batcher: Batcher,
     pub(super) uploads: Arc<Uploads>,
+    pub(super) pulls: Arc<Pulls>,
     pub(super) limits: Limits,
     /// Places for the streams of uploads.
     pub(super) streams: Arc<Semaphore>,
@@ -101,6 +104,19 @@ impl agent_server::Agent for Service {
     ) -> Result<Response<wire::UploadStatusResponse>, Status> {
         let member = member(&request)?;
         upload::status(self, member, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn release_target(
+        &self,
+        request: Request<wire::ReleaseTargetRequest>,
+    ) -> Result<Response<wire::ReleaseTargetResponse>, Status> {
+        let member = member(&request)?;
+        release::target(self, &member, &request.into_inner().asset).map(Response::new)
+    }
+
+    async fn release(&self, request: Request<wire::ReleaseRequest>) -> Result<Response<wire::ReleaseResponse>, Status> {
+        let member = member(&request)?;
+        release::release(self, member, request.into_inner()).await.map(Response::new)
     }
 
     async fn watch(&self, request: Request<wire::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {

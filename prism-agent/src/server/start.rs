@@ -16,6 +16,7 @@ use prism_core::entropy::{EntropyError, SystemEntropy, draw};
 use prism_core::lifecycle::Terms;
 use prism_core::manifest::platform::Profile;
 use prism_core::manifest::{Manifest, ManifestError, SignedManifest};
+use prism_core::seal::{Identity, RecipientKind, SealError};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{self, JoinHandle};
@@ -33,11 +34,13 @@ use super::door::Door;
 use super::engine::{Engine, now};
 use super::gate::GateLayer;
 use super::ledger::{Ledger, LedgerError};
+use super::pulls::Pulls;
 use super::registry::{Registry, ServerStream};
 use super::service::{Boot, Service};
 use super::store::{Store, StoreError};
 use crate::attester::{Attester, AttesterError};
 use crate::channel::{self, AgentCertificate, CertificateError};
+use crate::pull::SourceError;
 use crate::wire::{self, agent_server::AgentServer};
 
 /// HTTP/2, set explicitly: what a peer may have open, send ahead and reset.
@@ -68,6 +71,9 @@ pub enum StartError {
         /// The kinds that the manifest names.
         named: String,
     },
+    /// The manifest names a source that the agent may not ask.
+    #[error(transparent)]
+    Source(#[from] SourceError),
     /// The state directory cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,6 +102,7 @@ impl Coded for StartError {
         match self {
             Self::Manifest(error) => error.code(),
             Self::PlatformNotNamed { .. } => Code::PlatformUnsupported,
+            Self::Source(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Attester(error) => error.code(),
             Self::Listen { .. } => Code::AgentUnreachable,
@@ -114,7 +121,7 @@ macro_rules! boxed {
     )*};
 }
 
-boxed!(Keys: EntropyError, LogKeyError, CertificateError, BindingError);
+boxed!(Keys: EntropyError, LogKeyError, CertificateError, BindingError, SealError);
 boxed!(Log: LedgerError);
 
 impl Agent {
@@ -145,11 +152,13 @@ struct Awake {
     tls: TlsAcceptor,
     engine: Engine,
     conductor: Conductor,
+    pulls: Arc<Pulls>,
 }
 
 impl Awake {
     fn wake(config: &AgentConfig, manifest: SignedManifest) -> Result<Self, StartError> {
         manifest.manifest().require_current(now())?;
+        config.pull.require_reach(manifest.manifest())?;
         let attester = Attester::open(&config.platform, now())?;
         require_named(attester.platform(), manifest.manifest())?;
         let attester = attester.prepare_for(&manifest.manifest().platform)?;
@@ -166,18 +175,24 @@ impl Awake {
         let boot = Boot { id, binding: binding.encode() };
         log_beginning(&engine, &boot, lost.clone())?;
         let tls = TlsAcceptor::from(channel::server_config(certificate)?);
-        let conductor = Conductor::new(engine.clone(), effects, config.runner.clone());
-        Ok(Self { boot, lost, attester, binding, tls, engine, conductor })
+        let release_key = Identity::generate(RecipientKind::Hybrid, &mut SystemEntropy::default())?;
+        let pulls = Arc::new(Pulls::new(config.pull.clone(), config.limits.clone(), release_key));
+        let conductor = Conductor::new(engine.clone(), effects, Arc::clone(&pulls), config.runner.clone());
+        Ok(Self { boot, lost, attester, binding, tls, engine, conductor, pulls })
     }
 
     fn open_doors(self, listener: TcpListener, local_addr: SocketAddr, limits: Limits) -> Agent {
-        let Self { boot, lost, attester, binding, tls, engine, conductor } = self;
+        let Self { boot, lost, attester, binding, tls, engine, conductor, pulls } = self;
         let (registry, closing) = (Arc::new(Registry::new(limits.connections)), CancellationToken::new());
         let boot_id = boot.id;
+        let (batcher, uploads) = (Batcher::start(attester, binding), conductor.uploads());
+        #[cfg(feature = "pull")]
+        pulls.start_brokered(&engine, &uploads, &batcher);
         let service = Service {
             engine: engine.clone(),
-            batcher: Batcher::start(attester, binding),
-            uploads: conductor.uploads(),
+            batcher,
+            uploads,
+            pulls,
             streams: Arc::new(Semaphore::new(limits.uploads.min(Semaphore::MAX_PERMITS))),
             limits: limits.clone(),
             boot: Arc::new(boot),

@@ -121,7 +121,7 @@ pub(super) fn disk_code(kind: io::ErrorKind) -> Code {
 /// What a provider's first message asks for.
 #[derive(Debug)]
 pub(crate) struct Begin {
-    /// Who sends.
+    /// Who brings it.
     pub(crate) provider: Name,
     /// What the manifest says about the asset.
     pub(crate) terms: AssetTerms,
@@ -136,8 +136,12 @@ pub(crate) struct Begin {
 }
 
 impl Begin {
+    /// Whose act the arrival is: the provider's who sends, or the agent's own when it fetches.
     fn actor(&self) -> Actor {
-        Actor::Participant(self.provider.clone())
+        match self.terms.source {
+            None => Actor::Participant(self.provider.clone()),
+            Some(_) => Actor::Agent,
+        }
     }
 
     /// What recomputes the asset's digest.
@@ -366,6 +370,21 @@ fn accept(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> Res
             Err(error.into())
         }
     }
+}
+
+/// Discards what the agent fetched of an asset, and logs that it was refused. Blocking threads only, when nobody brings
+/// the asset any more.
+#[cfg(feature = "pull")]
+pub(crate) fn refuse(engine: &Engine, slot: &Slot, begin: &Begin, code: Code) -> Result<(), UploadError> {
+    let _alone = slot.seats();
+    slot.hold(None);
+    match fs::remove_file(engine.store().partial(begin.terms.name.as_str())) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let body = AssetRefusedBody { asset: begin.terms.name.clone(), code: code.to_string() };
+    engine.ledger().act(begin.actor(), Event::AssetRefused(body))?;
+    Ok(())
 }
 
 /// Removes bytes that are not the agreed ones, and says so.

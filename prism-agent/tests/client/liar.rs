@@ -9,7 +9,9 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use prism_attest::binding::{Batch, ReportData, SessionBinding};
-use prism_core::audit::entry::{Actor, AssetBody, AuthBody, Event, ResultAckedBody, ResultReleasedBody, StopBody};
+use prism_core::audit::entry::{
+    Actor, AssetBody, AuthBody, Event, KeyReleasedBody, Releaser, ResultAckedBody, ResultReleasedBody, StopBody,
+};
 use prism_core::envelope::Envelope;
 use prism_core::release::{Answer, Release};
 use prism_core::seal;
@@ -161,6 +163,24 @@ impl agent_server::Agent for Service {
     async fn upload_status(&self, _: Request<wire::UploadStatusRequest>) -> Answered<wire::UploadStatusResponse> {
         let durable = self.world().lies.durable;
         self.answer("upload_status", wire::UploadStatusResponse { durable, size: 0, receipt: None, beyond: vec![] })
+    }
+
+    async fn release_target(&self, _: Request<wire::ReleaseTargetRequest>) -> Answered<wire::ReleaseTargetResponse> {
+        let recipient = self.world().lies.target.clone();
+        self.answer("release_target", wire::ReleaseTargetResponse { recipient })
+    }
+
+    async fn release(&self, request: Request<wire::ReleaseRequest>) -> Answered<wire::ReleaseResponse> {
+        let wire::ReleaseRequest { envelope, header, .. } = request.into_inner();
+        let statement::AssetBody { asset, .. } = said(&envelope);
+        let receipt = {
+            let mut world = self.world();
+            world.received.extend_from_slice(&header);
+            let recipient = world.lies.target.clone();
+            let body = KeyReleasedBody { asset, recipient, by: Releaser::Provider };
+            world.act(speaker(&envelope), Event::KeyReleased(body))
+        };
+        self.answer("release", wire::ReleaseResponse { receipt: Some(receipt) })
     }
 
     async fn watch(&self, request: Request<wire::WatchRequest>) -> Answered<Self::WatchStream> {

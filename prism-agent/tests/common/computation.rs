@@ -60,12 +60,20 @@ impl Computation {
 
     /// Lets a test change terms and assets before everybody signs.
     pub fn with(change: impl FnOnce(&mut Manifest, &mut BTreeMap<&'static str, Vec<u8>>)) -> Self {
+        Self::among(&PEOPLE, change)
+    }
+
+    /// The same among more people.
+    pub fn among(
+        people: &[&'static str],
+        change: impl FnOnce(&mut Manifest, &mut BTreeMap<&'static str, Vec<u8>>),
+    ) -> Self {
         let generate =
             |person| (person, SigningKey::generate(KeyAlgorithm::Ed25519, &mut SystemEntropy::default()).unwrap());
-        let keys: BTreeMap<_, _> = PEOPLE.into_iter().map(generate).collect();
+        let keys: BTreeMap<_, _> = people.iter().copied().map(generate).collect();
         let mut assets: BTreeMap<_, _> =
             [("train.py", b"print('hello')\n".to_vec()), ("h1", vec![1; 3000]), ("h2", vec![2; 5000])].into();
-        let mut manifest = terms(&keys, &assets);
+        let mut manifest = terms(people, &keys, &assets);
         change(&mut manifest, &mut assets);
         let bytes = manifest.to_bytes().unwrap();
         let approvals: Vec<_> = keys.values().map(|key| SignedManifest::approve(&bytes, key).unwrap()).collect();
@@ -87,7 +95,11 @@ impl Computation {
     }
 }
 
-fn terms(keys: &BTreeMap<&'static str, SigningKey>, assets: &BTreeMap<&'static str, Vec<u8>>) -> Manifest {
+fn terms(
+    people: &[&'static str],
+    keys: &BTreeMap<&'static str, SigningKey>,
+    assets: &BTreeMap<&'static str, Vec<u8>>,
+) -> Manifest {
     let participant = |person: &&str| Participant {
         name: name(person),
         organisation: format!("The {person}"),
@@ -101,6 +113,7 @@ fn terms(keys: &BTreeMap<&'static str, SigningKey>, assets: &BTreeMap<&'static s
         size: size(asset),
         unpack: false,
         path: name(asset),
+        source: None,
     };
     Manifest {
         format: Format::V1,
@@ -110,7 +123,7 @@ fn terms(keys: &BTreeMap<&'static str, SigningKey>, assets: &BTreeMap<&'static s
         not_before: now() - 60,
         not_after: now() + 3600,
         owner: name("lab"),
-        participants: PEOPLE.iter().map(participant).collect(),
+        participants: people.iter().map(participant).collect(),
         platform: policy(),
         algorithm: algorithm(Digest::sha256(&assets["train.py"]), size("train.py")),
         datasets: [("h1", "hospital-1"), ("h2", "hospital-2")].into_iter().map(dataset).collect(),

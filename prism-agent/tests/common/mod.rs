@@ -23,4 +23,10 @@ pub mod wire {
             f.write_str("UploadBegin")
         }
     }
+
+    impl std::fmt::Debug for ReleaseRequest {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("ReleaseRequest")
+        }
+    }
 }

@@ -47,6 +47,7 @@ pub(crate) fn computation_on(script: &str, machines: PlatformPolicy) -> Computat
             size: 7000,
             unpack: false,
             path: name("h3"),
+            source: None,
         });
         assets.insert("h3", third);
     })

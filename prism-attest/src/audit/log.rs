@@ -10,13 +10,14 @@ use prism_core::digest::Digest;
 use prism_core::lifecycle::{State, Terms, step};
 
 use super::Ground;
-use super::report::{Notes, Rule};
+use super::report::{KeyReleased, Notes, Rule};
 use crate::evidence::Platform;
 
 /// What the entries say happened.
 pub(super) struct Replayed {
     pub(super) simulated: bool,
     pub(super) entries: u64,
+    pub(super) releases: Vec<KeyReleased>,
     pub(super) outcome: Option<Outcome>,
 }
 
@@ -30,7 +31,24 @@ pub(super) fn check(ground: &Ground<'_>, notes: &mut Notes) -> Replayed {
     let outcome = state.outcome();
     let ended = outcome.map_or("no log.close: what happened afterwards is unknown".to_owned(), |o| format!("{o:?}"));
     notes.check(Rule::LogComplete, outcome.is_some(), "the last entry", ended);
-    Replayed { simulated: is_simulated(ground), entries: entries.len() as u64, outcome }
+    let releases = releases(ground, &entries);
+    Replayed { simulated: is_simulated(ground), entries: entries.len() as u64, releases, outcome }
+}
+
+fn releases(ground: &Ground<'_>, entries: &[Entry]) -> Vec<KeyReleased> {
+    let url = |asset: &str| ground.signed.manifest().asset(asset)?.source.map(|source| source.url);
+    let release = |entry: &Entry| match &entry.event {
+        Event::KeyReleased(body) => Some(KeyReleased {
+            entry: entry.seq,
+            asset: body.asset.clone(),
+            url: url(body.asset.as_str()),
+            actor: entry.actor.clone(),
+            by: body.by,
+            recipient: body.recipient.clone(),
+        }),
+        _ => None,
+    };
+    entries.iter().filter_map(release).collect()
 }
 
 fn check_tree(ground: &Ground<'_>, notes: &mut Notes) -> Tree {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use prism_core::audit::entry::Outcome;
+use prism_core::audit::entry::{Actor, Outcome, Releaser};
 use prism_core::digest::Digest;
+use prism_core::manifest::ObjectUrl;
 use prism_core::name::Name;
 use serde::{Serialize, Serializer};
 
@@ -119,8 +120,28 @@ pub struct Summary {
     pub simulated: bool,
     /// Number of log entries.
     pub entries: u64,
+    /// Every key that was released to the agent, in the log's order.
+    pub releases: Vec<KeyReleased>,
     /// How the computation ended; `None` when the log is not closed.
     pub outcome: Option<Outcome>,
+}
+
+/// A key that was released to the agent, so that it could fetch an asset from a store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct KeyReleased {
+    /// The log entry.
+    pub entry: u64,
+    /// The asset.
+    pub asset: Name,
+    /// Where it lies, as every participant approved; `None` if the manifest names no such place.
+    pub url: Option<ObjectUrl>,
+    /// Who released the key: the provider, or the agent with a key broker's answer.
+    pub actor: Actor,
+    /// Which of the two.
+    pub by: Releaser,
+    /// The agent's key that it was released to.
+    pub recipient: String,
 }
 
 /// Every rule with what was found.

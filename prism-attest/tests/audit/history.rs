@@ -1,14 +1,18 @@
 //! The entries of a run from its first to its last, each permitted by the state machine that the agent runs.
 
+use std::sync::OnceLock;
+
 use prism_attest::{AgentBinding, Evidence};
 use prism_core::audit::entry::{
-    AssetBody, AuthBody, AuthRefusedBody, Entry, Event, EvidenceBody, LayerReport, LayerState, LogCloseBody,
-    LogOpenBody, ManifestBody, Outcome, Output, OutputBody, ResultAckedBody, ResultReleasedBody, ResultSealedBody,
-    RunEnd, RunExitBody, RunStartBody, SessionBody,
+    AssetBody, AuthBody, AuthRefusedBody, Entry, Event, EvidenceBody, KeyReleasedBody, LayerReport, LayerState,
+    LogCloseBody, LogOpenBody, ManifestBody, Outcome, Output, OutputBody, Releaser, ResultAckedBody,
+    ResultReleasedBody, ResultSealedBody, RunEnd, RunExitBody, RunStartBody, SessionBody,
 };
 use prism_core::digest::Digest;
+use prism_core::entropy::SystemEntropy;
 use prism_core::lifecycle::{State, Terms, step};
 use prism_core::manifest::{SandboxLayer, SignedManifest};
+use prism_core::seal::{Identity, RecipientKind};
 
 use crate::world::{actor_of, session};
 
@@ -71,9 +75,26 @@ fn brought(signed: &SignedManifest) -> Vec<(&'static str, Event)> {
     let events = |(provider, name): (&'static str, &str)| {
         let asset = signed.manifest().asset(name).unwrap();
         let body = AssetBody { asset: asset.name, digest: asset.digest, size: asset.size };
-        [(provider, Event::AssetBegin(body.clone())), (provider, Event::AssetAccepted(body))]
+        let arrival =
+            |actor| vec![(actor, Event::AssetBegin(body.clone())), (actor, Event::AssetAccepted(body.clone()))];
+        match asset.source {
+            None => arrival(provider),
+            Some(_) => [vec![(provider, key_released(name, recipient()))], arrival("agent")].concat(),
+        }
     };
     who.into_iter().flat_map(events).collect()
+}
+
+pub(crate) fn key_released(asset: &str, recipient: &str) -> Event {
+    let (asset, recipient) = (asset.parse().unwrap(), recipient.to_owned());
+    Event::KeyReleased(KeyReleasedBody { asset, recipient, by: Releaser::Provider })
+}
+
+/// The agent's key to which providers release theirs.
+pub(crate) fn recipient() -> &'static str {
+    static RECIPIENT: OnceLock<String> = OnceLock::new();
+    let make = || Identity::generate(RecipientKind::Hybrid, &mut SystemEntropy::default()).unwrap();
+    RECIPIENT.get_or_init(|| make().recipient().to_string())
 }
 
 fn computed() -> [(&'static str, Event); 4] {

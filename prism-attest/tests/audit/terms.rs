@@ -21,7 +21,18 @@ pub(crate) fn keys() -> Vec<SigningKey> {
 
 /// The terms on machines of `platform`, approved by everybody.
 pub(crate) fn signed(keys: &[SigningKey], platform: PlatformPolicy) -> SignedManifest {
-    let bytes = manifest(keys, platform).to_bytes().unwrap();
+    signed_with(keys, platform, |_| {})
+}
+
+/// The same after a change.
+pub(crate) fn signed_with(
+    keys: &[SigningKey],
+    platform: PlatformPolicy,
+    change: impl FnOnce(&mut Manifest),
+) -> SignedManifest {
+    let mut manifest = manifest(keys, platform);
+    change(&mut manifest);
+    let bytes = manifest.to_bytes().unwrap();
     let approvals: Vec<_> = keys.iter().map(|key| SignedManifest::approve(&bytes, key).unwrap()).collect();
     SignedManifest::assemble(&bytes, &approvals).unwrap()
 }
@@ -65,6 +76,7 @@ fn dataset(n: u8) -> Dataset {
         size: 1,
         unpack: true,
         path: format!("h{n}").parse().unwrap(),
+        source: None,
     }
 }
 

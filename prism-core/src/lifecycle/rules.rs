@@ -3,9 +3,10 @@
 use super::{Effect, Illegal, Phase, Prelude, Run, State, Step, Terms};
 use crate::asset::{AssetKind, AssetTerms};
 use crate::audit::entry::{
-    Actor, AssetBody, Event, LogCloseBody, LogOpenBody, ManifestBody, Outcome, OutputBody, ResultAckedBody,
-    ResultReleasedBody, ResultSealedBody, RunExitBody, RunStartBody,
+    Actor, AssetBody, Event, KeyReleasedBody, LogCloseBody, LogOpenBody, ManifestBody, Outcome, OutputBody, Releaser,
+    ResultAckedBody, ResultReleasedBody, ResultSealedBody, RunExitBody, RunStartBody,
 };
+use crate::manifest::KeyRelease;
 use crate::name::Name;
 use crate::release::{Answer, Release, ReleaseError};
 
@@ -37,6 +38,7 @@ impl Rule<'_> {
             Event::AssetBegin(body) => self.asset_begin(state, body),
             Event::AssetAccepted(body) => self.asset_accepted(state, body),
             Event::AssetRefused(body) => self.asset_refused(state, &body.asset),
+            Event::KeyReleased(body) => self.key_released(state, body),
             Event::RunStart(body) => self.run_start(state, body),
             Event::RunExit(body) => self.run_exit(state, body),
             Event::OutputChecked(body) => self.output_checked(state, body),
@@ -113,18 +115,71 @@ impl Rule<'_> {
         Ok(vec![])
     }
 
-    fn asset(&self, state: &State, name: &Name) -> Result<&AssetTerms, Illegal> {
+    /// An asset that is still missing, at the time for assets. Whether the actor may touch it is still to be asked.
+    fn missing_asset(&self, state: &State, name: &Name) -> Result<&AssetTerms, Illegal> {
         let asset = self.terms.assets.get(name).ok_or_else(|| Illegal::UnknownAsset(name.clone()))?;
-        let provider = self.require_participant()?;
-        if *provider != asset.provider {
-            return Err(self.wrong_actor(asset.provider.as_str()));
-        }
+        self.require_one_who_brings(asset)?;
         if state.accepted.contains(name) {
             return Err(Illegal::DuplicateAsset(name.clone()));
         }
         let waiting = matches!(state.phase(), Phase::WaitingForAlgorithm | Phase::WaitingForDatasets);
         self.require_phase(state, waiting)?;
         Ok(asset)
+    }
+
+    /// An asset is its provider's business or, when it lies in a store, the agent's too.
+    fn require_one_who_brings(&self, asset: &AssetTerms) -> Result<(), Illegal> {
+        match self.actor {
+            Actor::Agent if asset.source.is_some() => Ok(()),
+            _ if *self.require_participant()? == asset.provider => Ok(()),
+            _ => Err(self.wrong_actor(asset.provider.as_str())),
+        }
+    }
+
+    /// What arrives is sent by its provider, or fetched by the agent with a key that was released to it.
+    fn asset(&self, state: &State, name: &Name) -> Result<&AssetTerms, Illegal> {
+        let asset = self.missing_asset(state, name)?;
+        match (self.actor, &asset.source) {
+            (Actor::Participant(_), None) => Ok(asset),
+            (Actor::Agent, Some(_)) => {
+                self.require_agreement(state.released.contains(name), "asset")?;
+                Ok(asset)
+            }
+            _ => Err(Self::other_way(asset)),
+        }
+    }
+
+    fn other_way(asset: &AssetTerms) -> Illegal {
+        let expected = if asset.source.is_some() { "fetched by the agent" } else { "sent by its provider" };
+        Illegal::OtherWay { asset: asset.name.clone(), expected }
+    }
+
+    /// A key is released by whom the manifest names, once until the asset is refused, and in one boot to one key of the
+    /// agent for every provider.
+    fn key_released(&self, state: &mut State, body: &KeyReleasedBody) -> Outcomes {
+        let asset = self.missing_asset(state, &body.asset)?;
+        let source = asset.source.as_ref().ok_or_else(|| Self::other_way(asset))?;
+        match (&source.release, self.actor) {
+            (KeyRelease::Provider {}, Actor::Participant(_)) => {
+                self.require_agreement(body.by == Releaser::Provider, "by")?;
+                let sound = body.recipient.parse::<crate::seal::Recipient>().is_ok();
+                let same = state.release_key.as_ref().is_none_or(|key| *key == body.recipient);
+                self.require_agreement(sound && same, "recipient")?;
+            }
+            (KeyRelease::Kbs { .. }, Actor::Agent) => {
+                self.require_agreement(body.by == Releaser::Kbs, "by")?;
+                let sound = body.recipient.parse::<crate::digest::Digest>().is_ok();
+                self.require_agreement(sound, "recipient")?;
+            }
+            (KeyRelease::Provider {}, Actor::Agent) => return Err(self.wrong_actor(asset.provider.as_str())),
+            (KeyRelease::Kbs { .. }, Actor::Participant(_)) => return Err(self.wrong_actor("the agent")),
+        }
+        self.require_agreement(!state.released.contains(&body.asset), "asset")?;
+        state.released.insert(body.asset.clone());
+        if body.by == Releaser::Provider {
+            state.release_key = Some(body.recipient.clone());
+        }
+        Ok(vec![])
     }
 
     fn agreed_asset(&self, state: &State, body: &AssetBody) -> Result<(), Illegal> {
@@ -163,6 +218,7 @@ impl Rule<'_> {
     fn asset_refused(&self, state: &mut State, name: &Name) -> Outcomes {
         self.asset(state, name)?;
         state.begun.remove(name);
+        state.released.remove(name);
         Ok(vec![])
     }
 

@@ -1,3 +1,5 @@
+mod pulled;
+
 use super::*;
 use crate::audit::entry::{
     AssetBody, AssetRefusedBody, AuthBody, ErrorBody, LogCloseBody, LogOpenBody, ManifestBody, Output, OutputBody,

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::{Algorithm, Limits, Manifest};
+use super::{Algorithm, Dataset, KeyRelease, Limits, Manifest};
 use crate::UnixSeconds;
 use crate::audit::entry::AGENT;
 use crate::code::{Code, Coded};
+use crate::digest::DigestAlgorithm;
 use crate::name::Name;
 use crate::printable::is_printable_line;
 use crate::strict::JsonError;
@@ -161,7 +162,22 @@ fn assets(manifest: &Manifest) -> Checked {
     let count = (1..=DATASETS_MAX).contains(&manifest.datasets.len());
     require(count, "datasets", "1 to 256 datasets", manifest.datasets.len())?;
     unique("datasets and algorithm", manifest.assets().iter().map(|asset| &asset.name))?;
-    unique("datasets", manifest.datasets.iter().map(|dataset| &dataset.path))
+    unique("datasets", manifest.datasets.iter().map(|dataset| &dataset.path))?;
+    manifest.datasets.iter().enumerate().try_for_each(|(i, dataset)| source(i, dataset))
+}
+
+/// What lies sealed in a store can be the dataset, as far as sizes say.
+fn source(i: usize, dataset: &Dataset) -> Checked {
+    let Some(source) = &dataset.source else { return Ok(()) };
+    let at = |name: &str| format!("datasets[{i}].source.{name}");
+    let bare = source.digest.algorithm() != DigestAlgorithm::Sha256Salted;
+    require(bare, &at("digest"), "a digest without salt, because what is sealed betrays nothing", source.digest)?;
+    let salted = dataset.digest.algorithm() == DigestAlgorithm::Sha256Salted;
+    let nobody_has_salt = salted && source.release != KeyRelease::Provider {};
+    let field = format!("datasets[{i}].digest");
+    require(!nobody_has_salt, &field, "a digest without salt, because no key broker gives the salt", dataset.digest)?;
+    let fits = dataset.size > 0 && source.header_len(dataset.size).is_some();
+    require(fits, &at("size"), "the size of the dataset, at least 1 byte, sealed with a header", source.size)
 }
 
 fn algorithm(algorithm: &Algorithm) -> Checked {

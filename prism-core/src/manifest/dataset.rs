@@ -1,7 +1,8 @@
 //! What the algorithm runs on.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::SealedObject;
 use crate::digest::Digest;
 use crate::name::Name;
 
@@ -14,7 +15,7 @@ pub struct Dataset {
     pub name: Name,
     /// Who brings it.
     pub provider: Name,
-    /// Digest of the bytes that are brought.
+    /// Digest of the bytes that are brought, before they are sealed.
     pub digest: Digest,
     /// Their number.
     pub size: u64,
@@ -22,4 +23,12 @@ pub struct Dataset {
     pub unpack: bool,
     /// The file or folder below `datasets/` under which the algorithm finds it.
     pub path: Name,
+    /// Where it lies sealed, if the agent fetches it; not written when the provider uploads it.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub source: Option<SealedObject>,
+}
+
+/// A field that may be absent but not `null`: the same terms have one form.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

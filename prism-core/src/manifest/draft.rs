@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::platform::{
     AzureSnpPolicy, AzureTdxPolicy, PlatformPolicy, SimulatedPolicy, SimulatedTdxPolicy, SnpPolicy, TdxPolicy,
 };
-use super::{Manifest, ManifestError, Runtime, SandboxLayer};
+use super::{Codec, HttpsUrl, Manifest, ManifestError, ObjectUrl, ResourcePath, Runtime, SandboxLayer};
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
 use crate::key::PublicKey;
@@ -195,6 +195,38 @@ pub struct DraftDataset {
     /// Below which name in `datasets/` the agent unpacks it. Default: folders are unpacked under their own name, files
     /// are not unpacked.
     pub unpack: Option<Name>,
+    /// Where the agent fetches it, sealed. Default: the provider uploads it.
+    pub source: Option<DraftSource>,
+}
+
+/// Where a dataset lies sealed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftSource {
+    /// `https://…` or `s3://bucket/key`.
+    pub url: ObjectUrl,
+    /// A local copy of the sealed file; or `digest` and `size` of it.
+    pub sealed: Option<String>,
+    /// Digest of the sealed file, when there is no copy here.
+    pub digest: Option<Digest>,
+    /// Size of the sealed file, when there is no copy here.
+    pub size: Option<Bytes>,
+    /// How it is sealed. Default: `age`.
+    pub codec: Option<Codec>,
+    /// The key broker that releases the key. Default: the provider releases it.
+    pub kbs: Option<DraftKbs>,
+}
+
+/// A key broker and the key's name there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftKbs {
+    /// The broker's address.
+    pub url: HttpsUrl,
+    /// `repository/type/tag`.
+    pub resource: ResourcePath,
 }
 
 /// Who gets what comes out.
@@ -309,7 +341,8 @@ impl Draft {
     pub fn sources(&self) -> BTreeSet<Source> {
         let keys = self.participants.values().map(|p| &p.key).filter(|key| key.parse::<PublicKey>().is_err());
         let algorithm = [&self.algorithm.file, &self.algorithm.requirements];
-        let assets = algorithm.into_iter().chain(self.datasets.iter().map(|d| &d.file)).flatten();
+        let sealed = self.datasets.iter().filter_map(|d| d.source.as_ref()).map(|source| &source.sealed);
+        let assets = algorithm.into_iter().chain(self.datasets.iter().map(|d| &d.file)).chain(sealed).flatten();
         let mut sources: BTreeSet<Source> = keys.cloned().map(Source::Key).collect();
         sources.extend(assets.cloned().map(Source::Asset));
         sources.extend(self.platform.policy.clone().map(Source::Policy));

@@ -23,6 +23,7 @@ pub(crate) fn sample() -> (Manifest, Vec<SigningKey>) {
         size: 1,
         unpack: true,
         path: format!("h{n}").parse().unwrap(),
+        source: None,
     };
     let manifest = Manifest {
         format: Format::V1,
@@ -84,7 +85,13 @@ fn algorithm() -> Algorithm {
 
 /// The sample, approved by everybody.
 pub(crate) fn signed() -> (SignedManifest, Vec<SigningKey>) {
-    let (manifest, keys) = sample();
+    signed_with(|_| {})
+}
+
+/// The sample after a change, approved by everybody.
+pub(crate) fn signed_with(change: impl FnOnce(&mut Manifest)) -> (SignedManifest, Vec<SigningKey>) {
+    let (mut manifest, keys) = sample();
+    change(&mut manifest);
     let bytes = manifest.to_bytes().unwrap();
     (SignedManifest::assemble(&bytes, &approvals(&bytes, &keys)).unwrap(), keys)
 }

@@ -21,6 +21,8 @@ use crate::interrupt::{asked_to_stop, on_runtime};
 use crate::print::{Printer, SIMULATED, Safe};
 #[cfg(feature = "simulator")]
 use crate::simulator;
+#[cfg(feature = "pull")]
+use crate::stores::PullArgs;
 
 pub(crate) const EXAMPLE: &str = "\
 Example
@@ -37,7 +39,11 @@ Example
 Serves one computation and goes on answering questions about its log until Ctrl-C or SIGTERM, which \
 stop the run, close the log and end the agent in order. What a boot holds in memory (keys, results) \
 dies with it: a new boot says what an earlier one lost. The simulator's keys are this user's: see \
-`prism simulator root`. PRISM_LOG=info prints diagnostics on stderr.";
+`prism simulator root`. PRISM_LOG=info prints diagnostics on stderr.
+
+Datasets that lie in stores are fetched from the hosts of --pull-allow only, over https. What opens an \
+S3-compatible store is taken from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and \
+AWS_REGION; without a key, the store is asked without a signature.";
 
 /// The commands below `prism agent`.
 #[derive(Debug, Subcommand)]
@@ -67,6 +73,9 @@ pub(crate) struct Serve {
     /// The virtual machine privilege level of SEV-SNP to ask reports for [default: 0]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
     vmpl: Option<u8>,
+    #[cfg(feature = "pull")]
+    #[command(flatten)]
+    pull: PullArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -116,6 +125,8 @@ impl AgentCommand {
         let signed = serve.manifest.read()?;
         let platform = platform(serve.platform, serve.endorsements, serve.vmpl)?;
         let config = AgentConfig::new(serve.listen, serve.state, platform);
+        #[cfg(feature = "pull")]
+        let config = config.fetching(serve.pull.config()?);
         diagnostics();
         on_runtime(run(config, signed, printer))
     }

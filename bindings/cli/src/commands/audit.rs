@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_attest::audit::{AuditReport, ExpectedComputation, audit};
+use prism_attest::audit::{AuditReport, ExpectedComputation, KeyReleased, audit};
+use prism_core::audit::entry::Releaser;
 use prism_core::code::Code;
 use prism_core::transcript::TRANSCRIPT_MAX;
 use serde::Serialize;
@@ -90,6 +91,12 @@ impl fmt::Display for Audited<'_> {
             }
             writeln!(f, "  boot          {}", Safe::new(&summary.boot))?;
             writeln!(f, "  log           {} entries", summary.entries)?;
+            for release in &summary.releases {
+                let place = release.url.as_ref().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+                let KeyReleased { asset, actor, by, entry, .. } = release;
+                let who = if *by == Releaser::Kbs { "its key broker".to_owned() } else { actor.to_string() };
+                writeln!(f, "  key released  of {asset} ({place}) by {who} to the agent, entry {entry}")?;
+            }
             let outcome = summary.outcome.map_or("not known, the log is not closed", entry::outcome);
             writeln!(f, "  outcome       {outcome}")?;
         }

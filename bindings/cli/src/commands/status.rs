@@ -56,6 +56,18 @@ struct Asset {
     accepted: bool,
     durable: u64,
     size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pull: Option<Pull>,
+}
+
+#[derive(Serialize)]
+struct Pull {
+    stage: String,
+    received: u64,
+    of: u64,
+    failures: u32,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    code: String,
 }
 
 #[derive(Serialize)]
@@ -108,6 +120,13 @@ fn shown(status: Status, simulated: bool, provider: impl Fn(&str) -> Option<Stri
         accepted: asset.accepted,
         durable: asset.durable,
         size: asset.size,
+        pull: asset.pull.map(|pull| Pull {
+            stage: pull.stage,
+            received: pull.received,
+            of: pull.of,
+            failures: pull.failures,
+            code: pull.code,
+        }),
     };
     let result = |result: ResultStatus| Sealed {
         consumer: result.consumer,
@@ -138,6 +157,10 @@ impl fmt::Display for Shown {
             let name = Safe::new(&asset.name);
             let Asset { provider, durable, size: whole, .. } = asset;
             match (asset.accepted, asset.durable) {
+                (false, _) if asset.pull.is_some() => {
+                    let pull = asset.pull.iter().map(ToString::to_string).collect::<String>();
+                    writeln!(f, "  waiting for   {name} from {provider}, {}: {pull}", size(*whole))?;
+                }
                 (true, _) => writeln!(f, "  have          {name} from {provider}, {}", size(*whole))?,
                 (false, 0) => writeln!(f, "  waiting for   {name} from {provider}, {}", size(*whole))?,
                 (false, _) => {
@@ -154,6 +177,24 @@ impl fmt::Display for Shown {
             writeln!(f, "  result        for {}, {}: {step}", Safe::new(&result.consumer), size(result.size))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for Pull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.stage.as_str() {
+            "waiting" => write!(f, "its key was not released yet")?,
+            "queued" => write!(f, "others are fetched first")?,
+            "asking" => write!(f, "the key broker is asked")?,
+            "fetching" => write!(f, "fetched {} of {}", size(self.received), size(self.of))?,
+            "retrying" => write!(f, "fetched {} of {}, the store is tried again", size(self.received), size(self.of))?,
+            "refused" => write!(f, "REFUSED, its key has to be released again")?,
+            other => write!(f, "{}", Safe::new(other))?,
+        }
+        if self.code.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({} failures, the last: {})", self.failures, Safe::new(&self.code))
     }
 }
 

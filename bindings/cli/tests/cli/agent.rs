@@ -87,8 +87,13 @@ impl Place {
 
     /// The same on this platform.
     pub(crate) fn agent_on(&self, platform: &str, listen: &str, signed: &str) -> Agent<'_> {
+        self.agent_with(platform, (listen, signed), &[])
+    }
+
+    /// The same with more options.
+    pub(crate) fn agent_with(&self, platform: &str, (listen, signed): (&str, &str), more: &[&str]) -> Agent<'_> {
         let serve = ["agent", "serve", "--manifest", signed, "--listen", listen, "--platform", platform];
-        let mut command = self.command(&[&serve[..], &["--state", "agent-state", "--json"]].concat());
+        let mut command = self.command(&[&serve[..], &["--state", "agent-state", "--json"], more].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();

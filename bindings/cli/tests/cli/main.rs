@@ -16,6 +16,8 @@ mod kill;
 mod manifest;
 mod measure;
 mod policy;
+#[cfg(feature = "pull")]
+mod pulled;
 mod seal;
 mod simulate;
 mod support;

@@ -138,7 +138,7 @@ fn assemble(engine: &Engine, binding: Vec<u8>) -> Result<Vec<u8>, TranscriptErro
 }
 
 pub(super) async fn status(service: &Service) -> Result<wire::StatusResponse, Status> {
-    let uploads = Arc::clone(&service.uploads);
+    let (uploads, pulls) = (Arc::clone(&service.uploads), Arc::clone(&service.pulls));
     let boot_id = service.boot.id.to_vec().into();
     let look = move |engine: &Engine| {
         let ledger = engine.ledger();
@@ -146,7 +146,8 @@ pub(super) async fn status(service: &Service) -> Result<wire::StatusResponse, St
         let asset = |asset: AssetTerms| {
             let accepted = ledger.accepted(&asset.name).is_some();
             let durable = if accepted { asset.size } else { uploads.slot(&asset.name).durable().bytes() };
-            wire::AssetStatus { name: asset.name.to_string(), accepted, durable, size: asset.size }
+            let pull = asset.source.as_ref().map(|source| pulls.status(&asset.name, source.size));
+            wire::AssetStatus { name: asset.name.to_string(), accepted, durable, size: asset.size, pull }
         };
         wire::StatusResponse {
             boot_id,

@@ -77,15 +77,20 @@ fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin, most: 
     permitted.map_err(|e| refuse(&LedgerError::from(e)))?;
     let terms = engine.signed().manifest().asset(said.asset.as_str());
     let terms = terms.ok_or_else(|| wire::refusal(Code::AssetUnknown, "the manifest names no such asset"))?;
-    let salt = match <[u8; 32]>::try_from(begin.salt.as_ref()) {
-        Ok(salt) => Some(Salt::from_bytes(salt)),
-        Err(_) if begin.salt.is_empty() => None,
-        Err(_) => return Err(refuse(&UploadError::Salt)),
-    };
+    let salt = read_salt(&begin.salt)?;
     let (offset, length) = (begin.offset, begin.length);
     let begin = Begin { provider: member.name.clone(), terms, salt, offset, length, most };
     begin.hasher().map_err(|e| refuse(&e))?;
     Ok(begin)
+}
+
+/// 32 bytes of salt, or none.
+pub(super) fn read_salt(bytes: &[u8]) -> Result<Option<Salt>, Status> {
+    match <[u8; 32]>::try_from(bytes) {
+        Ok(salt) => Ok(Some(Salt::from_bytes(salt))),
+        Err(_) if bytes.is_empty() => Ok(None),
+        Err(_) => Err(refuse(&UploadError::Salt)),
+    }
 }
 
 /// Hands frames on until they end, somebody else's turn comes, or they come too slowly.
@@ -172,6 +177,10 @@ pub(super) async fn status(
             Code::AssetWrongProvider,
             "expected the asset's provider, found another participant",
         ));
+    }
+    if terms.source.is_some() {
+        let words = "expected an asset that is uploaded, found one that the agent fetches; see Status";
+        return Err(wire::refusal(Code::AssetOtherWay, words));
     }
     let slot = service.uploads.slot(&terms.name);
     let size = terms.size;

@@ -148,6 +148,38 @@ pub struct UploadStatusResponse {
     #[prost(message, repeated, tag = "4")]
     pub beyond: ::prost::alloc::vec::Vec<Span>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseTargetRequest {
+    /// The asset's name in the manifest.
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseTargetResponse {
+    /// An age recipient, fresh for this boot: "age1pq1…". Its other half is in the agent's memory only.
+    #[prost(string, tag = "1")]
+    pub recipient: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ReleaseRequest {
+    /// DSSE envelope over a statement "asset.v1": which asset, its digest and its size, as for an upload.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub envelope: ::prost::bytes::Bytes,
+    /// The 32 bytes of salt when the manifest's digest is salted; else empty.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub salt: ::prost::bytes::Bytes,
+    /// The header of an age v1 file that wraps the object's file key to the recipient that ReleaseTarget gave, and to
+    /// nobody else. The object in the store stays as it is.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub header: ::prost::bytes::Bytes,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseResponse {
+    /// The receipt of "key.released".
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<Receipt>,
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchRequest {
     /// Index of the first entry wanted.
@@ -324,6 +356,27 @@ pub struct AssetStatus {
     /// The asset's size in the manifest.
     #[prost(uint64, tag = "4")]
     pub size: u64,
+    /// How far the agent is with fetching it; absent when its provider uploads it.
+    #[prost(message, optional, tag = "5")]
+    pub pull: ::core::option::Option<PullStatus>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PullStatus {
+    /// "waiting" for its key, "queued", "asking" a key broker, "fetching", "retrying", "refused" or "done".
+    #[prost(string, tag = "1")]
+    pub stage: ::prost::alloc::string::String,
+    /// Bytes of the sealed object that have come.
+    #[prost(uint64, tag = "2")]
+    pub received: u64,
+    /// Its size in the manifest.
+    #[prost(uint64, tag = "3")]
+    pub of: u64,
+    /// Attempts that failed.
+    #[prost(uint32, tag = "4")]
+    pub failures: u32,
+    /// Why the last of them did, as a stable code; empty when none did.
+    #[prost(string, tag = "5")]
+    pub code: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResultStatus {
@@ -532,6 +585,58 @@ pub mod agent_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("prism.agent.v1.Agent", "UploadStatus"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The agent's own key to which the key of an asset that lies in an object store is released. Only for the asset's
+        /// provider, if the manifest says that the provider releases it. The attested channel vouches for it.
+        pub async fn release_target(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReleaseTargetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseTargetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/prism.agent.v1.Agent/ReleaseTarget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("prism.agent.v1.Agent", "ReleaseTarget"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Releases the key of an asset that lies in an object store, to the agent's key only; the agent then fetches the asset
+        /// by itself. May be repeated as long as the key is released: the receipt is the same, and nothing happens twice.
+        pub async fn release(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReleaseRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/prism.agent.v1.Agent/Release",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("prism.agent.v1.Agent", "Release"));
             self.inner.unary(req, path, codec).await
         }
         /// The entries of the audit log from any index, then new ones as they are appended, until the log is closed.
@@ -819,6 +924,21 @@ pub mod agent_server {
             tonic::Response<super::UploadStatusResponse>,
             tonic::Status,
         >;
+        /// The agent's own key to which the key of an asset that lies in an object store is released. Only for the asset's
+        /// provider, if the manifest says that the provider releases it. The attested channel vouches for it.
+        async fn release_target(
+            &self,
+            request: tonic::Request<super::ReleaseTargetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseTargetResponse>,
+            tonic::Status,
+        >;
+        /// Releases the key of an asset that lies in an object store, to the agent's key only; the agent then fetches the asset
+        /// by itself. May be repeated as long as the key is released: the receipt is the same, and nothing happens twice.
+        async fn release(
+            &self,
+            request: tonic::Request<super::ReleaseRequest>,
+        ) -> std::result::Result<tonic::Response<super::ReleaseResponse>, tonic::Status>;
         /// Server streaming response type for the Watch method.
         type WatchStream: tonic::codegen::tokio_stream::Stream<
                 Item = std::result::Result<super::WatchResponse, tonic::Status>,
@@ -1149,6 +1269,94 @@ pub mod agent_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = UploadStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/prism.agent.v1.Agent/ReleaseTarget" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReleaseTargetSvc<T: Agent>(pub Arc<T>);
+                    impl<
+                        T: Agent,
+                    > tonic::server::UnaryService<super::ReleaseTargetRequest>
+                    for ReleaseTargetSvc<T> {
+                        type Response = super::ReleaseTargetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReleaseTargetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Agent>::release_target(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReleaseTargetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/prism.agent.v1.Agent/Release" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReleaseSvc<T: Agent>(pub Arc<T>);
+                    impl<T: Agent> tonic::server::UnaryService<super::ReleaseRequest>
+                    for ReleaseSvc<T> {
+                        type Response = super::ReleaseResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReleaseRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Agent>::release(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReleaseSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

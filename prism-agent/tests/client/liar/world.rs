@@ -50,6 +50,8 @@ pub(crate) struct Lies {
     pub(crate) hidden_log: bool,
     /// What `UploadStatus` says.
     pub(crate) durable: u64,
+    /// The recipient that it gives for released keys.
+    pub(crate) target: String,
     /// Calls whose next answer is lost after their effect.
     pub(crate) lost_answers: BTreeSet<&'static str>,
     /// After how many frames the next downloads break.

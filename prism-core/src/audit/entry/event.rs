@@ -37,12 +37,14 @@ events! {
     AuthOk(AuthBody) = "auth.ok";
     /// Somebody failed to prove who they are.
     AuthRefused(AuthRefusedBody) = "auth.refused";
-    /// A provider began to send an asset.
+    /// An asset began to arrive: its provider sends it, or the agent fetches it.
     AssetBegin(AssetBody) = "asset.begin";
     /// An asset is complete and is the one that the manifest names.
     AssetAccepted(AssetBody) = "asset.accepted";
     /// An asset was refused and discarded whole.
     AssetRefused(AssetRefusedBody) = "asset.refused";
+    /// The key of an asset that lies sealed in a store was released to the agent, which may fetch it now.
+    KeyReleased(KeyReleasedBody) = "key.released";
     /// The algorithm is about to be started.
     RunStart(RunStartBody) = "run.start";
     /// The algorithm ended.
@@ -171,6 +173,30 @@ body! {
         /// Why, as a stable code.
         code: String,
     }
+}
+
+body! {
+    /// Body of [`Event::KeyReleased`].
+    KeyReleasedBody {
+        /// The asset.
+        asset: Name,
+        /// Whom the key is released to, one of the agent's own keys of this boot: an age recipient if the provider
+        /// released it, the SHA-256 of the JWK (RFC 7638) if a key broker did.
+        recipient: String,
+        /// Who released it.
+        by: Releaser,
+    }
+}
+
+/// Who released an asset's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Releaser {
+    /// The asset's provider, on its attested connection.
+    Provider,
+    /// The key broker that the manifest names.
+    Kbs,
 }
 
 body! {

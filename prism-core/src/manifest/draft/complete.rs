@@ -1,13 +1,15 @@
 //! From the short form to the manifest.
 
-use super::{Bytes, Draft, DraftAlgorithm, DraftDataset, DraftError, DraftSimulator, Facts, Resolved};
+use super::{
+    Bytes, Draft, DraftAlgorithm, DraftDataset, DraftError, DraftKbs, DraftSimulator, DraftSource, Facts, Resolved,
+};
 use crate::digest::Digest;
 use crate::hexadecimal::HexBytes;
 use crate::key::PublicKey;
 use crate::manifest::platform::{PlatformPolicy, Profile};
 use crate::manifest::{
-    Algorithm, Dataset, Format, Install, Limits, LogsPolicy, Manifest, Network, Participant, Requirements, Results,
-    Runtime, SandboxLayer, Variable,
+    Algorithm, Codec, Dataset, Format, Install, KeyRelease, Limits, LogsPolicy, Manifest, Network, Participant,
+    Requirements, Results, Runtime, SandboxLayer, SealedObject, Variable,
 };
 use crate::name::Name;
 
@@ -159,8 +161,9 @@ fn name_of(path: &str) -> Option<Name> {
 }
 
 fn dataset(index: usize, draft: &DraftDataset, resolved: &Resolved) -> Result<Dataset, DraftError> {
+    let place = format!("dataset[{index}]");
     let written = Written {
-        place: &format!("dataset[{index}]"),
+        place: &place,
         file: draft.file.as_deref(),
         name: draft.name.as_ref(),
         digest: draft.digest,
@@ -174,7 +177,32 @@ fn dataset(index: usize, draft: &DraftDataset, resolved: &Resolved) -> Result<Da
         provider: draft.provider.clone(),
         digest: facts.digest,
         size: facts.size,
+        source: draft.source.as_ref().map(|source| self::source(&place, source, resolved)).transpose()?,
     })
+}
+
+fn source(dataset: &str, draft: &DraftSource, resolved: &Resolved) -> Result<SealedObject, DraftError> {
+    let at = |name: &str| format!("{dataset}.source.{name}");
+    let Facts { digest, size, folder } = match (&draft.sealed, draft.digest, draft.size) {
+        (Some(file), None, None) => *resolved
+            .assets
+            .get(file)
+            .ok_or_else(|| DraftError::NotResolved { field: at("sealed"), name: file.to_owned() })?,
+        (None, Some(digest), Some(size)) => Facts { digest, size: size.0, folder: false },
+        (Some(_), ..) => return Err(field(at("digest"), "either sealed or digest and size", "both")),
+        (None, ..) => {
+            let expected = "a copy of the sealed file, or its digest and size";
+            return Err(field(at("sealed"), expected, "neither"));
+        }
+    };
+    if folder {
+        return Err(field(at("sealed"), "one sealed file", "a folder"));
+    }
+    let release = match &draft.kbs {
+        None => KeyRelease::Provider {},
+        Some(DraftKbs { url, resource }) => KeyRelease::Kbs { url: url.clone(), resource: resource.clone() },
+    };
+    Ok(SealedObject { url: draft.url.clone(), size, digest, codec: draft.codec.unwrap_or(Codec::Age), release })
 }
 
 fn algorithm(draft: &DraftAlgorithm, resolved: &Resolved) -> Result<Algorithm, DraftError> {

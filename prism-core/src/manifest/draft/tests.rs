@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::entropy::SystemEntropy;
 use crate::key::{KeyAlgorithm, SigningKey};
-use crate::manifest::Install;
 use crate::manifest::platform::{Accept, Minimum, Product, Profile, Rtmrs, SnpPolicy, Tcb, TdxPolicy};
+use crate::manifest::{Codec, Install, KeyRelease};
 
 const NOW: u64 = 1_800_000_000;
 
@@ -209,4 +209,52 @@ fn tdx_and_azure_machines_are_accepted_where_they_are_written_out() {
         first.remove(&name);
         assert!(serde_json::from_value::<Draft>(with(|draft| draft["platform"] = short)).is_err(), "{platform_kind}");
     }
+}
+
+/// A draft whose dataset lies sealed in a store.
+fn pulled(source: &Value) -> Value {
+    with(|draft| {
+        draft["dataset"][0] = json!({ "provider": "hospital", "file": "h1.zip", "unpack": "h1", "source": source });
+    })
+}
+
+#[test]
+fn a_sealed_copy_gives_the_source_its_size_and_digest() {
+    let source = json!({ "url": "s3://hospital/h1.zip.age", "sealed": "h1.zip.age" });
+    let draft: Draft = serde_json::from_value(pulled(&source)).unwrap();
+    assert!(draft.sources().contains(&Source::Asset("h1.zip.age".to_owned())));
+    assert!(matches!(draft.complete(&resolved(), [3; 16], NOW), Err(DraftError::NotResolved { .. })));
+    let mut found = resolved();
+    let sealed = Facts { digest: Digest::sha256(b"sealed"), size: 300, folder: false };
+    found.assets.insert("h1.zip.age".to_owned(), sealed);
+    let manifest = draft.complete(&found, [3; 16], NOW).unwrap();
+    let source = manifest.datasets[0].source.as_ref().unwrap();
+    assert_eq!((source.size, source.digest, source.codec), (300, sealed.digest, Codec::Age));
+    assert_eq!(source.release, KeyRelease::Provider {});
+    found.assets.insert("h1.zip.age".to_owned(), Facts { folder: true, ..sealed });
+    assert!(draft.complete(&found, [3; 16], NOW).is_err());
+}
+
+#[test]
+fn a_source_needs_a_copy_or_size_and_digest_and_not_both() {
+    let digest = Digest::sha256(b"sealed");
+    let url = "https://store.example/h1.zip.age";
+    let kbs = json!({ "url": "https://kbs.example", "resource": "default/key/h1" });
+    let whole = json!({ "url": url, "digest": digest, "size": 300, "kbs": kbs });
+    let manifest = complete(pulled(&whole)).unwrap();
+    let release = manifest.datasets[0].source.as_ref().unwrap().release.clone();
+    assert!(matches!(release, KeyRelease::Kbs { resource, .. } if resource.as_str() == "default/key/h1"));
+    for incomplete in [
+        json!({ "url": url }),
+        json!({ "url": url, "digest": digest }),
+        json!({ "url": url, "size": 300 }),
+        json!({ "url": url, "digest": digest, "size": 300, "sealed": "h1.zip" }),
+    ] {
+        let error = complete(pulled(&incomplete)).unwrap_err();
+        assert!(
+            matches!(&error, DraftError::Field { field, .. } if field.starts_with("dataset[0].source.")),
+            "{error}"
+        );
+    }
+    assert!(complete(pulled(&json!({ "url": url, "digest": digest, "size": 20 }))).is_err(), "smaller than its data");
 }

@@ -53,6 +53,10 @@ covid19.toml, in which relative paths start at its own folder:
   provider = "hospital-1"
   file = "h1.zip"                      # or a folder; or name, digest and size of one elsewhere
   unpack = "h1"                        # the program finds it as datasets/h1
+  [dataset.source]                     # only if it lies sealed in a store and the agent fetches it
+  url = "s3://bucket/h1.zip.age"       # or https://…
+  sealed = "h1.zip.age"                # a local copy of the sealed file; or its digest and size
+  kbs = { url = "https://kbs.example", resource = "default/key/h1" }   # or its provider releases it
   [results]
   consumers = ["institute"]
   max = "100 MiB"                      # files = ["model.npz"] permits these only

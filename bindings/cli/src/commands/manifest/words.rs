@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use prism_core::digest::Digest;
-use prism_core::manifest::{Algorithm, Install, Limits, Manifest, Network, Role};
+use prism_core::manifest::{Algorithm, Install, KeyRelease, Limits, Manifest, Network, Role, SealedObject};
 use prism_core::name::Name;
 
 use crate::machines::Machines;
@@ -95,8 +95,29 @@ fn datasets(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
         let (name, path) = (&dataset.name, &dataset.path);
         writeln!(f, "  {name:12}  from {}, {}, {how} datasets/{path}", dataset.provider, size(dataset.size))?;
         writeln!(f, "                {}", dataset.digest)?;
+        if let Some(object) = &dataset.source {
+            source(f, object)?;
+        }
     }
     Ok(())
+}
+
+fn source(f: &mut Formatter<'_>, object: &SealedObject) -> fmt::Result {
+    let SealedObject { url, size: bytes, digest, codec, release } = object;
+    writeln!(f, "                fetched by the agent from {url}")?;
+    writeln!(f, "                where it lies sealed ({codec}): {digest} ({})", size(*bytes))?;
+    match release {
+        KeyRelease::Provider {} => {
+            writeln!(f, "                its provider releases the key to the agent, after attesting it")
+        }
+        KeyRelease::Kbs { url, resource } => {
+            writeln!(
+                f,
+                "                the key broker {url} releases the key {resource} to the agent, after attesting it"
+            )
+        }
+        _ => writeln!(f, "                the key is released in a way that this build does not know"),
+    }
 }
 
 fn results(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {

@@ -1,0 +1,149 @@
+//! Assets whose key a broker releases: the agent asks by itself, as soon as assets may arrive.
+
+use std::sync::Arc;
+
+use prism_attest::binding::BrokerBinding;
+use prism_attest::{Endorsements, Evidence, Platform};
+use prism_core::asset::AssetTerms;
+use prism_core::audit::entry::{Actor, Event, KeyReleasedBody, Releaser};
+use prism_core::code::{Code, Coded};
+use prism_core::lifecycle::Phase;
+use prism_core::manifest::{HttpsUrl, KeyRelease, ResourcePath};
+use tokio_util::sync::CancellationToken;
+
+use super::Pulls;
+use super::open::Key;
+use super::progress::{Progress, Stage};
+use super::task::{Pull, Released};
+use crate::client::Retries;
+use crate::pull::broker::{self, BrokerError, Granted, Signer};
+use crate::pull::{Https, Roots};
+use crate::server::attest::Batcher;
+use crate::server::engine::Engine;
+use crate::server::upload::Uploads;
+
+impl Pulls {
+    /// Fetches everything whose key a broker releases, in the background.
+    pub(crate) fn start_brokered(self: &Arc<Self>, engine: &Engine, uploads: &Arc<Uploads>, batcher: &Batcher) {
+        for terms in engine.signed().manifest().assets() {
+            let Some(source) = &terms.source else { continue };
+            let KeyRelease::Kbs { url, resource } = source.release.clone() else { continue };
+            let (progress, cancel) = self.place(&terms.name, source.size);
+            let brokered = Brokered {
+                pulls: Arc::clone(self),
+                engine: engine.clone(),
+                uploads: Arc::clone(uploads),
+                machine: Machine { platform: engine.platform(), batcher: batcher.clone() },
+                terms,
+                place: (url, resource),
+            };
+            tokio::spawn(brokered.run(progress, cancel));
+        }
+    }
+}
+
+/// One asset and the place of its key.
+struct Brokered {
+    pulls: Arc<Pulls>,
+    engine: Engine,
+    uploads: Arc<Uploads>,
+    machine: Machine,
+    terms: AssetTerms,
+    place: (HttpsUrl, ResourcePath),
+}
+
+impl Brokered {
+    async fn run(self, progress: Arc<Progress>, cancel: CancellationToken) {
+        tokio::select! {
+            biased;
+            () = cancel.cancelled() => {}
+            () = self.work(&progress, &cancel) => {}
+        }
+    }
+
+    async fn work(&self, progress: &Arc<Progress>, cancel: &CancellationToken) {
+        let mut retries = Retries::new(self.pulls.config.broker_retry);
+        loop {
+            if !self.assets_may_arrive().await {
+                return;
+            }
+            progress.enter(Stage::Asking);
+            match self.ask().await {
+                Ok(granted) => match self.release(granted).await {
+                    Some(released) => {
+                        if self.pull(released).run(progress, cancel).await {
+                            return;
+                        }
+                    }
+                    None => return,
+                },
+                Err(error) => {
+                    tracing::warn!(%error, source = ?std::error::Error::source(&error), "a key broker gave no key");
+                    let stage = if error.is_passing() { Stage::Retrying } else { Stage::Refused };
+                    progress.failed(stage, error.code());
+                }
+            }
+            // Also after a refusal: its provider may mend the broker's policy or the object meanwhile.
+            if !retries.pause().await {
+                return;
+            }
+        }
+    }
+
+    /// Waits until somebody has authenticated; false when the computation is over before.
+    async fn assets_may_arrive(&self) -> bool {
+        let mut mark = self.engine.watch();
+        let waiting = |phase| matches!(phase, Phase::WaitingForAlgorithm | Phase::WaitingForDatasets);
+        let early = |phase| matches!(phase, Phase::Empty | Phase::Manifested);
+        let found = mark.wait_for(|mark| !early(mark.phase)).await;
+        found.is_ok_and(|mark| waiting(mark.phase))
+    }
+
+    async fn ask(&self) -> Result<Granted, BrokerError> {
+        let config = &self.pulls.config;
+        let line = Https::new(config, Roots::Only(&config.broker_roots))?;
+        let (url, resource) = &self.place;
+        broker::ask(&line, (url, resource), self.engine.signed().digest(), &self.machine).await
+    }
+
+    /// Logs that the key was released; `None` when the log does not permit it any more.
+    async fn release(&self, granted: Granted) -> Option<Released> {
+        let body = KeyReleasedBody {
+            asset: self.terms.name.clone(),
+            recipient: granted.recipient.to_string(),
+            by: Releaser::Kbs,
+        };
+        let log = move |engine: &Engine| engine.ledger().act(Actor::Agent, Event::KeyReleased(body)).map(|_| ());
+        match self.engine.blocking(log).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(%error, code = %Code::StateRefused, "a key that a broker released came too late");
+                return None;
+            }
+            Err(_) => return None,
+        }
+        let key = Key::Stored(Arc::new(granted.identity));
+        Some(Released { terms: self.terms.clone(), salt: None, key })
+    }
+
+    fn pull(&self, released: Released) -> Pull {
+        Pull::new(&self.pulls, &self.engine, &self.uploads, released)
+    }
+}
+
+/// The machine that signs.
+struct Machine {
+    platform: Platform,
+    batcher: Batcher,
+}
+
+impl Signer for Machine {
+    fn platform(&self) -> Platform {
+        self.platform
+    }
+
+    async fn sign(&self, binding: BrokerBinding) -> Result<(Evidence, Arc<Endorsements>), BrokerError> {
+        let report = self.batcher.answer(binding).await.map_err(|error| BrokerError::Evidence(Box::new(error)))?;
+        Ok((report.evidence.clone(), Arc::clone(&report.endorsements)))
+    }
+}

@@ -1,0 +1,158 @@
+//! One pull from the released key to the accepted or refused asset.
+
+use std::sync::Arc;
+
+use prism_core::asset::AssetTerms;
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Salt;
+use prism_core::manifest::SealedObject;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::Pulls;
+use super::fetch::Fetch;
+use super::open::{self, Ended, Key};
+use super::progress::{Progress, Stage};
+use crate::pull::{Https, Object, PullError, Roots};
+use crate::server::engine::Engine;
+use crate::server::upload::{self, Begin, QUEUE, Slot, UploadError, Uploads};
+
+/// The session of what the agent brings by itself: no connection has this one, which is a hash.
+const OWN: [u8; 32] = [0; 32];
+
+/// Pieces of the object that may wait to be opened.
+const PIECES: usize = 8;
+
+/// Something whose key was released.
+pub(crate) struct Released {
+    /// What the manifest says about the asset.
+    pub(crate) terms: AssetTerms,
+    /// For a salted digest of the plaintext.
+    pub(crate) salt: Option<Salt>,
+    /// What opens the object.
+    pub(crate) key: Key,
+}
+
+impl Pulls {
+    /// Fetches an asset in the background.
+    pub(crate) fn start(self: &Arc<Self>, engine: &Engine, uploads: &Uploads, released: Released) {
+        let Some(source) = &released.terms.source else { return };
+        let (progress, cancel) = self.place(&released.terms.name, source.size);
+        let pull = Pull::new(self, engine, uploads, released);
+        tokio::spawn(async move { pull.run(&progress, &cancel).await });
+    }
+}
+
+pub(super) struct Pull {
+    pulls: Arc<Pulls>,
+    engine: Engine,
+    slot: Arc<Slot>,
+    begin: Arc<Begin>,
+    key: Key,
+}
+
+impl Pull {
+    pub(super) fn new(pulls: &Arc<Pulls>, engine: &Engine, uploads: &Uploads, released: Released) -> Self {
+        let Released { terms, salt, key } = released;
+        let slot = uploads.slot(&terms.name);
+        let most = pulls.limits.logged_uploads;
+        let begin = Arc::new(Begin { provider: terms.provider.clone(), terms, salt, offset: 0, length: 0, most });
+        Self { pulls: Arc::clone(pulls), engine: engine.clone(), slot, begin, key }
+    }
+
+    /// Fetches the asset; whether it was accepted.
+    pub(super) async fn run(self, progress: &Progress, cancel: &CancellationToken) -> bool {
+        let place = tokio::select! {
+            biased;
+            () = cancel.cancelled() => return false,
+            place = Arc::clone(&self.pulls.places).acquire_owned() => place,
+        };
+        let (Ok(_place), Some(source)) = (place, &self.begin.terms.source) else { return false };
+        let worked = self.work(source, progress, cancel).await;
+        match worked {
+            Ok(()) => progress.enter(Stage::Done),
+            Err(Failure::Over) => {}
+            Err(Failure::Refused(code)) => progress.failed(Stage::Refused, code),
+            Err(Failure::Unlogged(code)) => {
+                progress.failed(Stage::Refused, code);
+                self.refuse(code).await;
+            }
+        }
+        worked.is_ok()
+    }
+
+    async fn work(
+        &self,
+        source: &SealedObject,
+        progress: &Progress,
+        cancel: &CancellationToken,
+    ) -> Result<(), Failure> {
+        let (pipe, sealed) = mpsc::channel(PIECES);
+        let (frames, queue) = mpsc::channel(QUEUE);
+        let turn = self.slot.take_turn(OWN, 0..self.begin.terms.size).ok_or(Failure::Over)?;
+        let begin = Arc::clone(&self.begin);
+        let receiving = self.engine.blocking(move |engine| upload::receive(engine, &turn, &begin, queue));
+        let (object, plain, key) = (source.clone(), self.begin.terms.size, self.key.clone());
+        let opening = self.engine.blocking(move |_| open::open(sealed, frames, &object, plain, &key));
+        let fetching = self.fetch(source, pipe, (progress, cancel));
+        let (fetched, opened, received) = tokio::join!(fetching, opening, receiving);
+        let (Ok(opened), Ok(received)) = (opened, received) else { return Err(Failure::Over) };
+        conclude(fetched, opened, received.map(|_| ()))
+    }
+
+    async fn fetch(
+        &self,
+        source: &SealedObject,
+        pipe: mpsc::Sender<bytes::Bytes>,
+        (progress, cancel): (&Progress, &CancellationToken),
+    ) -> Result<(), PullError> {
+        let (config, limits) = (&self.pulls.config, &self.pulls.limits);
+        let line = Https::new(config, Roots::ThisMachineAnd(&config.extra_roots));
+        let line = line.map_err(|error| PullError::Refused(error.into()))?;
+        let object = Object::at(&source.url, config, &line)?;
+        let fetch = Fetch { object: &object, size: source.size, config, limits, progress, cancel };
+        fetch.run(pipe).await
+    }
+
+    async fn refuse(&self, code: Code) {
+        let (slot, begin) = (Arc::clone(&self.slot), Arc::clone(&self.begin));
+        let refused = self.engine.blocking(move |engine| upload::refuse(engine, &slot, &begin, code)).await;
+        if let Ok(Err(error)) = refused {
+            // The computation ended meanwhile, or the disk says no, which the next attempt will say, too.
+            tracing::warn!(%error, "a pull that failed could not be logged");
+        }
+    }
+}
+
+/// Why there is no asset.
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
+    /// The computation is over, or does not take the asset any more.
+    Over,
+    /// The log says so already.
+    Refused(Code),
+    /// The log has to say so.
+    Unlogged(Code),
+}
+
+/// The first cause: what the store gave, then what it was, then what became of it on the disk.
+fn conclude(
+    fetched: Result<(), PullError>,
+    opened: Result<(), Ended>,
+    received: Result<(), UploadError>,
+) -> Result<(), Failure> {
+    if received.is_ok() {
+        return Ok(());
+    }
+    match (fetched, opened, received) {
+        (_, Err(Ended::Refused(error)), _) | (Err(error), _, _) if !matches!(error, PullError::Cancelled) => {
+            tracing::warn!(%error, source = ?std::error::Error::source(&error), "an asset was refused");
+            Err(Failure::Unlogged(error.code()))
+        }
+        (_, _, Err(UploadError::Mismatch { .. })) => Err(Failure::Refused(Code::AssetMismatch)),
+        (_, _, Err(error @ (UploadError::Disk(_) | UploadError::NoRoom(_) | UploadError::Salt))) => {
+            Err(Failure::Unlogged(error.code()))
+        }
+        _ => Err(Failure::Over),
+    }
+}
