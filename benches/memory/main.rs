@@ -95,7 +95,7 @@ fn many_at_once() -> (f64, f64) {
 fn dataset(number: usize, digest: Digest) -> Dataset {
     let asset = name(&format!("d{number}"));
     let provider = name(["hospital-1", "hospital-2"][number % 2]);
-    Dataset { name: asset.clone(), provider, digest, size: EACH, unpack: false, path: asset }
+    Dataset { name: asset.clone(), provider, digest, size: EACH, unpack: false, path: asset, source: None }
 }
 
 fn scratch() -> tempfile::TempDir {

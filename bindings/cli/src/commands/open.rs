@@ -31,6 +31,7 @@ const LEFT: &str = "nothing was written: the same command begins again";
 
 /// The arguments of `prism open`.
 #[derive(Args, Debug)]
+#[command(override_usage = "prism open [OPTIONS] --identity <FILE> --out <FILE> <FILE>")]
 #[command(group = clap::ArgGroup::new("key").required(true).multiple(true)
     .args(["identity", "passphrase", "passphrase_file", "symmetric_key"]))]
 pub(crate) struct Open {

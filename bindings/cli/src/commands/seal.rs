@@ -34,6 +34,7 @@ const LEFT: &str = "nothing was written: the same command begins again";
 
 /// The arguments of `prism seal`.
 #[derive(Args, Debug)]
+#[command(override_usage = "prism seal [OPTIONS] --to <KEY> <PATH>")]
 #[command(group = clap::ArgGroup::new("lock").required(true).args(["to", "passphrase", "passphrase_file", "symmetric_key"]))]
 pub(crate) struct Seal {
     /// The file or directory to seal; with --rewrap, the sealed file
