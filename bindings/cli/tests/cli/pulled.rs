@@ -85,7 +85,7 @@ fn a_provider_releases_a_key_and_everybody_sees_it() {
     let release = "release --identity h1.identity --sealed h1.csv.age";
     agent.run(&format!("{release} --key lab.key")).refused(3, "role.refused");
     agent
-        .run(&format!("release h1.csv --identity h1.identity --sealed h1.csv.age --key lab.key"))
+        .run("release h1.csv --identity h1.identity --sealed h1.csv.age --key lab.key")
         .refused(3, "asset.wrong-provider");
     let released = agent.run(&format!("{release} --key hospital.key --json")).ok().json();
     assert_eq!((&released["asset"], &released["simulated"]), (&"h1.csv".into(), &true.into()));
