@@ -162,12 +162,12 @@ async fn answer<S: AsyncWrite + AsyncReadExt + Unpin>(
         None => "HTTP/1.1 200 OK".to_owned(),
     };
     if !matches!(act, Some(Act::Lengthless)) {
-        head += &format!("\r\ncontent-length: {}", body.len());
+        head = format!("{head}\r\ncontent-length: {}", body.len());
     }
     if matches!(act, Some(Act::Packed)) {
         head += "\r\ncontent-encoding: gzip";
     }
-    head += &format!("\r\netag: {etag}\r\nlast-modified: Sun, 29 Nov 2026 12:00:00 GMT\r\n\r\n");
+    head = format!("{head}\r\netag: {etag}\r\nlast-modified: Sun, 29 Nov 2026 12:00:00 GMT\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     match act {
         Some(Act::Cut(bytes)) => stream.write_all(&body[..bytes.min(body.len())]).await,
