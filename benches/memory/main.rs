@@ -146,7 +146,7 @@ fn play(part: &[&str]) {
             session.upload("h1", source, None, |_| {}).await.unwrap();
         }),
         ["many", folder, scratch, address] => {
-            runtime.block_on(send_many(Path::new(folder), Path::new(scratch), address))
+            runtime.block_on(send_many(Path::new(folder), Path::new(scratch), address));
         }
         _ => panic!("no such part: {part:?}"),
     }
