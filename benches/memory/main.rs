@@ -99,7 +99,7 @@ fn dataset(number: usize, digest: Digest) -> Dataset {
 }
 
 fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| ".".into())).unwrap()
+    tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into())).unwrap()
 }
 
 /// Peaks of an agent's and a client's process.
@@ -146,7 +146,7 @@ fn play(part: &[&str]) {
             session.upload("h1", source, None, |_| {}).await.unwrap();
         }),
         ["many", folder, scratch, address] => {
-            runtime.block_on(send_many(Path::new(folder), Path::new(scratch), address))
+            runtime.block_on(send_many(Path::new(folder), Path::new(scratch), address));
         }
         _ => panic!("no such part: {part:?}"),
     }

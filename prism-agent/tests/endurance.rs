@@ -1,6 +1,6 @@
 //! Uploads over lines that break all the time, and many at once. A program of its own: it listens to what all agents in
 //! it say about their hashing.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -15,7 +15,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, Once};
 
-use prism_agent::client::Progress;
+use prism_agent::client::{Client, Progress, Session};
 use prism_agent::files::{Source, measure_file};
 use prism_agent::server::Agent;
 use prism_core::audit::entry::Event;
@@ -25,7 +25,7 @@ use tokio::task::JoinSet;
 
 use cable::Cable;
 use common::Computation;
-use common::computation::name;
+use common::computation::{name, now};
 use people::{join, source};
 
 const SIZE: usize = 24 << 20;
@@ -84,6 +84,15 @@ fn one_asset(seed: u64) -> Computation {
     })
 }
 
+/// Breaks that come before a whole frame has crossed bring nothing, and several of them may come in a row.
+async fn join_patiently(cable: &Cable, computation: &Computation) -> Session {
+    let mut options = people::options(computation.dir.path(), "hospital-1");
+    options.retry.attempts = 16;
+    let connecting = Client::connect(&cable.address.to_string(), &computation.signed, options).await.unwrap();
+    let channel = connecting.attest(now()).await.unwrap();
+    channel.authenticate(people::key(computation, "hospital-1")).await.unwrap()
+}
+
 /// One upload over a cable that breaks so often.
 async fn cut_upload(seed: u64, cuts: usize) {
     let computation = one_asset(seed);
@@ -92,7 +101,7 @@ async fn cut_upload(seed: u64, cuts: usize) {
     // The first connection has to be one; afterwards they break wherever it happens, handshakes included.
     let places: Vec<u64> = (0..cuts).map(|cut| numbers.below(1_500_000) + u64::from(cut == 0) * 100_000).collect();
     let cable = Cable::to(agent.local_addr(), places).await;
-    let session = join(cable.address, &computation, "hospital-1").await;
+    let session = join_patiently(&cable, &computation).await;
     let (mut last, mut again) = (Progress::default(), 0);
     let receipt = session.upload("h1", source(&computation, "h1"), None, |now| {
         again = again.max(last.sent.saturating_sub(now.sent));
@@ -134,7 +143,7 @@ fn many() -> Computation {
                 let bytes = bytes(number as u64, SMALL);
                 let dataset = Dataset {
                     name: name(asset),
-                    provider: name(if number % 2 == 0 { "hospital-1" } else { "hospital-2" }),
+                    provider: name(if number.is_multiple_of(2) { "hospital-1" } else { "hospital-2" }),
                     digest: Digest::sha256(&bytes),
                     size: SMALL as u64,
                     unpack: false,
@@ -150,7 +159,7 @@ fn many() -> Computation {
 
 /// One client's share: four uploads at once over one connection.
 async fn share(client: usize, agent: &Agent, computation: &Computation) -> Vec<u64> {
-    let who = if client % 2 == 0 { "hospital-1" } else { "hospital-2" };
+    let who = if client.is_multiple_of(2) { "hospital-1" } else { "hospital-2" };
     let session = join(agent.local_addr(), computation, who).await;
     let numbers = (0..MANY).filter(|number| number % 16 == client).map(|number| format!("d{number}"));
     let mut uploads = JoinSet::new();

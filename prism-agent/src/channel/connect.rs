@@ -24,7 +24,7 @@ const AUTHORITY: &str = "https://agent.prism.invalid";
 const KEEPALIVE: Duration = Duration::from_secs(20);
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
-const HTTP2_FRAME: u32 = 64 * 1024;
+const HTTP2_FRAME: u32 = 260 * 1024;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]

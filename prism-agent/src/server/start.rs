@@ -47,8 +47,8 @@ use crate::wire::{self, agent_server::AgentServer};
 const STREAMS: u32 = 32;
 const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
-/// Four TLS records: smaller frames cost more of them, larger ones fall out of the processor's cache.
-const HTTP2_FRAME: u32 = 64 * 1024;
+/// A frame of an upload fits into one of these: each more costs its own records and bookkeeping.
+const HTTP2_FRAME: u32 = 260 * 1024;
 const HEADERS: u32 = 16 * 1024;
 const PENDING_RESETS: usize = 20;
 const LOCAL_RESETS: usize = 64;

@@ -9,7 +9,7 @@ use prism_core::code::Code;
 use prism_core::digest::Salt;
 use prism_core::statement::AssetBody;
 use tokio::sync::mpsc;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
@@ -93,7 +93,13 @@ pub(super) fn read_salt(bytes: &[u8]) -> Result<Option<Salt>, Status> {
     }
 }
 
-/// Hands frames on until they end, somebody else's turn comes, or they come too slowly.
+/// How long a stream that has to make room is quiet before it is taken to have brought all that was on its way, and how
+/// long it may go on in any case.
+const QUIET: Duration = Duration::from_millis(250);
+const LAST: Duration = Duration::from_secs(2);
+
+/// Hands frames on until they end, somebody else's turn comes, or they come too slowly. What a broken connection had
+/// brought when another one took its place is not lost: its sender would have to send it again.
 async fn feed(
     mut requests: Streaming<wire::UploadRequest>,
     frames: mpsc::Sender<Bytes>,
@@ -102,11 +108,19 @@ async fn feed(
 ) -> Result<(), Status> {
     // Also when this call is dropped because its client gave it up.
     let _over = end.clone().drop_guard();
+    let mut closing: Option<Instant> = None;
     loop {
-        let next = tokio::select! {
-            biased;
-            () = end.cancelled() => return Err(superseded()),
-            next = pace.next(&mut requests) => next?,
+        let next = match closing {
+            None => tokio::select! {
+                biased;
+                () = end.cancelled() => {
+                    closing = Some(Instant::now() + LAST);
+                    continue;
+                }
+                next = pace.next(&mut requests) => next?,
+            },
+            Some(last) if Instant::now() >= last => return Err(superseded()),
+            Some(_) => timeout(QUIET, pace.next(&mut requests)).await.map_err(|_| superseded())??,
         };
         let Some(request) = next else { return Ok(()) };
         let Some(Step::Frame(frame)) = request.step else { return Err(out_of_turn()) };

@@ -17,7 +17,7 @@ const SIZE: usize = 3 << 20;
 const FRAME: usize = 10_000;
 
 fn asset() -> Bytes {
-    (0..SIZE).map(|at| (at * 31 >> 7) as u8).collect()
+    (0..=250_u8).cycle().zip((0..=240_u8).cycle()).map(|(one, other)| one ^ other).take(SIZE).collect()
 }
 
 fn holding(dir: &TempDir) -> Arc<Holding> {
