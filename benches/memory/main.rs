@@ -1,5 +1,5 @@
 //! The most memory that client and agent ever take, as processes of their own, for streams of 1, 4 and 16 GiB and for
-//! 64 uploads at once. It writes that much to `PRISM_BENCH_DIR`, or here. `-- 1 4` measures these sizes only.
+//! 64 uploads at once. It writes that much to `PRISM_BENCH_DIR`, or below the build directory. `-- 1 4` measures these sizes only.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -99,7 +99,8 @@ fn dataset(number: usize, digest: Digest) -> Dataset {
 }
 
 fn scratch() -> tempfile::TempDir {
-    tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into())).unwrap()
+    tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into()))
+        .unwrap()
 }
 
 /// Peaks of an agent's and a client's process.

@@ -93,7 +93,9 @@ fn main() {
         return;
     }
     let (runtime, data) = (Runtime::new().unwrap(), data());
-    let dir = tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into())).unwrap();
+    let dir =
+        tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into()))
+            .unwrap();
     let mut ways = vec![Way::new("bare rustls, 64 KiB", || framing::bare(&runtime, &data))];
     for (kib, http2) in FRAMES {
         let (runtime, data) = (&runtime, &data);
