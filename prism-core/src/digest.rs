@@ -3,12 +3,14 @@
 //! The text form is the OCI grammar `algorithm ":" lowercase-hex`; it is the same in manifests, on
 //! the wire and on the command line. There is no default algorithm when reading: an unknown one is an error.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use aws_lc_rs::{constant_time, digest};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::entropy::{Entropy, EntropyError};
 use crate::hexadecimal::Hex;
 
 /// Domain separator of a salted asset digest (protocol, section 2).
@@ -183,20 +185,59 @@ impl<'de> Deserialize<'de> for Digest {
 }
 
 /// A salt that keeps a salted digest from being guessed. The provider keeps it and reveals it to the attested agent only.
-#[derive(Clone, zeroize::ZeroizeOnDrop)]
-pub struct Salt([u8; 32]);
+/// It does not show itself and leaves memory when dropped.
+pub struct Salt(Box<Zeroizing<[u8; Self::LEN]>>);
 
 impl Salt {
+    /// Length in bytes.
+    pub const LEN: usize = 32;
+
+    /// Draws a fresh salt.
+    ///
+    /// # Errors
+    /// [`EntropyError`] when the source fails.
+    pub fn generate(entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
+        let mut salt = Self::blank();
+        entropy.fill(salt.0.as_mut_slice())?;
+        Ok(salt)
+    }
+
     /// Takes 32 bytes that the caller drew from a secure source.
     #[must_use]
-    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn from_bytes(mut bytes: [u8; Self::LEN]) -> Self {
+        let mut salt = Self::blank();
+        salt.0.copy_from_slice(&bytes);
+        bytes.zeroize();
+        salt
+    }
+
+    /// Reads the text of its file: 64 lower-case hexadecimal digits, with space around them or none; `None` for any other.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let mut salt = Self::blank();
+        let lower = text.bytes().all(|byte| !byte.is_ascii_uppercase());
+        hex::decode_to_slice(text, salt.0.as_mut_slice()).ok().filter(|()| lower)?;
+        Some(salt)
+    }
+
+    /// The text of its file, one line: for a file that only its owner can read.
+    #[must_use]
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(2 * Self::LEN + 1));
+        // Writing to a text does not fail.
+        let _ = writeln!(text, "{}", Hex(self.expose()));
+        text
     }
 
     /// The secret bytes.
     #[must_use]
-    pub const fn expose(&self) -> &[u8; 32] {
+    pub fn expose(&self) -> &[u8; Self::LEN] {
         &self.0
+    }
+
+    fn blank() -> Self {
+        Self(Box::new(Zeroizing::new([0; Self::LEN])))
     }
 }
 
@@ -305,5 +346,16 @@ mod tests {
     #[test]
     fn a_salt_does_not_show_itself() {
         assert_eq!(format!("{:?}", Salt::from_bytes([9; 32])), "Salt(..)");
+    }
+
+    #[test]
+    fn a_salt_is_read_from_its_text_and_from_nothing_else() {
+        let salt = Salt::from_bytes([0xab; 32]);
+        let text = salt.to_text();
+        assert_eq!(*text, format!("{}\n", "ab".repeat(32)));
+        assert_eq!(Salt::from_text(&text).unwrap().expose(), salt.expose());
+        for other in [&text.to_uppercase(), &text[1..], "", &format!("{}ab", text.trim())] {
+            assert!(Salt::from_text(other).is_none(), "{other}");
+        }
     }
 }

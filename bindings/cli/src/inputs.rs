@@ -8,9 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use prism_agent::files::{FileError, PRIVATE_FILE_MAX, read_private};
 use prism_core::code::Code;
 use prism_core::digest::Salt;
-use prism_core::hexadecimal::HexBytes;
 use prism_core::key::{PublicKey, SigningKey};
 use prism_core::manifest::draft::Moment;
+use zeroize::Zeroizing;
 
 use crate::exit::{Failure, Outcome};
 
@@ -55,7 +55,7 @@ pub(crate) fn signing_key(path: &Path) -> Outcome<SigningKey> {
 
 /// Reads a public key, or the public half of a private one.
 pub(crate) fn public_key(path: &Path) -> Outcome<PublicKey> {
-    let text = read_text(path, PRIVATE_FILE_MAX)?;
+    let text = Zeroizing::new(read_text(path, PRIVATE_FILE_MAX)?);
     if text.contains("PRIVATE KEY") {
         return Ok(signing_key(path)?.public().clone());
     }
@@ -89,8 +89,7 @@ pub(crate) fn moment(text: &str) -> Result<u64, String> {
 /// Reads a salt: 64 hex digits in a file that only its owner can read.
 pub(crate) fn read_salt(path: &Path) -> Outcome<Salt> {
     let text = read_private(path)?;
-    let bytes: HexBytes<32> = text.trim().parse().map_err(|_| {
+    Salt::from_text(&text).ok_or_else(|| {
         Failure::new(Code::FileMalformed, "expected a salt of 64 hex digits, found other text").at(path.display())
-    })?;
-    Ok(Salt::from_bytes(*bytes.as_bytes()))
+    })
 }

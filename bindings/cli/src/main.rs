@@ -18,19 +18,28 @@ mod stores;
 mod unlocking;
 mod vouching;
 
+use std::alloc::System;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use prism_agent::precautions;
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::args::Cli;
 use crate::exit::{Failure, Outcome};
 use crate::print::{Printer, complain};
 
+/// What is freed is wiped: keys and salts are copied by parsers, TLS and HTTP/2 into buffers that know nothing of secrets.
+#[global_allocator]
+static WIPED: ZeroAlloc<System> = ZeroAlloc(System);
+
 fn main() -> ExitCode {
     // The sandbox starts this same program as its helper; then nothing else may run before it.
     prism_agent::runner::helper_main_if_asked();
+    // Whatever the command, it may hold keys.
+    let _ = precautions::take();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let asked_for_json = arguments.iter().any(|argument| argument == "--json");
     let outcome = match Cli::try_parse_from(&arguments) {

@@ -128,11 +128,11 @@ pub const fn cobblestone_len(plain: u64) -> Option<u64> {
 }
 
 /// Key, base nonce and commitment.
-struct Derived(Zeroizing<[u8; KEY_LEN + NONCE_LEN + COMMITMENT_LEN]>);
+struct Derived(Box<Zeroizing<[u8; KEY_LEN + NONCE_LEN + COMMITMENT_LEN]>>);
 
 impl Derived {
     fn of(key: &CobblestoneKey, context: &Context, salt: &[u8]) -> Option<Self> {
-        let mut bytes = Zeroizing::new([0; KEY_LEN + NONCE_LEN + COMMITMENT_LEN]);
+        let mut bytes = Box::new(Zeroizing::new([0; KEY_LEN + NONCE_LEN + COMMITMENT_LEN]));
         let prk = Prk::new_less_safe(HKDF_SHA512, key.expose());
         kdf::expand(&prk, &[LABEL, salt, &context.0], bytes.as_mut_slice())?;
         Some(Self(bytes))

@@ -11,8 +11,8 @@ pub(super) const KEY_LEN: usize = 32;
 /// A file key and its tag.
 pub(super) const WRAPPED_LEN: usize = FileKey::LEN + 16;
 
-/// A 256-bit secret that leaves memory when dropped.
-pub(super) type Key = Zeroizing<[u8; KEY_LEN]>;
+/// A 256-bit secret that leaves memory when dropped; boxed, so that moving it leaves no copy behind.
+pub(super) type Key = Box<Zeroizing<[u8; KEY_LEN]>>;
 
 struct Length(usize);
 

@@ -78,9 +78,13 @@ impl fmt::Debug for SshIdentity {
 
 pub(super) fn product(scalar: &[u8; 32], point: &[u8; 32]) -> Option<Key> {
     let scalar = PrivateKey::from_private_key(&X25519, scalar).ok()?;
-    let copy = |shared: &[u8]| shared.try_into().map(Zeroizing::new).map_err(|_| ());
-    let shared: Key = agree(&scalar, UnparsedPublicKey::new(&X25519, point), (), copy).ok()?;
-    (*shared != [0; 32]).then_some(shared)
+    let mut product = Key::default();
+    let copy = |shared: &[u8]| {
+        product.iter_mut().zip(shared).for_each(|(to, from)| *to = *from);
+        if shared.len() == product.len() { Ok(()) } else { Err(()) }
+    };
+    agree(&scalar, UnparsedPublicKey::new(&X25519, point), (), copy).ok()?;
+    (**product != [0; 32]).then_some(product)
 }
 
 fn exactly<const N: usize>(text: &str) -> Result<[u8; N], OpenError> {

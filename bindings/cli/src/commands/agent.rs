@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use prism_agent::precautions;
 use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
 use prism_core::audit::entry::LostBoot;
 use prism_core::digest::Digest;
@@ -128,6 +129,7 @@ impl AgentCommand {
         #[cfg(feature = "pull")]
         let config = config.fetching(serve.pull.config()?);
         diagnostics();
+        precautions::take_all().log();
         on_runtime(run(config, signed, printer))
     }
 }

@@ -9,8 +9,7 @@ use clap::{Args, ValueEnum};
 use prism_agent::files::{Measured, Source, write_new_private};
 use prism_core::code::Code;
 use prism_core::digest::{Digest, Hasher, Salt};
-use prism_core::entropy::{SystemEntropy, draw};
-use prism_core::hexadecimal::HexBytes;
+use prism_core::entropy::SystemEntropy;
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome};
@@ -120,9 +119,9 @@ impl Checksum {
 
 fn salt(path: &Path) -> Outcome<Salt> {
     if path.symlink_metadata().is_err() {
-        let fresh = draw::<32>(&mut SystemEntropy::default());
+        let fresh = Salt::generate(&mut SystemEntropy::default());
         let fresh = fresh.map_err(|error| Failure::new(Code::Internal, error.to_string()))?;
-        write_new_private(path, format!("{}\n", HexBytes::new(fresh)).as_bytes())?;
+        write_new_private(path, fresh.to_text().as_bytes())?;
     }
     read_salt(path)
 }

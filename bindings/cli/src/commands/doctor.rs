@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use prism_agent::client::AttestedChannel;
+use prism_agent::precautions;
 use prism_core::code::Code;
 use prism_core::manifest::{Role, SignedManifest};
 use serde::Serialize;
@@ -82,6 +83,7 @@ impl Rounds {
 impl Doctor {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let mut rounds = Rounds::default();
+        rounds.note("memory", Ok(((), precautions::take().to_string())));
         rounds.note("state", self.state.directory().map(|path| ((), path.display().to_string())));
         let signed = self.manifest.as_deref().and_then(|path| rounds.note("manifest", manifest(path)));
         if let Some(path) = &self.key {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -92,9 +92,20 @@ impl Place {
 
     /// The same with more options.
     pub(crate) fn agent_with(&self, platform: &str, (listen, signed): (&str, &str), more: &[&str]) -> Agent<'_> {
+        let mut command = self.serve(platform, listen, signed);
+        command.args(more).stderr(Stdio::inherit());
+        self.started(command, signed)
+    }
+
+    /// The command that starts an agent.
+    pub(crate) fn serve(&self, platform: &str, listen: &str, signed: &str) -> Command {
         let serve = ["agent", "serve", "--manifest", signed, "--listen", listen, "--platform", platform];
-        let mut command = self.command(&[&serve[..], &["--state", "agent-state", "--json"], more].concat());
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        self.command(&[&serve[..], &["--state", "agent-state", "--json"]].concat())
+    }
+
+    /// The agent that this command starts, once it is ready.
+    pub(crate) fn started(&self, mut command: Command, signed: &str) -> Agent<'_> {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
@@ -146,6 +157,17 @@ impl Agent<'_> {
             line.clear();
         }
         panic!("the agent has ended before {state}");
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits until it has ended by this signal.
+    pub(crate) fn ended_by(mut self, name: &str) -> ExitStatus {
+        signal(&self.child, name);
+        self.child.wait().unwrap()
     }
 
     /// SIGTERM; returns the exit code.

@@ -2,12 +2,10 @@
 //! whole new run is possible.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 
 use crate::agent::{Agent, rehearsal_of};
+use crate::cable::{Cable, cable};
 use crate::support::{Place, files};
 
 const SIGNED: &str = "kill.prism";
@@ -42,6 +41,9 @@ import time
 print('running', flush=True)
 time.sleep(600)
 ";
+
+/// How the consumer takes its result.
+const RESULT: &str = "result --key institute.key -o results.zip";
 
 /// Bytes that the cable carries before it holds: half of the large dataset.
 const CARRIED: u64 = 12 << 20;
@@ -173,53 +175,9 @@ fn an_agent_killed_waiting_for_datasets_loses_the_algorithm_and_says_so() {
     whole_run(&place, &mut anew, "h1", "results.zip");
 }
 
-/// A cable to the agent whose first connection carries so many bytes and no more, as long as `hold` lives.
-struct Cable {
-    address: String,
-    full: Receiver<()>,
-    hold: Sender<()>,
-}
-
-/// Whom the one connection that is held tells, and what it waits for.
-type Held = (Sender<()>, Receiver<()>);
-
-fn cable(agent: &str) -> Cable {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (address, agent) = (listener.local_addr().unwrap().to_string(), agent.to_owned());
-    let ((tell, full), (hold, let_go)) = (channel(), channel());
-    thread::spawn(move || {
-        let mut first = Some((tell, let_go));
-        for client in listener.incoming() {
-            if let Ok(agent) = TcpStream::connect(&agent) {
-                carry(client.unwrap(), agent, first.take());
-            }
-        }
-    });
-    Cable { address, full, hold }
-}
-
-/// Carries both ways; a connection that is held until it is let go.
-fn carry(client: TcpStream, agent: TcpStream, held: Option<Held>) {
-    let (mut from, mut to) = (agent.try_clone().unwrap(), client.try_clone().unwrap());
-    // Either side may go away at any time: that is what is tested.
-    thread::spawn(move || {
-        let _ = io::copy(&mut from, &mut to);
-        let _ = to.shutdown(Shutdown::Both);
-    });
-    thread::spawn(move || {
-        let most = if held.is_some() { CARRIED } else { u64::MAX };
-        let _ = io::copy(&mut (&client).take(most), &mut &agent);
-        if let Some((tell, held)) = held {
-            let _ = tell.send(());
-            let _ = held.recv();
-        }
-        let _ = agent.shutdown(Shutdown::Both);
-    });
-}
-
 /// An upload that stands still in the middle, and the cable that it hangs on.
 fn uploading(agent: &Agent<'_>) -> (Child, Cable) {
-    let cable = cable(&agent.address);
+    let cable = cable(&agent.address, CARRIED);
     let mut command = agent.command("data large.bin --key hospital.key");
     command.env("PRISM_AGENT_URL", &cable.address).stdout(Stdio::null()).stderr(Stdio::piped());
     let client = command.spawn().unwrap();
@@ -317,7 +275,11 @@ fn an_agent_killed_with_a_result_that_nobody_took_loses_it() {
 
 /// A client that is killed as soon as a file whose name begins so is in the place, unless it has ended before.
 fn killed_at(place: &Place, agent: &Agent<'_>, marker: &str) {
-    let mut command = agent.command("result --key institute.key -o results.zip");
+    result_killed_at(place, agent, RESULT, marker);
+}
+
+fn result_killed_at(place: &Place, agent: &Agent<'_>, result: &str, marker: &str) {
+    let mut command = agent.command(result);
     let mut client = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     while !is_there(place, marker) && client.try_wait().unwrap().is_none() {
         thread::yield_now();
@@ -335,10 +297,10 @@ fn is_there(place: &Place, marker: &str) -> bool {
 }
 
 /// The agent gives the key away, and its consumer cannot confirm: something else has taken the output's place.
-fn released(place: &Place, agent: &Agent<'_>) {
-    killed_at(place, agent, "results.zip.identity");
+pub(crate) fn released(place: &Place, agent: &Agent<'_>, result: &str) {
+    result_killed_at(place, agent, result, "results.zip.identity");
     place.write("results.zip", "something else");
-    agent.run("result --key institute.key -o results.zip").refused(2, "file.exists");
+    agent.run(result).refused(2, "file.exists");
     assert!(is_there(place, "results.zip.header-"));
     let status = agent.run("status --key institute.key --json").ok().json();
     assert_eq!(
@@ -354,7 +316,7 @@ fn an_agent_killed_after_the_release_loses_the_result_rather_than_release_it_twi
     let mut agent = place.agent(SIGNED);
     agent.give();
     agent.until("Delivering");
-    released(&place, &agent);
+    released(&place, &agent, RESULT);
     agent.run("result --key institute.key -o another.zip").refused(3, "result.released");
     let mut anew = killed_and_started_anew(&place, agent);
     anew.run("result --key institute.key -o results.zip").refused(6, "result.not-ready");

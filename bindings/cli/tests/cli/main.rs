@@ -5,6 +5,7 @@ mod agent;
 mod attestation;
 mod attested;
 mod attester;
+mod cable;
 mod checksum;
 mod drafted;
 mod endorsements;
@@ -19,6 +20,7 @@ mod policy;
 #[cfg(feature = "pull")]
 mod pulled;
 mod seal;
+mod secrets;
 mod simulate;
 mod support;
 mod transcripts;
