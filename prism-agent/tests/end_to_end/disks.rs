@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use prism_agent::client::{Progress, UploadControl, UploadOptions};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 
@@ -87,13 +88,24 @@ async fn a_disk_that_fills_up_meanwhile_ends_the_upload_and_it_goes_on_once_ther
     let Some(agent) = on_small_disk(&computation, 64) else { return };
     let hospital = join(&agent.address, &computation, "hospital-1").await;
     let filler = inside(&agent).join("filler");
-    let fill = filler.clone();
-    let refused = hospital.upload("h1", source(&computation, "h1"), None, move |progress| {
-        if progress.sent > 4 << 20 && !fill.exists() {
-            // Until nothing more goes in.
-            let _ = fs::write(&fill, vec![1; 60 << 20]);
-        }
+    let control = UploadControl::new();
+    let (own, bytes, session) = (control.clone(), source(&computation, "h1"), hospital.clone());
+    let mut paused = false;
+    let upload = tokio::spawn(async move {
+        let options = UploadOptions::default().control(own.clone());
+        let told = move |progress: Progress| {
+            if progress.sent > 4 << 20 && !paused {
+                paused = true;
+                own.pause();
+            }
+        };
+        session.upload("h1", bytes, options, told).await
     });
+    while durable(&agent.address, &computation).await == 0 {}
+    // Until nothing more goes in.
+    assert!(fs::write(&filler, vec![1; 64 << 20]).is_err());
+    control.resume();
+    let refused = async { upload.await.unwrap() };
     let error = refused.await.unwrap_err();
     assert_eq!(error.code(), Code::AgentFull, "{error}");
     assert_eq!(logged(&inside(&agent)), ["asset.begin"]);
