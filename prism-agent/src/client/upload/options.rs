@@ -12,7 +12,7 @@ use tokio::sync::watch;
 /// let options = UploadOptions::default().one_pass(true).connections(NonZeroUsize::MIN.saturating_add(3));
 /// assert_eq!(options.connections.get(), 4);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 #[non_exhaustive]
 pub struct UploadOptions {
     /// The salt, exactly when the manifest's digest is salted. It goes to the attested agent only.
