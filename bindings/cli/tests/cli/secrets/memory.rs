@@ -13,7 +13,7 @@ const ROUNDS: usize = 50;
 pub(super) fn may_look(agent: &Agent<'_>) -> bool {
     let may = File::open(format!("/proc/{}/mem", agent.pid())).is_ok();
     if !may {
-        eprintln!("skipped: the agent's memory cannot be read without root's capability to trace");
+        println!("skipped: the agent's memory cannot be read without root's capability to trace");
     }
     may
 }
