@@ -1,7 +1,7 @@
 //! Whole computations: from the last asset to the last confirmation, with real processes.
 //!
 //! It has a `main` of its own because this program is also its own sandbox helper.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a test program reports on stdout")]
 
 mod common;

@@ -153,14 +153,14 @@ async fn in_one_pass_a_wrong_file_is_discarded_by_the_agent_and_said_to_be_wrong
     let mut wrong = computation.assets["h1"].clone();
     wrong[LARGE - 1] ^= 1;
     let found = Digest::sha256(&wrong);
-    let options = UploadOptions::default().one_pass(true);
-    let error = session.upload("h1", Source::from_bytes(wrong), options.clone(), |_| {}).await.unwrap_err();
+    let options = || UploadOptions::default().one_pass(true);
+    let error = session.upload("h1", Source::from_bytes(wrong), options(), |_| {}).await.unwrap_err();
     assert!(matches!(&error, UploadError::Discarded { found: is, .. } if is.digest == found), "{error}");
     let status = session.status().await.unwrap();
     assert!(status.assets.iter().all(|asset| asset.durable == 0), "{status:?}");
     // What has another size is not even sent.
     let short = Source::from_bytes(computation.assets["h1"][1..].to_vec());
-    let error = session.upload("h1", short, options, |_| {}).await.unwrap_err();
+    let error = session.upload("h1", short, options(), |_| {}).await.unwrap_err();
     assert!(matches!(error, UploadError::Differs { .. }), "{error}");
     agent.shutdown().await;
 }
