@@ -211,6 +211,17 @@ impl Salt {
         salt
     }
 
+    /// Takes the bytes from where they came, without a copy on the way; `None` unless there are exactly 32.
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let mut salt = Self::blank();
+        if bytes.len() != Self::LEN {
+            return None;
+        }
+        salt.0.copy_from_slice(bytes);
+        Some(salt)
+    }
+
     /// Reads the text of its file: 64 lower-case hexadecimal digits, with space around them or none; `None` for any other.
     #[must_use]
     pub fn from_text(text: &str) -> Option<Self> {
@@ -346,6 +357,12 @@ mod tests {
     #[test]
     fn a_salt_does_not_show_itself() {
         assert_eq!(format!("{:?}", Salt::from_bytes([9; 32])), "Salt(..)");
+    }
+
+    #[test]
+    fn a_salt_has_thirty_two_bytes() {
+        assert_eq!(Salt::from_slice(&[9; 32]).unwrap().expose(), &[9; 32]);
+        assert!([0, 31, 33].into_iter().all(|length| Salt::from_slice(&vec![9; length]).is_none()));
     }
 
     #[test]

@@ -86,10 +86,10 @@ fn authorise(engine: &Engine, member: &Member, begin: &wire::UploadBegin, most: 
 
 /// 32 bytes of salt, or none.
 pub(super) fn read_salt(bytes: &[u8]) -> Result<Option<Salt>, Status> {
-    match <[u8; 32]>::try_from(bytes) {
-        Ok(salt) => Ok(Some(Salt::from_bytes(salt))),
-        Err(_) if bytes.is_empty() => Ok(None),
-        Err(_) => Err(refuse(&UploadError::Salt)),
+    match Salt::from_slice(bytes) {
+        None if bytes.is_empty() => Ok(None),
+        None => Err(refuse(&UploadError::Salt)),
+        salt => Ok(salt),
     }
 }
 
