@@ -26,13 +26,6 @@ impl<'a> Operation<'a> {
         Self { name, run: Box::new(run), best: f64::INFINITY }
     }
 
-    /// The processor time of this thread for one run, in microseconds.
-    fn once(&mut self) -> f64 {
-        let from = processor_time();
-        (self.run)();
-        processor_time().saturating_sub(from).as_secs_f64() * 1e6
-    }
-
     /// One turn: the processor time of this thread for one operation, in microseconds.
     fn turn(&mut self) {
         let (begun, from, mut times) = (Instant::now(), processor_time(), 0_u32);
@@ -59,20 +52,6 @@ impl<'a> Ratios<'a> {
     pub fn measure(mut operations: Vec<Operation<'a>>) -> Self {
         for _ in 0..ROUNDS {
             operations.iter_mut().for_each(Operation::turn);
-        }
-        Self(operations)
-    }
-
-    /// Measures operations that take long: one run each in every round, of which the median counts.
-    #[must_use]
-    pub fn medians(mut operations: Vec<Operation<'a>>, rounds: usize) -> Self {
-        let mut times = vec![Vec::new(); operations.len()];
-        for _ in 0..rounds {
-            operations.iter_mut().zip(&mut times).for_each(|(operation, times)| times.push(operation.once()));
-        }
-        for (operation, times) in operations.iter_mut().zip(&mut times) {
-            times.sort_by(f64::total_cmp);
-            operation.best = times.get(times.len() / 2).copied().unwrap_or(f64::NAN);
         }
         Self(operations)
     }
@@ -112,19 +91,21 @@ type Run<'a> = Box<dyn FnMut() + 'a>;
 
 /// Long operations, each done once a turn.
 #[derive(Default)]
-pub struct Turns<'a>(Vec<(&'static str, Run<'a>)>);
+pub struct Turns<'a>(Vec<(String, Run<'a>)>);
 
 impl<'a> Turns<'a> {
     /// Adds an operation; the number by which to find what it took.
-    pub fn add(&mut self, name: &'static str, run: impl FnMut() + 'a) -> usize {
-        self.0.push((name, Box::new(run)));
+    pub fn add(&mut self, name: impl Into<String>, run: impl FnMut() + 'a) -> usize {
+        self.0.push((name.into(), Box::new(run)));
         self.0.len() - 1
     }
 
-    /// Measures the operations in turns, so that whatever else the machine does hits all of them alike.
+    /// Measures the operations in turns, so that whatever else the machine does hits all of them alike. In a first
+    /// round that does not count, buffers, pages and connections become warm.
     #[must_use]
     pub fn measure(mut self) -> Medians {
         let mut times = vec![Vec::new(); self.0.len()];
+        self.0.iter_mut().for_each(|(_, run)| run());
         for _ in 0..TURNS {
             for ((_, run), times) in self.0.iter_mut().zip(&mut times) {
                 let (begun, from) = (Instant::now(), whole_processor_time());
@@ -141,12 +122,13 @@ impl<'a> Turns<'a> {
             processor: middle(times.iter().map(|(processor, _)| *processor).collect()),
             wall: middle(times.iter().map(|(_, wall)| *wall).collect()),
         };
-        Medians(self.0.iter().zip(&times).map(|((name, _), times)| (*name, median(times))).collect())
+        let names = self.0.into_iter().map(|(name, _)| name);
+        Medians(names.zip(times.iter().map(median)).collect())
     }
 }
 
 /// What each operation took, in the order in which they were added.
-pub struct Medians(Vec<(&'static str, Median)>);
+pub struct Medians(Vec<(String, Median)>);
 
 impl std::ops::Index<usize> for Medians {
     type Output = Median;

@@ -16,15 +16,15 @@ mod framing;
 mod stages;
 mod whole;
 
-use std::time::{Duration, Instant};
-
 use bytes::Bytes;
-use rustix::time::{ClockId, clock_gettime};
+use prism_benches::Turns;
 use tokio::runtime::Runtime;
 
-/// Bytes of one turn, and turns of each way.
+/// Bytes of one turn.
 const SIZE: usize = 512 << 20;
-const ROUNDS: usize = 5;
+
+/// The floor.
+const BARE: &str = "bare rustls, 64 KiB";
 
 /// [`SIZE`] in units of which one a second is one byte a nanosecond.
 const GIGABYTES: f64 = 0.536_870_912;
@@ -35,46 +35,6 @@ const FRAMES: [(usize, u32); 9] =
 
 /// What clients and agents do.
 const OURS: &str = "gRPC, 256 KiB in HTTP/2 of 260";
-
-/// What one turn took.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    processor: Duration,
-    wall: Duration,
-}
-
-/// One way to bring [`SIZE`] bytes from here to there.
-struct Way<'a> {
-    name: String,
-    run: Box<dyn FnMut() + 'a>,
-    costs: Vec<Cost>,
-}
-
-impl<'a> Way<'a> {
-    fn new(name: impl Into<String>, run: impl FnMut() + 'a) -> Self {
-        Self { name: name.into(), run: Box::new(run), costs: Vec::new() }
-    }
-
-    fn turn(&mut self) {
-        let (begun, from) = (Instant::now(), processor_time());
-        (self.run)();
-        self.costs.push(Cost { processor: processor_time().saturating_sub(from), wall: begun.elapsed() });
-    }
-
-    /// Medians in nanoseconds a byte.
-    fn median(&self) -> (f64, f64) {
-        let middle = |pick: fn(&Cost) -> Duration| {
-            let mut all: Vec<f64> = self.costs.iter().map(|cost| pick(cost).as_secs_f64() / GIGABYTES).collect();
-            all.sort_by(f64::total_cmp);
-            all[all.len() / 2]
-        };
-        (middle(|cost| cost.processor), middle(|cost| cost.wall))
-    }
-}
-
-fn processor_time() -> Duration {
-    clock_gettime(ClockId::ProcessCPUTime).try_into().unwrap_or_default()
-}
 
 /// Bytes that no disk or line can compress.
 fn data() -> Bytes {
@@ -96,54 +56,70 @@ fn main() {
     let dir =
         tempfile::tempdir_in(std::env::var_os("PRISM_BENCH_DIR").unwrap_or_else(|| env!("CARGO_TARGET_TMPDIR").into()))
             .unwrap();
-    let mut ways = vec![Way::new("bare rustls, 64 KiB", || framing::bare(&runtime, &data))];
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let mut ways = Ways { turns: Turns::default(), places: Vec::new(), only };
+    ways.add(BARE, || framing::bare(&runtime, &data));
     for (kib, http2) in FRAMES {
         let (runtime, data) = (&runtime, &data);
         let run = move || framing::grpc(runtime, data, kib << 10, http2 << 10);
-        ways.push(Way::new(format!("gRPC, {kib} KiB in HTTP/2 of {http2}"), run));
+        ways.add(format!("gRPC, {kib} KiB in HTTP/2 of {http2}"), run);
     }
-    ways.push(Way::new("SHA-256", || stages::sha256(&data)));
-    ways.push(Way::new("SHA3-256", || stages::sha3(&data)));
-    ways.push(Way::new("write and synchronise", || stages::write(dir.path(), &data)));
-    ways.push(Way::new("the usual scheme", || framing::usual(&runtime, &data, dir.path())));
+    ways.add("SHA-256", || stages::sha256(&data));
+    ways.add("SHA3-256", || stages::sha3(&data));
+    ways.add("write and synchronise", || stages::write(dir.path(), &data));
+    ways.add("the usual scheme", || framing::usual(&runtime, &data, dir.path()));
     for (name, sha3, connections) in
         [("upload, SHA-256", false, 1), ("upload, SHA3-256", true, 1), ("upload, SHA-256, 2 connections", false, 2)]
     {
         let scene = whole::Scene::new(dir.path(), &data, sha3);
         let runtime = &runtime;
-        ways.push(Way::new(name, move || scene.upload(runtime, connections)));
+        ways.add(name, move || scene.upload(runtime, connections));
     }
-    if let Some(only) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) {
-        ways.retain(|way| way.name.contains(&only) || way.name.starts_with("bare"));
-    }
-    for round in 0..=ROUNDS {
-        for way in &mut ways {
-            way.turn();
-            if round == 0 {
-                // Buffers, pages and connections are warm from here on.
-                way.costs.clear();
-            }
-        }
-    }
-    report(&ways);
+    ways.report();
 }
 
-fn report(ways: &[Way<'_>]) {
-    println!("{} MiB, medians of {ROUNDS}; nanoseconds a byte", SIZE >> 20);
-    for way in ways {
-        let (processor, wall) = way.median();
-        println!("  {:34} processor {processor:6.3}   wall {wall:6.3}", way.name);
+/// Ways to bring [`SIZE`] bytes from here to there, those whose names contain `only`, and the floor.
+struct Ways<'a> {
+    turns: Turns<'a>,
+    places: Vec<(String, usize)>,
+    only: Option<String>,
+}
+
+impl<'a> Ways<'a> {
+    fn add(&mut self, name: impl Into<String>, run: impl FnMut() + 'a) {
+        let name = name.into();
+        if name == BARE || self.only.as_ref().is_none_or(|only| name.contains(only)) {
+            let place = self.turns.add(name.clone(), run);
+            self.places.push((name, place));
+        }
     }
-    let of = |name: &str| ways.iter().find(|way| way.name == name).map_or((f64::NAN, f64::NAN), Way::median);
-    let (bare, framed) = (of("bare rustls, 64 KiB"), of(OURS));
-    let (sha256, sha3, write) = (of("SHA-256"), of("SHA3-256"), of("write and synchronise"));
-    let (upload, upload3, usual) = (of("upload, SHA-256"), of("upload, SHA3-256"), of("the usual scheme"));
-    let parts = framed.0 + sha256.0 + write.0;
-    println!("  bare rustls : {OURS}, processor  {:5.2}  (target 0.80)", bare.0 / framed.0);
-    println!("  upload : framing + SHA-256 + write, processor       {:5.2}  (target 1.15 at most)", upload.0 / parts);
-    let slowest = framed.1.max(sha256.1).max(write.1);
-    println!("  slowest stage alone : upload, wall                  {:5.2}  (target 0.85)", slowest / upload.1);
-    println!("  bare SHA3-256 : upload with it, wall                {:5.2}  (target 0.95)", sha3.1 / upload3.1);
-    println!("  the usual scheme : upload with SHA-256, processor   {:5.2}  (target 3)", usual.0 / upload.0);
-    println!("  the usual scheme : upload with SHA3-256, processor  {:5.2}  (target 1.8)", usual.0 / upload3.0);
+
+    fn report(self) {
+        let took = self.turns.measure();
+        // Nanoseconds a byte of processor time and on the wall.
+        let each = |place: usize| [took[place].processor, took[place].wall].map(|time| time.as_secs_f64() / GIGABYTES);
+        println!("{} MiB; nanoseconds a byte", SIZE >> 20);
+        for (name, place) in &self.places {
+            let [processor, wall] = each(*place);
+            println!("  {name:34} processor {processor:6.3}   wall {wall:6.3}");
+        }
+        let of = |name: &str| {
+            let found = self.places.iter().find(|(known, _)| known == name);
+            found.map_or([f64::NAN; 2], |(_, place)| each(*place))
+        };
+        let (bare, framed) = (of(BARE), of(OURS));
+        let (sha256, sha3, write) = (of("SHA-256"), of("SHA3-256"), of("write and synchronise"));
+        let (upload, upload3, usual) = (of("upload, SHA-256"), of("upload, SHA3-256"), of("the usual scheme"));
+        let parts = framed[0] + sha256[0] + write[0];
+        println!("  bare rustls : {OURS}, processor  {:5.2}  (target 0.80)", bare[0] / framed[0]);
+        println!(
+            "  upload : framing + SHA-256 + write, processor       {:5.2}  (target 1.15 at most)",
+            upload[0] / parts
+        );
+        let slowest = framed[1].max(sha256[1]).max(write[1]);
+        println!("  slowest stage alone : upload, wall                  {:5.2}  (target 0.85)", slowest / upload[1]);
+        println!("  bare SHA3-256 : upload with it, wall                {:5.2}  (target 0.95)", sha3[1] / upload3[1]);
+        println!("  the usual scheme : upload with SHA-256, processor   {:5.2}  (target 3)", usual[0] / upload[0]);
+        println!("  the usual scheme : upload with SHA3-256, processor  {:5.2}  (target 1.8)", usual[0] / upload3[0]);
+    }
 }

@@ -8,6 +8,7 @@ mod attest;
 #[path = "client/blocking.rs"]
 mod blocking;
 #[path = "client/cable.rs"]
+#[expect(dead_code, reason = "every test program uses another part")]
 mod cable;
 #[path = "client/folder.rs"]
 mod folder;

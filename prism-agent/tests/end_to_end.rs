@@ -14,6 +14,7 @@ mod disks;
 mod endings;
 #[cfg(feature = "pull")]
 #[path = "pull/kbs.rs"]
+#[expect(dead_code, reason = "every test program uses another part")]
 mod kbs;
 #[path = "end_to_end/machines.rs"]
 mod machines;

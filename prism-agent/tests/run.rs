@@ -6,6 +6,9 @@
 
 mod common;
 
+#[path = "client/cable.rs"]
+#[expect(dead_code, reason = "every test program uses another part")]
+mod cable;
 #[path = "run/delivery.rs"]
 mod delivery;
 #[path = "run/endings.rs"]

@@ -48,16 +48,6 @@ impl Source {
         Self(Kind::Memory(bytes.into()))
     }
 
-    /// How many bytes there are, as far as that is known without reading them: not of a folder.
-    #[must_use]
-    pub fn known_size(&self) -> Option<u64> {
-        match &self.0 {
-            Kind::Folder(_) => None,
-            Kind::File { file, .. } => file.metadata().ok().map(|facts| facts.len()),
-            Kind::Memory(bytes) => Some(bytes.len() as u64),
-        }
-    }
-
     /// Digest and size in one pass; `progress` hears the number of bytes read so far.
     ///
     /// # Errors
@@ -129,8 +119,9 @@ impl Source {
         !matches!(self.0, Kind::Folder(_))
     }
 
-    /// The number of its bytes, if that is known without reading them.
-    pub(crate) fn length(&self) -> Option<u64> {
+    /// The number of its bytes, if that is known without reading them: not of a folder.
+    #[must_use]
+    pub fn length(&self) -> Option<u64> {
         match &self.0 {
             Kind::File { file, .. } => file.metadata().ok().map(|facts| facts.len()),
             Kind::Memory(bytes) => Some(bytes.len() as u64),

@@ -4,14 +4,15 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use prism_core::archive::Hashing;
 use prism_core::digest::{Digest, DigestAlgorithm, Hasher};
 use prism_core::entropy::SystemEntropy;
-use prism_core::seal::{self, FileKey, OpenError, Opener, Recipient, RewrapError, SealError, Sealer, Totals, Unlock};
+use prism_core::seal::{self, FileKey, OpenError, Opener, Recipient, SealError, Sealer, Totals, Unlock};
 use tokio_util::sync::CancellationToken;
 
-use super::watched::{Hashed, Watched};
+use super::watched::Watched;
 use super::{Effort, OpenKey, OpenWith, SealFileError, SealTo, SealedFile};
-use crate::files::{Draft, FileError, Measured, Source};
+use crate::files::{Draft, FileError, Measured, Source, open_regular};
 
 /// How many bytes of payload are copied between two looks at the clock of progress.
 const STEP: u64 = 8 << 20;
@@ -45,11 +46,13 @@ pub fn seal(
     };
     let reader = Watched { reader: source.reader(0)?, done: 0, tell, cancel };
     let mut draft = Draft::create(out)?;
-    let mut hashed = Hashed::new(&mut draft);
+    let mut hashing = Hashing::new(&mut draft, Hasher::sha256());
     let totals =
-        lock.workers(effort.workers).digest(Hasher::sha256()).seal(reader, &mut SystemEntropy::default(), &mut hashed);
+        lock.workers(effort.workers).digest(Hasher::sha256()).seal(reader, &mut SystemEntropy::default(), &mut hashing);
     let totals = totals.map_err(|error| if cancel.is_cancelled() { SealFileError::Cancelled } else { error.into() })?;
-    let sealed = hashed.finish();
+    let (digest, written) = hashing.finish();
+    let size = written.file().stream_position().map_err(FileError::io("write", out))?;
+    let sealed = Measured { digest, size };
     draft.publish()?;
     Ok(SealedFile { path: out.to_owned(), plain: measured(totals)?, sealed })
 }
@@ -77,17 +80,17 @@ pub fn open(opening: &Opening<'_>, out: &Path, watcher: Watcher<'_>) -> Result<M
     let Watcher { tell, cancel } = watcher;
     let failed = |source| match source {
         _ if cancel.is_cancelled() => SealFileError::Cancelled,
-        source => SealFileError::Open { path: opening.sealed.to_owned(), source },
+        source => SealFileError::opening(opening.sealed)(source),
     };
     let algorithm = opening.expected.map_or(DigestAlgorithm::Sha256, |digest| digest.algorithm());
     let hasher = Hasher::for_algorithm(algorithm, None).ok_or(SealFileError::Salted)?;
-    let mut file = open_sealed(opening.sealed)?;
+    let mut file = open_regular(opening.sealed)?;
     let key;
     let opener = match opening.with {
         OpenWith::Keys(keys) => {
-            let (header, header_len) = header(&mut file).map_err(failed)?;
+            let header = header(&mut file).map_err(failed)?;
             key = file_key(&header, keys).map_err(failed)?;
-            file.seek(SeekFrom::Start(header_len)).map_err(FileError::io("read", opening.sealed))?;
+            file.seek(SeekFrom::Start(header.len() as u64)).map_err(FileError::io("read", opening.sealed))?;
             Opener::payload(&key)
         }
         OpenWith::Cobblestone(key, context) => Opener::cobblestone(key, context),
@@ -107,19 +110,27 @@ pub fn open(opening: &Opening<'_>, out: &Path, watcher: Watcher<'_>) -> Result<M
     }
 }
 
+/// The header of the age file at `path`. Nothing is believed yet.
+///
+/// # Errors
+/// [`SealFileError`] when it is no such file.
+pub fn read_header(path: &Path) -> Result<Vec<u8>, SealFileError> {
+    header(&mut open_regular(path)?).map_err(SealFileError::opening(path))
+}
+
 /// The header for `recipients` of the payload in `sealed`, which is not touched: enough to release a file that lies
 /// somewhere else.
 ///
 /// # Errors
 /// [`SealFileError`] when nothing in the file is for `with`.
 pub fn rewrap_header(sealed: &Path, with: &OpenWith, recipients: &[Recipient]) -> Result<Vec<u8>, SealFileError> {
+    wrapped(&read_header(sealed)?, sealed, with, recipients)
+}
+
+fn wrapped(old: &[u8], path: &Path, with: &OpenWith, to: &[Recipient]) -> Result<Vec<u8>, SealFileError> {
     let OpenWith::Keys(keys) = with else { return Err(SealFileError::NoHeader) };
-    let failed = SealFileError::rewrap(sealed);
-    let rewrap = |file: &mut File| -> Result<Vec<u8>, RewrapError> {
-        let key = file_key(&header(file)?.0, keys)?;
-        Ok(seal::header(&key, recipients, &mut SystemEntropy::default())?)
-    };
-    rewrap(&mut open_sealed(sealed)?).map_err(failed)
+    let key = file_key(old, keys).map_err(SealFileError::opening(path))?;
+    Ok(seal::header(&key, to, &mut SystemEntropy::default())?)
 }
 
 /// See [`super::rewrap`].
@@ -135,10 +146,10 @@ pub fn rewrap(
 ) -> Result<(), SealFileError> {
     let Watcher { tell, cancel } = watcher;
     refuse_taken(out)?;
-    let new = rewrap_header(sealed, with, recipients)?;
-    let mut file = open_sealed(sealed)?;
-    let (_, payload) = header(&mut file).map_err(|source| SealFileError::Open { path: sealed.to_owned(), source })?;
-    file.seek(SeekFrom::Start(payload)).map_err(FileError::io("read", sealed))?;
+    let mut file = open_regular(sealed)?;
+    let old = header(&mut file).map_err(SealFileError::opening(sealed))?;
+    let new = wrapped(&old, sealed, with, recipients)?;
+    file.seek(SeekFrom::Start(old.len() as u64)).map_err(FileError::io("read", sealed))?;
     let mut draft = Draft::create(out)?;
     draft.write_all(&new).map_err(FileError::io("write", out))?;
     let mut copied = 0;
@@ -165,15 +176,9 @@ fn refuse_taken(out: &Path) -> Result<(), FileError> {
     }
 }
 
-fn open_sealed(path: &Path) -> Result<File, FileError> {
-    crate::files::open_regular(path)
-}
-
-/// The header of an age file and its length; `file` stands anywhere afterwards.
-fn header(file: &mut File) -> Result<(Vec<u8>, u64), OpenError> {
-    let header = seal::read_header(&mut BufReader::new(file))?;
-    let length = header.len() as u64;
-    Ok((header, length))
+/// The header of an age file; `file` stands anywhere afterwards.
+fn header(file: &mut File) -> Result<Vec<u8>, OpenError> {
+    seal::read_header(&mut BufReader::new(file))
 }
 
 /// The file key by the first key that the header is for.

@@ -1,8 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
-use prism_core::seal::{OpenError, RewrapError, SealError};
+use prism_core::seal::{OpenError, SealError};
 
 use crate::files::FileError;
 
@@ -60,13 +60,9 @@ impl Coded for SealFileError {
 }
 
 impl SealFileError {
-    /// Sorts what went wrong with a header.
-    pub(super) fn rewrap(path: &std::path::Path) -> impl FnOnce(RewrapError) -> Self {
+    /// What is wrong with the sealed file at `path`; the closure form fits `map_err`.
+    pub(super) fn opening(path: &Path) -> impl Fn(OpenError) -> Self {
         let path = path.to_owned();
-        move |error| match error {
-            RewrapError::Seal(error) => error.into(),
-            RewrapError::Open(source) => Self::Open { path, source },
-            _ => Self::Cancelled,
-        }
+        move |source| Self::Open { path: path.clone(), source }
     }
 }

@@ -1,9 +1,6 @@
-use std::io::{self, IoSliceMut, Read, Write};
+use std::io::{self, IoSliceMut, Read};
 
-use prism_core::digest::Hasher;
 use tokio_util::sync::CancellationToken;
-
-use crate::files::{Measure, Measured};
 
 /// A reader that reports how far it is and ends when nobody waits for it any more.
 pub(super) struct Watched<'a, R> {
@@ -37,33 +34,5 @@ impl<R> Watched<'_, R> {
     fn report(&mut self, read: usize) {
         self.done += read as u64;
         (self.tell)(self.done);
-    }
-}
-
-/// A writer that hashes what it passes on.
-pub(super) struct Hashed<W> {
-    writer: W,
-    sum: Measure,
-}
-
-impl<W: Write> Hashed<W> {
-    pub(super) fn new(writer: W) -> Self {
-        Self { writer, sum: Measure::new(Hasher::sha256()) }
-    }
-
-    pub(super) fn finish(self) -> Measured {
-        self.sum.finish()
-    }
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.writer.write(bytes)?;
-        self.sum.write_all(bytes.get(..written).unwrap_or(bytes))?;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
     }
 }

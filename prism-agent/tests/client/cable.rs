@@ -10,12 +10,20 @@ use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::version::TLS13;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::common::peer::{handshake, tls};
 
-/// A way to the agent that breaks after so many bytes from the client, once for each number given.
+/// Whose bytes a cable counts.
+#[derive(Clone, Copy)]
+enum Counted {
+    Clients,
+    Agents,
+}
+
+/// A way between client and agent that breaks after so many bytes of one of them, once for each number given.
 pub(crate) struct Cable {
     pub(crate) address: SocketAddr,
     carried: Arc<AtomicU64>,
@@ -25,7 +33,17 @@ pub(crate) struct Cable {
 }
 
 impl Cable {
+    /// Counts what clients send.
     pub(crate) async fn to(agent: SocketAddr, cuts: impl IntoIterator<Item = u64>) -> Self {
+        Self::between(agent, Counted::Clients, cuts).await
+    }
+
+    /// Counts what the agent sends.
+    pub(crate) async fn from(agent: SocketAddr, cuts: impl IntoIterator<Item = u64>) -> Self {
+        Self::between(agent, Counted::Agents, cuts).await
+    }
+
+    async fn between(agent: SocketAddr, counted: Counted, cuts: impl IntoIterator<Item = u64>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (carried, connections) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -42,7 +60,11 @@ impl Cable {
                 let cut = cuts.lock().unwrap().pop_front().unwrap_or(u64::MAX);
                 let agent = *target.lock().unwrap();
                 let server = TcpStream::connect(agent).await.unwrap();
-                tokio::spawn(carry(client, server, cut, Arc::clone(&count)));
+                let (up, down) = halves(client, server);
+                match counted {
+                    Counted::Clients => tokio::spawn(carry(up, down, cut, Arc::clone(&count))),
+                    Counted::Agents => tokio::spawn(carry(down, up, cut, Arc::clone(&count))),
+                };
             }
         });
         Self { address, carried, connections, end, cut }
@@ -58,7 +80,7 @@ impl Cable {
         *self.end.lock().unwrap() = agent;
     }
 
-    /// Bytes from the client that have crossed.
+    /// Counted bytes that have crossed.
     pub(crate) fn carried(&self) -> u64 {
         self.carried.load(Ordering::Relaxed)
     }
@@ -68,14 +90,20 @@ impl Cable {
     }
 }
 
-async fn carry(client: TcpStream, server: TcpStream, cut: u64, count: Arc<AtomicU64>) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let back = tokio::spawn(async move { tokio::io::copy(&mut from_server, &mut to_client).await });
+/// One direction: where bytes come from and where they go.
+type Half = (OwnedReadHalf, OwnedWriteHalf);
+
+fn halves(client: TcpStream, server: TcpStream) -> (Half, Half) {
+    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    ((from_client, to_server), (from_server, to_client))
+}
+
+async fn carry((mut from, mut to): Half, (mut back_from, mut back_to): Half, cut: u64, count: Arc<AtomicU64>) {
+    let back = tokio::spawn(async move { tokio::io::copy(&mut back_from, &mut back_to).await });
     let (mut buffer, mut carried) = (vec![0; 16 * 1024], 0);
-    while let Ok(n @ 1..) = from_client.read(&mut buffer).await {
+    while let Ok(n @ 1..) = from.read(&mut buffer).await {
         let n = n.min(usize::try_from(cut - carried).unwrap_or(usize::MAX));
-        if to_server.write_all(&buffer[..n]).await.is_err() {
+        if to.write_all(&buffer[..n]).await.is_err() {
             break;
         }
         carried += n as u64;

@@ -1,5 +1,4 @@
 //! A key broker, written down from the protocol: it verifies the evidence, and wraps its secret to the attested key.
-#![allow(dead_code, reason = "every test file uses another part")]
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::convert::Infallible;

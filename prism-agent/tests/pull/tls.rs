@@ -1,5 +1,4 @@
 //! An authority that vouches for the servers of these tests, and one that nobody trusts.
-#![allow(dead_code, reason = "every test file uses another part")]
 
 use std::sync::Arc;
 
@@ -13,8 +12,6 @@ pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its certificate (DER).
     pub(crate) root: Vec<u8>,
-    /// The same in PEM.
-    pub(crate) pem: String,
 }
 
 impl Authority {
@@ -25,8 +22,8 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let certificate = params.self_signed(&key).unwrap();
-        let (root, pem) = (certificate.der().to_vec(), certificate.pem());
-        Self { issuer: Issuer::new(params, key), root, pem }
+        let root = certificate.der().to_vec();
+        Self { issuer: Issuer::new(params, key), root }
     }
 
     /// What a server at 127.0.0.1 needs.

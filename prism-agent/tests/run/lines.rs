@@ -1,17 +1,12 @@
 //! A result over a line that breaks all the time.
 
-use std::collections::VecDeque;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prism_agent::client::{CheckpointStore, Client, Options, ResultOptions, RetryPolicy, Session};
 use prism_core::digest::Digest;
 use prism_core::key::SigningKey;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
+use crate::cable::Cable;
 use crate::common::computation::now;
 use crate::common::{Computation, Peer};
 use crate::scene::{bring_everything, computation_with, start, until_state};
@@ -31,52 +26,8 @@ with open('results/model.bin', 'wb') as model:
         model.write(os.urandom(1 << 20))
 ";
 
-/// A way from the agent that breaks after so many bytes, once for each number given.
-struct Line {
-    address: SocketAddr,
-    carried: Arc<AtomicU64>,
-    connections: Arc<AtomicU64>,
-}
-
-impl Line {
-    async fn to(agent: SocketAddr, cuts: VecDeque<u64>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (carried, connections) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
-        let (count, opened, cuts) = (Arc::clone(&carried), Arc::clone(&connections), Mutex::new(cuts));
-        tokio::spawn(async move {
-            while let Ok((client, _)) = listener.accept().await {
-                opened.fetch_add(1, Ordering::Relaxed);
-                let cut = cuts.lock().unwrap().pop_front().unwrap_or(u64::MAX);
-                let server = TcpStream::connect(agent).await.unwrap();
-                tokio::spawn(carry(client, server, cut, Arc::clone(&count)));
-            }
-        });
-        Self { address, carried, connections }
-    }
-}
-
-async fn carry(client: TcpStream, server: TcpStream, cut: u64, count: Arc<AtomicU64>) {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = server.into_split();
-    let forth = tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
-    let (mut buffer, mut carried) = (vec![0; 16 * 1024], 0);
-    while let Ok(n @ 1..) = from_server.read(&mut buffer).await {
-        let n = n.min(usize::try_from(cut - carried).unwrap_or(usize::MAX));
-        if to_client.write_all(&buffer[..n]).await.is_err() {
-            break;
-        }
-        carried += n as u64;
-        count.fetch_add(n as u64, Ordering::Relaxed);
-        if carried == cut {
-            break;
-        }
-    }
-    forth.abort();
-}
-
 /// Numbers that are the same in every run.
-fn cuts() -> VecDeque<u64> {
+fn cuts() -> Vec<u64> {
     let mut state = 7_u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -86,7 +37,7 @@ fn cuts() -> VecDeque<u64> {
     (0..CUTS).map(|cut| next() + u64::from(cut == 0) * 100_000).collect()
 }
 
-async fn institute(line: &Line, computation: &Computation) -> Session {
+async fn institute(line: &Cable, computation: &Computation) -> Session {
     let mut options = Options::new(CheckpointStore::in_directory(computation.dir.path().join("seen")));
     options.retry = RetryPolicy { attempts: 100, first: Duration::ZERO, longest: Duration::ZERO };
     let address = line.address.to_string();
@@ -101,7 +52,7 @@ async fn a_download_cut_at_two_hundred_places_always_resumes() {
     bring_everything(&agent, &computation).await;
     let mut peer = Peer::join(&agent, &computation, "institute").await;
     until_state(&mut peer, "Delivering").await;
-    let line = Line::to(agent.local_addr(), cuts()).await;
+    let line = Cable::from(agent.local_addr(), cuts()).await;
     let out = computation.dir.path().join("results.zip");
     let (mut received, mut falls) = (0, 0);
     let session = institute(&line, &computation).await;
@@ -112,10 +63,10 @@ async fn a_download_cut_at_two_hundred_places_always_resumes() {
     let delivered = delivered.await.unwrap();
     assert_eq!(Digest::sha256(&std::fs::read(&out).unwrap()), delivered.digest);
     assert!(delivered.size > SIZE);
-    assert!(line.connections.load(Ordering::Relaxed) > CUTS);
+    assert!(line.connections() > CUTS);
     assert_eq!(falls, 0, "what was received is not received again");
     // What crossed the line and was of no use: the rest of a frame for each break, and handshakes.
-    let again = line.carried.load(Ordering::Relaxed) - SIZE;
+    let again = line.carried() - SIZE;
     assert!(again < CUTS * LONGEST, "{again} bytes more than the result");
     agent.shutdown().await;
 }

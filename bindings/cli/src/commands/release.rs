@@ -1,16 +1,15 @@
 //! `prism release`: the key of a dataset that lies sealed in a store, to an agent that earned trust.
 
 use std::fmt;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use prism_agent::client::{Receipt, Session};
-use prism_agent::files::{FileError, read_private};
+use prism_agent::files::read_private;
+use prism_agent::seal::blocking::read_header;
 use prism_core::code::Code;
 use prism_core::manifest::KeyRelease;
-use prism_core::seal::{HEADER_MAX, Identity, read_header};
+use prism_core::seal::{HEADER_MAX, Identity};
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome};
@@ -69,7 +68,7 @@ impl Release {
             .map_err(|error| Failure::from(error).at(self.identity.display()))?;
         let salt = self.salt.as_deref().map(read_salt).transpose()?;
         let given = match (&self.sealed, &self.header) {
-            (Some(path), _) => Some(header_of(path)?),
+            (Some(path), _) => Some(read_header(path)?),
             (None, Some(path)) => Some(read(path, HEADER_MAX as u64)?),
             (None, None) => None,
         };
@@ -113,14 +112,6 @@ impl Release {
                 .hint("name the dataset: prism release NAME")),
         }
     }
-}
-
-fn header_of(path: &Path) -> Outcome<Vec<u8>> {
-    let file = File::open(path).map_err(|source| match source.kind() {
-        std::io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned() },
-        _ => FileError::Io { verb: "open", path: path.to_owned(), source },
-    })?;
-    read_header(&mut BufReader::new(file)).map_err(|error| Failure::from(error).at(path.display()))
 }
 
 fn released(asset: String, session: &Session, receipt: &Receipt) -> Released {

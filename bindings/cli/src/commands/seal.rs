@@ -120,7 +120,7 @@ impl Seal {
         let to = self.lock()?;
         let mut effort = Effort::default();
         effort.workers = self.workers.unwrap_or(effort.workers);
-        let total = source.known_size();
+        let total = source.length();
         let mut progress = Progress::new(printer, "seal");
         let work = seal(source, to, out, effort, |done| progress.at("read", done, total.unwrap_or(done).max(done)));
         let made: SealedFile = interrupt::run(async { Ok(work.await?) }, LEFT)?;

@@ -1,7 +1,5 @@
 //! The object's bytes, over as many connections as it takes.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use prism_core::code::Coded;
 use tokio::sync::mpsc;
@@ -13,6 +11,7 @@ use super::progress::{Progress, Stage};
 use crate::client::Retries;
 use crate::pull::{Object, Opened, PullConfig, PullError};
 use crate::server::config::Limits;
+use crate::server::pace::Pace;
 
 /// Bytes that an attempt has to bring so that it does not count as failed.
 const WORTH: u64 = 64 * 1024;
@@ -83,7 +82,7 @@ impl Fetch<'_> {
         let mut skip = position.at.saturating_sub(start);
         let mut pace = Pace::new(self.limits);
         while position.at < self.size {
-            let next = timeout_at(pace.due, bytes.next()).await.map_err(|_| PullError::TooSlow)?;
+            let next = timeout_at(pace.due(), bytes.next()).await.map_err(|_| PullError::TooSlow)?;
             let mut next = match next {
                 Some(next) => next.map_err(|error| PullError::Unreachable(error.into()))?,
                 None => return Err(PullError::Unreachable("the object ended too early".into())),
@@ -102,28 +101,8 @@ impl Fetch<'_> {
                 // Whoever opens or writes went away and knows why.
                 return Ok(());
             }
-            pace.due += since.elapsed();
+            pace.excuse(since.elapsed());
         }
         Ok(())
-    }
-}
-
-/// Ends a stream that is slower than the least rate for longer than the grace: every byte buys time. Time that the
-/// agent's own disk takes is not the store's.
-struct Pace {
-    due: Instant,
-    grace: Duration,
-    rate: u64,
-}
-
-impl Pace {
-    fn new(limits: &Limits) -> Self {
-        let grace = limits.upload_grace;
-        Self { due: Instant::now() + grace, grace, rate: limits.upload_min_rate.max(1) }
-    }
-
-    fn buy(&mut self, bytes: usize) {
-        let bought = Duration::from_millis((bytes as u64).saturating_mul(1000) / self.rate);
-        self.due = (self.due + bought).min(Instant::now() + self.grace);
     }
 }

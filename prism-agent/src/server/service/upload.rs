@@ -15,9 +15,9 @@ use tonic::{Status, Streaming};
 
 use super::{Service, receipt, refuse};
 use crate::ranges::Spans;
-use crate::server::config::Limits;
 use crate::server::engine::{Engine, now};
 use crate::server::ledger::LedgerError;
+use crate::server::pace::Pace;
 use crate::server::session::Member;
 use crate::server::statements;
 use crate::server::upload::{self, Begin, QUEUE, Received, STREAMS, UploadError};
@@ -29,7 +29,7 @@ pub(super) async fn upload(
     mut requests: Streaming<wire::UploadRequest>,
 ) -> Result<wire::UploadResponse, Status> {
     let mut pace = Pace::new(&service.limits);
-    let first = pace.next(&mut requests).await?.and_then(|request| request.step);
+    let first = next(&mut requests, &mut pace).await?.and_then(|request| request.step);
     let Some(Step::Begin(begin)) = first else {
         return Err(out_of_turn());
     };
@@ -117,10 +117,10 @@ async fn feed(
                     closing = Some(Instant::now() + LAST);
                     continue;
                 }
-                next = pace.next(&mut requests) => next?,
+                next = next(&mut requests, &mut pace) => next?,
             },
             Some(last) if Instant::now() >= last => return Err(superseded()),
-            Some(_) => timeout(QUIET, pace.next(&mut requests)).await.map_err(|_| superseded())??,
+            Some(_) => timeout(QUIET, next(&mut requests, &mut pace)).await.map_err(|_| superseded())??,
         };
         let Some(request) = next else { return Ok(()) };
         let Some(Step::Frame(frame)) = request.step else { return Err(out_of_turn()) };
@@ -133,7 +133,7 @@ async fn feed(
             return Ok(());
         }
         // A disk that is slower than the line is not its sender's fault.
-        pace.due += begun.elapsed();
+        pace.excuse(begun.elapsed());
     }
 }
 
@@ -148,31 +148,17 @@ fn superseded() -> Status {
     )
 }
 
-/// Ends a stream that is slower than the least rate for longer than the grace: every byte buys time.
-struct Pace {
-    due: Instant,
-    grace: Duration,
-    rate: u64,
-}
-
-impl Pace {
-    fn new(limits: &Limits) -> Self {
-        let grace = limits.upload_grace;
-        Self { due: Instant::now() + grace, grace, rate: limits.upload_min_rate.max(1) }
+/// The next message, if it comes in time.
+async fn next(
+    requests: &mut Streaming<wire::UploadRequest>,
+    pace: &mut Pace,
+) -> Result<Option<wire::UploadRequest>, Status> {
+    let next = timeout_at(pace.due(), requests.message()).await.map_err(|_| too_slow())?;
+    let next = next.map_err(|status| wire::refusal(Code::ConnectionLost, status.message()))?;
+    if let Some(Step::Frame(frame)) = next.as_ref().and_then(|request| request.step.as_ref()) {
+        pace.buy(frame.len());
     }
-
-    async fn next(
-        &mut self,
-        requests: &mut Streaming<wire::UploadRequest>,
-    ) -> Result<Option<wire::UploadRequest>, Status> {
-        let next = timeout_at(self.due, requests.message()).await.map_err(|_| too_slow())?;
-        let next = next.map_err(|status| wire::refusal(Code::ConnectionLost, status.message()))?;
-        if let Some(Step::Frame(frame)) = next.as_ref().and_then(|request| request.step.as_ref()) {
-            let bought = Duration::from_millis((frame.len() as u64).saturating_mul(1000) / self.rate);
-            self.due = (self.due + bought).min(Instant::now() + self.grace);
-        }
-        Ok(next)
-    }
+    Ok(next)
 }
 
 fn too_slow() -> Status {
