@@ -124,11 +124,19 @@ pub fn read_header(path: &Path) -> Result<Vec<u8>, SealFileError> {
 /// # Errors
 /// [`SealFileError`] when nothing in the file is for `with`.
 pub fn rewrap_header(sealed: &Path, with: &OpenWith, recipients: &[Recipient]) -> Result<Vec<u8>, SealFileError> {
-    wrapped(&read_header(sealed)?, sealed, with, recipients)
+    let keys = keys(with)?;
+    wrapped(&read_header(sealed)?, sealed, keys, recipients)
 }
 
-fn wrapped(old: &[u8], path: &Path, with: &OpenWith, to: &[Recipient]) -> Result<Vec<u8>, SealFileError> {
-    let OpenWith::Keys(keys) = with else { return Err(SealFileError::NoHeader) };
+/// What may open a header.
+fn keys(with: &OpenWith) -> Result<&[OpenKey], SealFileError> {
+    match with {
+        OpenWith::Keys(keys) => Ok(keys),
+        OpenWith::Cobblestone(..) => Err(SealFileError::NoHeader),
+    }
+}
+
+fn wrapped(old: &[u8], path: &Path, keys: &[OpenKey], to: &[Recipient]) -> Result<Vec<u8>, SealFileError> {
     let key = file_key(old, keys).map_err(SealFileError::opening(path))?;
     Ok(seal::header(&key, to, &mut SystemEntropy::default())?)
 }
@@ -146,9 +154,10 @@ pub fn rewrap(
 ) -> Result<(), SealFileError> {
     let Watcher { tell, cancel } = watcher;
     refuse_taken(out)?;
+    let keys = keys(with)?;
     let mut file = open_regular(sealed)?;
     let old = header(&mut file).map_err(SealFileError::opening(sealed))?;
-    let new = wrapped(&old, sealed, with, recipients)?;
+    let new = wrapped(&old, sealed, keys, recipients)?;
     file.seek(SeekFrom::Start(old.len() as u64)).map_err(FileError::io("read", sealed))?;
     let mut draft = Draft::create(out)?;
     draft.write_all(&new).map_err(FileError::io("write", out))?;
