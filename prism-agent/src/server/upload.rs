@@ -93,6 +93,11 @@ pub(crate) enum UploadError {
     /// The agent's disk refused.
     #[error("expected to store the asset on the agent's disk, found: {0}; see to that disk, then resume the upload")]
     Disk(#[from] io::Error),
+    /// What was written cannot be read any more; it was forgotten.
+    #[error(
+        "expected to read what was stored of the asset, found: {0}; see to the agent's disk, then upload from the start"
+    )]
+    Unreadable(#[source] io::Error),
 }
 
 impl Coded for UploadError {
@@ -106,6 +111,7 @@ impl Coded for UploadError {
             Self::Incomplete { .. } => Code::ConnectionLost,
             Self::Mismatch { .. } => Code::AssetMismatch,
             Self::Disk(error) => disk_code(error.kind()),
+            Self::Unreadable(_) => Code::FileIo,
         }
     }
 }
@@ -272,6 +278,7 @@ fn bring(slot: &Slot, desk: &Desk, begin: &Begin, mut frames: mpsc::Receiver<Byt
         match holding.ended() {
             Some(Ended::Condemned) => return Err(begin.mismatch()),
             Some(Ended::Failed(kind)) => return Err(UploadError::Disk(kind.into())),
+            Some(Ended::Unreadable(kind)) => return Err(UploadError::Unreadable(kind.into())),
             None => {}
         }
         if frame.len() as u64 > span.end - at {
@@ -326,8 +333,10 @@ fn leave(
 
 /// Makes durable what was held when everybody has left, and accepts or discards the asset if all of it is there.
 fn conclude(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> Result<Option<Signed>, UploadError> {
-    if holding.ended() == Some(Ended::Condemned) {
-        return Err(discard(engine, slot, begin, holding));
+    match holding.ended() {
+        Some(Ended::Condemned) => return Err(discard(engine, slot, begin, holding)),
+        Some(Ended::Unreadable(kind)) => return Err(forget(slot, holding, kind)),
+        Some(Ended::Failed(_)) | None => {}
     }
     if let Err(error) = holding.sync() {
         holding.roll_back();
@@ -385,6 +394,16 @@ pub(crate) fn refuse(engine: &Engine, slot: &Slot, begin: &Begin, code: Code) ->
     let body = AssetRefusedBody { asset: begin.terms.name.clone(), code: code.to_string() };
     engine.ledger().act(begin.actor(), Event::AssetRefused(body))?;
     Ok(())
+}
+
+/// Gives up what the disk has lost: resuming would only find the same again.
+fn forget(slot: &Slot, holding: &Holding, kind: io::ErrorKind) -> UploadError {
+    slot.hold(None);
+    if let Err(error) = fs::remove_file(&holding.path) {
+        // The next attempt puts its own file there, or says why it cannot.
+        tracing::debug!(%error, "a file that cannot be read could not be removed");
+    }
+    UploadError::Unreadable(kind.into())
 }
 
 /// Removes bytes that are not the agreed ones, and says so.

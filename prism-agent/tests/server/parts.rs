@@ -27,7 +27,7 @@ fn frame(bytes: &[u8]) -> wire::UploadRequest {
 }
 
 /// Sends a part in one go.
-async fn send(
+pub(crate) async fn send(
     peer: &mut Peer,
     computation: &Computation,
     (offset, length): (u64, u64),

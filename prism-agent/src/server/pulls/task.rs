@@ -150,9 +150,13 @@ fn conclude(
             Err(Failure::Unlogged(error.code()))
         }
         (_, _, Err(UploadError::Mismatch { .. })) => Err(Failure::Refused(Code::AssetMismatch)),
-        (_, _, Err(error @ (UploadError::Disk(_) | UploadError::NoRoom(_) | UploadError::Salt))) => {
-            Err(Failure::Unlogged(error.code()))
-        }
+        (
+            ..,
+            Err(
+                error
+                @ (UploadError::Disk(_) | UploadError::Unreadable(_) | UploadError::NoRoom(_) | UploadError::Salt),
+            ),
+        ) => Err(Failure::Unlogged(error.code())),
         _ => Err(Failure::Over),
     }
 }

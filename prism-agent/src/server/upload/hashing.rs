@@ -112,7 +112,7 @@ impl Holding {
         let length = usize::try_from(gap.end - gap.start).unwrap_or(STEP).min(STEP);
         let bytes = buffer.get_mut(..length).unwrap_or_default();
         if let Err(error) = self.file.read_exact_at(bytes, gap.start) {
-            self.end(Ended::Failed(error.kind()));
+            self.end(Ended::Unreadable(error.kind()));
             return Err(error);
         }
         let mut tally = self.tally();

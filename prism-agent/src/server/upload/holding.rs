@@ -47,8 +47,10 @@ struct State {
 pub(super) enum Ended {
     /// More or other bytes than were agreed: everything is to be discarded.
     Condemned,
-    /// The disk lost bytes that were not durable, or cannot read them.
+    /// The disk lost bytes that were not durable.
     Failed(io::ErrorKind),
+    /// The disk does not give back what was written to it: everything is to be forgotten.
+    Unreadable(io::ErrorKind),
 }
 
 impl Holding {
@@ -143,7 +145,7 @@ impl Holding {
             }
             (state.written.clone(), state.ended)
         };
-        if let Some(Ended::Failed(kind)) = ended {
+        if let Some(Ended::Failed(kind) | Ended::Unreadable(kind)) = ended {
             return Err(kind.into());
         }
         if let Err(error) = self.file.sync_data() {

@@ -1,12 +1,14 @@
 //! What holds of an asset when threads, the disk and the order of its parts are as bad as they get.
 
 use std::fs::{File, OpenOptions};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use prism_core::code::{Code, Coded};
 use prism_core::digest::{Digest, Hasher};
+use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::TempDir;
 
 use super::crew::Crew;
@@ -115,6 +117,61 @@ fn what_a_failing_synchronisation_loses_is_not_held_and_the_digest_goes_back_wit
     holding.roll_back();
     assert_eq!((holding.written_from(0), holding.durable().bytes(), holding.digest()), (0, 0, None));
     assert_eq!(holding.ended(), None);
+}
+
+/// Does this on a thread for which, and for those that it starts, the kernel fails a system call as a broken disk does.
+fn without<T: Send>(call: libc::c_long, work: impl FnOnce() -> T + Send) -> T {
+    let (error, arch) = (SeccompAction::Errno(libc::EIO.cast_unsigned()), std::env::consts::ARCH.try_into().unwrap());
+    let filter = SeccompFilter::new([(call, vec![])].into(), SeccompAction::Allow, error, arch);
+    let program: BpfProgram = filter.unwrap().try_into().unwrap();
+    let refused = || {
+        apply_filter(&program).unwrap();
+        work()
+    };
+    std::thread::scope(|scope| scope.spawn(refused).join().unwrap())
+}
+
+#[test]
+fn a_synchronisation_that_fails_in_the_middle_takes_back_what_came_after_the_last_that_did_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let holding = holding(&dir);
+    let first = 1 << 20;
+    let crew = Crew::start(Arc::clone(&holding)).unwrap();
+    bring(&crew, 0, first);
+    crew.end();
+    holding.sync().unwrap();
+    let crew = Crew::start(Arc::clone(&holding)).unwrap();
+    bring(&crew, first, 2 * first);
+    crew.end();
+    without(libc::SYS_fdatasync, || assert!(holding.sync().is_err()));
+    // The kernel would succeed now, without what it has lost.
+    assert!(holding.sync().is_err());
+    assert_eq!(holding.durable().end_from(0), first as u64);
+    holding.roll_back();
+    assert_eq!((holding.written_from(0), holding.ended()), (first as u64, None));
+    // What the disk has in place of what it lost is not taken for it.
+    holding.file.write_all_at(&vec![0xFF; first], first as u64).unwrap();
+    let crew = Crew::start(Arc::clone(&holding)).unwrap();
+    bring(&crew, first, SIZE);
+    crew.end();
+    holding.sync().unwrap();
+    assert_eq!(holding.digest(), Some((Digest::sha256(&asset()), 0)));
+    assert_eq!(std::fs::read(&holding.path).unwrap(), asset());
+}
+
+#[test]
+fn what_cannot_be_read_back_is_not_in_the_digest_and_ends_the_asset() {
+    let dir = tempfile::tempdir().unwrap();
+    let holding = holding(&dir);
+    without(libc::SYS_pread64, || {
+        let crew = Crew::start(Arc::clone(&holding)).unwrap();
+        bring(&crew, SIZE / 2, SIZE);
+        bring(&crew, 0, SIZE / 2);
+        crew.end();
+    });
+    assert!(matches!(holding.ended(), Some(Ended::Unreadable(_))));
+    assert!(holding.sync().is_err(), "it counts as durable");
+    assert_eq!(holding.digest(), None);
 }
 
 #[test]
