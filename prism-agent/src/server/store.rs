@@ -138,11 +138,15 @@ impl Store {
         self.boot.join("output").join(stream)
     }
 
-    /// Moves a complete asset to its place, durably.
+    /// Moves a complete asset to its place, durably. On failure it is where it was.
     pub(crate) fn accept(&self, asset: &str) -> io::Result<()> {
         let (from, to) = (self.partial(asset), self.asset(asset));
         fs::rename(&from, &to)?;
-        File::open(self.boot.join("assets"))?.sync_all()
+        let durable = File::open(self.boot.join("assets")).and_then(|dir| dir.sync_all());
+        if durable.is_err() {
+            self.take_back(asset)?;
+        }
+        durable
     }
 
     /// Moves an asset that could not be logged back to where it came from.

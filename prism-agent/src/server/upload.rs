@@ -359,7 +359,10 @@ fn conclude(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> R
 fn accept(engine: &Engine, slot: &Slot, begin: &Begin, holding: &Holding) -> Result<Signed, UploadError> {
     let (store, name) = (engine.store(), begin.terms.name.as_str());
     if let Err(error) = store.accept(name) {
-        slot.hold(None);
+        // As long as it is where it came from, nothing has to be sent again.
+        if !holding.path.exists() {
+            slot.hold(None);
+        }
         return Err(error.into());
     }
     match engine.ledger().act(begin.actor(), Event::AssetAccepted(begin.body())) {

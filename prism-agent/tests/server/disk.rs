@@ -25,9 +25,13 @@ async fn an_asset_that_the_disk_refused_in_the_end_can_be_sent_again() {
     let assets = computation.dir.path().join("state/boot").join(hex::encode(agent.boot_id())).join("assets");
     fs::remove_dir(&assets).unwrap();
     assert_eq!(code(peer.upload(&computation, "hospital-1", "h1").await), "file.io");
-    assert_eq!(durable(&mut peer, "h1").await, 0);
+    // It is where it was: nothing has to be sent again.
+    assert_eq!(durable(&mut peer, "h1").await, 3000);
     fs::create_dir(&assets).unwrap();
-    peer.upload(&computation, "hospital-1", "h1").await.unwrap();
+    let rest = peer.begin(&computation, "hospital-1", "h1", 3000);
+    let accepted = peer.client.upload(tokio_stream::once(rest)).await.unwrap().into_inner();
+    peer.verify(accepted.receipt.as_ref());
+    assert_eq!(fs::read(assets.join("h1")).unwrap(), computation.assets["h1"]);
     agent.shutdown().await;
 }
 
