@@ -17,6 +17,7 @@ use crate::runner::{CollectError, ResultLimits, ResultsDir, collect_results};
 use crate::server::engine::Engine;
 use crate::server::ledger::LedgerError;
 use crate::server::store::create_private;
+use crate::server::upload::disk_code;
 use crate::server::vault::Sealed;
 
 /// Bytes that are encrypted and written at a time.
@@ -49,11 +50,13 @@ impl Coded for DeliverError {
     fn code(&self) -> Code {
         match self {
             Self::Collect(error) => error.code(),
+            Self::Pack(PackError::Write(error)) | Self::Seal(SealError::Write(error)) | Self::Disk(error) => {
+                disk_code(error.kind())
+            }
             Self::Pack(error) => error.code(),
             Self::Seal(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Unknown(_) => Code::Internal,
-            Self::Disk(_) => Code::FileIo,
         }
     }
 }
