@@ -12,6 +12,8 @@ mod deaths;
 mod disks;
 #[path = "end_to_end/endings.rs"]
 mod endings;
+#[path = "end_to_end/faults.rs"]
+mod faults;
 #[cfg(feature = "pull")]
 #[path = "pull/kbs.rs"]
 #[expect(dead_code, reason = "every test program uses another part")]
@@ -67,7 +69,8 @@ fn main() -> ExitCode {
     let pulled = pulled::ALL;
     #[cfg(not(feature = "pull"))]
     let pulled: &[Test] = &[];
-    for (name, test) in [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL, pulled].concat() {
+    for (name, test) in [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL, faults::ALL, pulled].concat()
+    {
         if !wanted(name) {
             continue;
         }

@@ -35,12 +35,17 @@ fn computation() -> Computation {
 
 /// An agent whose state is on a disk of so many MiB.
 fn on_small_disk(computation: &Computation, mebibytes: usize) -> Option<AgentProcess> {
+    mounting_is_permitted().then(|| AgentProcess::start_on_small_disk(computation, mebibytes))
+}
+
+/// Whether programs may have file systems of their own here.
+pub(crate) fn mounting_is_permitted() -> bool {
     let permitted = Command::new("unshare").args(["-Urm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).output();
-    if !permitted.is_ok_and(|output| output.status.success()) {
+    let permitted = permitted.is_ok_and(|output| output.status.success());
+    if !permitted {
         println!("  skipped: user namespaces with a file system of their own are not permitted here");
-        return None;
     }
-    Some(AgentProcess::start_on_small_disk(computation, mebibytes))
+    permitted
 }
 
 /// Runs a program among the agent's mounts.
@@ -55,13 +60,13 @@ fn inside(agent: &AgentProcess) -> PathBuf {
     Path::new("/proc").join(agent.id().to_string()).join("root").join(agent.state.strip_prefix("/").unwrap())
 }
 
-async fn durable(address: &str, computation: &Computation) -> u64 {
+pub(crate) async fn durable(address: &str, computation: &Computation) -> u64 {
     let status = join(address, computation, "hospital-1").await.status().await.unwrap();
     status.assets.iter().find(|asset| asset.name == "h1").unwrap().durable
 }
 
 /// Kinds of the entries about assets, from the agent's own log.
-fn logged(state: &Path) -> Vec<String> {
+pub(crate) fn logged(state: &Path) -> Vec<String> {
     let boot = fs::read_dir(state.join("boot")).unwrap().next().unwrap().unwrap().path();
     let log = fs::read_to_string(boot.join("log/entries.jsonl")).unwrap();
     let kinds = log.lines().filter_map(|line| line.split("\"type\":\"").nth(1)?.split('"').next());

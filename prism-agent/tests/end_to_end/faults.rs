@@ -1,0 +1,276 @@
+//! Disks that refuse at the worst moment, by the kernel's own word: files that may not grow (`EFBIG`), calls that fail
+//! (`EIO`), permissions that are missing.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use prism_agent::client::{Progress, ResultOptions, Session, UploadControl, UploadOptions};
+use prism_core::audit::entry::{Event, Outcome};
+use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use crate::common::peer::{self, frames};
+use crate::common::wire::{self, upload_request::Step};
+use crate::common::{Computation, Peer};
+use crate::disks::{durable, logged, mounting_is_permitted};
+use crate::people::{code, join, source};
+use crate::processes::{AgentProcess, bound_by_permissions, refused_start};
+use crate::scene::{ASSETS, computation, give, whole_log};
+use crate::tests;
+
+tests!["faults":
+    an_asset_whose_beginning_cannot_be_logged_has_not_begun,
+    an_asset_whose_acceptance_cannot_be_logged_is_taken_back_and_accepted_once_it_can_be,
+    a_write_that_breaks_off_in_its_middle_ends_the_upload_and_it_goes_on_from_before,
+    a_result_that_does_not_fit_on_the_disk_is_not_logged_as_sealed,
+    a_synchronisation_that_fails_in_the_middle_takes_the_upload_back_to_the_last_that_did_not,
+    an_asset_that_cannot_be_read_back_is_forgotten_and_begins_again,
+    an_agent_does_not_wake_on_a_disk_that_cannot_be_written,
+    an_agent_does_not_wake_in_a_directory_without_permission_to_write,
+    permissions_that_are_missing_cost_an_upload_nothing_that_was_sent,
+];
+
+const SIZE: usize = 40 << 20;
+
+/// The same with an `h1` of so many bytes.
+fn sized(size: usize) -> Computation {
+    Computation::with(|manifest, assets| {
+        let bytes: Vec<u8> = (0..=250).cycle().take(size).collect();
+        (manifest.datasets[0].digest, manifest.datasets[0].size) = (Digest::sha256(&bytes), size as u64);
+        assets.insert("h1", bytes);
+    })
+}
+
+/// What a session that is there already hears: a new one would be logged.
+async fn held(session: &Session) -> u64 {
+    session.status().await.unwrap().assets.iter().find(|asset| asset.name == "h1").unwrap().durable
+}
+
+fn entries(agent: &AgentProcess) -> Vec<u8> {
+    fs::read(agent.boot().join("log/entries.jsonl")).unwrap()
+}
+
+/// No entry fits into the log any more, only the beginning of one.
+fn fill_log(agent: &AgentProcess) -> Vec<u8> {
+    let log = entries(agent);
+    agent.limit_files(Some(log.len() as u64 + 10));
+    log
+}
+
+async fn an_asset_whose_beginning_cannot_be_logged_has_not_begun() {
+    let computation = Computation::new();
+    let agent = AgentProcess::start_limited(&computation);
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    let log = fill_log(&agent);
+    let error = hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap_err();
+    assert_eq!(error.code(), Code::AgentFull, "{error}");
+    assert_eq!(entries(&agent), log);
+    assert!(!agent.boot().join("partial/h1").exists());
+    agent.limit_files(None);
+    hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap();
+    assert_eq!(logged(&agent.state), ["asset.begin", "asset.accepted"]);
+}
+
+async fn an_asset_whose_acceptance_cannot_be_logged_is_taken_back_and_accepted_once_it_can_be() {
+    let computation = Computation::new();
+    let agent = AgentProcess::start_limited(&computation);
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    let mut sender = Peer::join(&agent, &computation, "hospital-1").await;
+    let (requests, queue) = mpsc::channel(8);
+    requests.send(sender.begin(&computation, "hospital-1", "h1", 0)).await.unwrap();
+    for frame in frames(&computation.assets["h1"]) {
+        requests.send(frame).await.unwrap();
+    }
+    let sending = tokio::spawn(async move { sender.client.upload(ReceiverStream::new(queue)).await });
+    let (partial, accepted) = (agent.boot().join("partial/h1"), agent.boot().join("assets/h1"));
+    while fs::metadata(&partial).map_or(0, |file| file.len()) < 3000 {
+        tokio::task::yield_now().await;
+    }
+    // Everything is there but the stream's end.
+    let log = fill_log(&agent);
+    drop(requests);
+    assert_eq!(peer::code(sending.await.unwrap()), "agent.full");
+    assert_eq!(entries(&agent), log);
+    assert!(!accepted.exists());
+    assert_eq!(held(&hospital).await, 3000);
+    let error = hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap_err();
+    assert_eq!(error.code(), Code::AgentFull, "{error}");
+    assert_eq!(entries(&agent), log);
+    agent.limit_files(None);
+    hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap();
+    assert_eq!(logged(&agent.state), ["asset.begin", "asset.accepted"]);
+    assert_eq!(fs::read(&accepted).unwrap(), computation.assets["h1"]);
+}
+
+async fn a_write_that_breaks_off_in_its_middle_ends_the_upload_and_it_goes_on_from_before() {
+    let computation = sized(4 << 20);
+    let agent = AgentProcess::start_limited(&computation);
+    let limit = (1 << 20) + 123;
+    agent.limit_files(Some(limit));
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    for _ in 0..2 {
+        let error = hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap_err();
+        assert_eq!(error.code(), Code::AgentFull, "{error}");
+        assert_eq!(logged(&agent.state), ["asset.begin"]);
+    }
+    let durable = held(&hospital).await;
+    assert!(durable > 0 && durable <= limit, "{durable}");
+    // What fits is taken meanwhile.
+    let other = join(&agent.address, &computation, "hospital-2").await;
+    other.upload("h2", source(&computation, "h2"), None, |_| {}).await.unwrap();
+    agent.limit_files(None);
+    assert_eq!(resumed_at(&hospital, &computation).await, Ok(durable));
+    assert_eq!(fs::read(agent.boot().join("assets/h1")).unwrap(), computation.assets["h1"]);
+}
+
+/// Uploads `h1` and says how much of it was there before.
+async fn resumed_at(hospital: &Session, computation: &Computation) -> Result<u64, Code> {
+    let mut first = None;
+    let told = |progress: Progress| {
+        if progress.sent > 0 {
+            first.get_or_insert(progress.sent);
+        }
+    };
+    let uploaded = hospital.upload("h1", source(computation, "h1"), None, told).await;
+    uploaded.map_err(|error| error.code()).map(|_| first.unwrap())
+}
+
+async fn a_result_that_does_not_fit_on_the_disk_is_not_logged_as_sealed() {
+    let computation = computation("open('results/large', 'wb').write(bytes(300_000))");
+    let agent = AgentProcess::start_limited(&computation);
+    let institute = join(&agent.address, &computation, "institute").await;
+    // Enough for the assets and the log. The algorithm has limits of its own.
+    agent.limit_files(Some(128 << 10));
+    give(&agent.address, &computation, &ASSETS).await;
+    let log = whole_log(&institute).await;
+    let kinds: Vec<&str> = log.iter().map(Event::kind).collect();
+    assert!(kinds.ends_with(&["run.exit", "error", "log.close"]), "{kinds:?}");
+    assert!(log.iter().any(|event| matches!(event, Event::Error(body) if body.code == "agent.full")), "{log:?}");
+    assert!(matches!(log.last(), Some(Event::LogClose(body)) if body.outcome == Outcome::Failed));
+    for gone in ["partial", "assets", "run", "results"] {
+        assert!(!agent.boot().join(gone).exists(), "{gone}");
+    }
+    let out = computation.dir.path().join("results.zip");
+    assert_eq!(code(institute.result(&out, ResultOptions::default(), |_| {}).await), Code::RunFailed);
+}
+
+async fn a_synchronisation_that_fails_in_the_middle_takes_the_upload_back_to_the_last_that_did_not() {
+    let computation = sized(SIZE);
+    let mut agent = AgentProcess::start_fading(&computation);
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    let control = UploadControl::new();
+    let (own, bytes, session) = (control.clone(), source(&computation, "h1"), hospital.clone());
+    let mut paused = false;
+    let upload = tokio::spawn(async move {
+        let options = UploadOptions::default().control(own.clone());
+        let told = move |progress: Progress| {
+            if progress.sent > 18 << 20 && !paused {
+                paused = true;
+                own.pause();
+            }
+        };
+        session.upload("h1", bytes, options, told).await
+    });
+    while held(&hospital).await == 0 {}
+    agent.fade();
+    control.resume();
+    let error = upload.await.unwrap().unwrap_err();
+    assert_eq!(error.code(), Code::FileIo, "{error}");
+    let durable = held(&hospital).await;
+    assert!(durable >= 16 << 20 && durable < SIZE as u64, "{durable}");
+    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
+    let beyond = peer.begin(&computation, "hospital-1", "h1", durable + 1);
+    assert_eq!(peer::code(peer.client.upload(tokio_stream::once(beyond)).await), "usage");
+    // What is left of it is what it was told to be; and nothing more comes to stay.
+    assert_eq!(resumed_at(&hospital, &computation).await, Err(Code::FileIo));
+    assert_eq!(held(&hospital).await, durable);
+    let prefix = usize::try_from(durable).unwrap();
+    assert!(fs::read(agent.boot().join("partial/h1")).unwrap()[..prefix] == computation.assets["h1"][..prefix]);
+    assert_eq!(logged(&agent.state), ["asset.begin"]);
+}
+
+/// A part of `h1` as a stream of its own.
+async fn part(peer: &mut Peer, computation: &Computation, (from, to): (usize, usize)) -> String {
+    let mut begin = peer.begin(computation, "hospital-1", "h1", from as u64);
+    if let Some(Step::Begin(begin)) = &mut begin.step {
+        begin.length = (to - from) as u64;
+    }
+    let mut requests = vec![begin];
+    requests.extend(frames(&computation.assets["h1"][from..to]));
+    match peer.client.upload(tokio_stream::iter(requests)).await {
+        Ok(answer) => format!("{:?}", answer.into_inner().held),
+        Err(status) => format!("{}: {}", peer::code::<wire::UploadResponse>(Err(status.clone())), status.message()),
+    }
+}
+
+async fn an_asset_that_cannot_be_read_back_is_forgotten_and_begins_again() {
+    let computation = Computation::new();
+    let agent = AgentProcess::start_unreadable(&computation);
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
+    assert_eq!(part(&mut peer, &computation, (1000, 3000)).await, "true");
+    let refused = part(&mut peer, &computation, (0, 1000)).await;
+    assert!(refused.starts_with("file.io: expected to read what was stored"), "{refused}");
+    assert_eq!(held(&hospital).await, 0);
+    assert!(!agent.boot().join("partial/h1").exists());
+    // In order nothing has to be read.
+    hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await.unwrap();
+    assert_eq!(logged(&agent.state), ["asset.begin", "asset.begin", "asset.accepted"]);
+}
+
+async fn an_agent_does_not_wake_on_a_disk_that_cannot_be_written() {
+    let computation = Computation::new();
+    if !mounting_is_permitted() {
+        return;
+    }
+    let script = "mkdir -m 700 \"$1\" && mount -t tmpfs -o ro,mode=700 tmpfs \"$1\" && exec \"$0\"";
+    let mut command = Command::new("unshare");
+    command.args(["-Urm", "sh", "-c", script]).arg(std::env::current_exe().unwrap());
+    command.arg(computation.dir.path().join("state"));
+    let said = refused_start(&computation, command);
+    assert!(said.starts_with("file.io: ") && said.contains("Read-only file system"), "{said}");
+    // Nothing was left behind, and the directory is nobody's: the next agent takes it.
+    drop(AgentProcess::start(&computation));
+}
+
+async fn an_agent_does_not_wake_in_a_directory_without_permission_to_write() {
+    let computation = Computation::new();
+    let state = computation.dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    forbid(&state);
+    let said = refused_start(&computation, bound_by_permissions());
+    assert!(said.starts_with("file.io: ") && said.contains("Permission denied"), "{said}");
+    assert_eq!(fs::read_dir(&state).unwrap().count(), 0);
+    permit(&state);
+    drop(AgentProcess::start_bound(&computation));
+}
+
+fn forbid(directory: &Path) {
+    fs::set_permissions(directory, Permissions::from_mode(0o500)).unwrap();
+}
+
+fn permit(directory: &Path) {
+    fs::set_permissions(directory, Permissions::from_mode(0o700)).unwrap();
+}
+
+async fn permissions_that_are_missing_cost_an_upload_nothing_that_was_sent() {
+    let computation = sized(4 << 20);
+    let agent = AgentProcess::start_bound(&computation);
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    let (partial, assets) = (agent.boot().join("partial"), agent.boot().join("assets"));
+    forbid(&partial);
+    forbid(&assets);
+    assert_eq!(resumed_at(&hospital, &computation).await, Err(Code::FileIo));
+    assert!(logged(&agent.state).is_empty());
+    permit(&partial);
+    assert_eq!(resumed_at(&hospital, &computation).await, Err(Code::FileIo));
+    assert_eq!(logged(&agent.state), ["asset.begin"]);
+    assert_eq!(durable(&agent.address, &computation).await, 4 << 20);
+    permit(&assets);
+    assert_eq!(resumed_at(&hospital, &computation).await, Ok(4 << 20));
+    assert_eq!(logged(&agent.state), ["asset.begin", "asset.accepted"]);
+}
