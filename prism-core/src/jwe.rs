@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
 use crate::entropy::{Entropy, EntropyError};
-use crate::strict::{self, JsonError};
+use crate::strict;
 
 /// Longest secret with its wrapping, in bytes.
 pub const JWE_MAX: usize = 64 * 1024;
@@ -39,9 +39,10 @@ const TAG: usize = 16;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum JweError {
-    /// Not strict JSON of the flattened form, or of its header.
-    #[error("expected a flattened JWE, found something else at {0}")]
-    Json(#[from] JsonError),
+    /// Not strict JSON of the flattened form, or of its header. What it is instead is not said: it may be the secret as
+    /// it is.
+    #[error("expected a flattened JWE, found something else; see that the broker wraps what it gives")]
+    Form,
     /// A field is not base64url of the right length.
     #[error("expected {field} in base64url of the right length, found another text")]
     Field {
@@ -143,8 +144,9 @@ impl JweKey {
     /// # Errors
     /// [`JweError`].
     pub fn open(&self, jwe: &[u8]) -> Result<Zeroizing<Vec<u8>>, JweError> {
-        let wire: Wire = strict::read(jwe, JWE_MAX)?;
-        let header: Header = strict::read(&decode("protected", &wire.protected)?, JWE_MAX)?;
+        let wire: Wire = strict::read(jwe, JWE_MAX).map_err(|_| JweError::Form)?;
+        let header = decode("protected", &wire.protected)?;
+        let header: Header = strict::read(&header, JWE_MAX).map_err(|_| JweError::Form)?;
         let known = header.alg == ALGORITHM && header.enc == ENCRYPTION;
         if !known || header.epk.kty != "EC" || header.epk.crv != CURVE {
             return Err(JweError::Algorithms);

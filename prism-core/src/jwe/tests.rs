@@ -91,7 +91,7 @@ fn other_algorithms_fields_and_points_are_refused() {
     for (name, value) in [("crit", "b64"), ("zip", "DEF"), ("kid", "1"), ("jku", "https://evil.example")] {
         let mut other = header.clone();
         other[name] = value.into();
-        assert!(matches!(bob().open(&with_header(&other)), Err(JweError::Json(_))), "{name}");
+        assert!(matches!(bob().open(&with_header(&other)), Err(JweError::Form)), "{name}");
     }
     let mut off = header.clone();
     off["epk"]["y"] = off["epk"]["x"].clone();
@@ -107,7 +107,7 @@ fn another_form_is_refused() {
         assert!(bob().open(text.as_bytes()).is_err(), "{text}");
     }
     let recipients = FOREIGN[0].replacen('{', r#"{"recipients":[],"#, 1);
-    assert!(matches!(bob().open(recipients.as_bytes()), Err(JweError::Json(_))));
+    assert!(matches!(bob().open(recipients.as_bytes()), Err(JweError::Form)));
     let padded = FOREIGN[0].replacen(r#""iv": "BdgRk338dICr3DaO""#, r#""iv": "BdgRk338dICr3DaO====""#, 1);
     assert_ne!(padded, FOREIGN[0]);
     assert_eq!(bob().open(padded.as_bytes()).unwrap_err().code(), Code::BrokerMisbehaved);

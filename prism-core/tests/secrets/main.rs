@@ -1,24 +1,26 @@
 //! No secret shows itself: marked ones go through every `Debug` and through every way of being refused.
 #![expect(clippy::unwrap_used, reason = "a test that cannot make its secrets fails")]
 
+mod hidden;
 mod marked;
 
-use std::error::Error;
-use std::fmt::Debug;
 use std::io::sink;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prism_core::audit::checkpoint::LogKey;
-use prism_core::digest::{Hasher, Salt};
+use prism_core::digest::{Digest, Hasher, Salt};
 use prism_core::entropy::{Entropy, EntropyError, SystemEntropy};
+use prism_core::jwe::JweKey;
 use prism_core::key::{KeyAlgorithm, KeyError, SigningKey};
+use prism_core::manifest::{grant, granted};
 use prism_core::seal::{
     self, CobblestoneKey, Context, FileKey, Identity, Opener, Passphrase, Recipient, RecipientKind, Sealer,
     SshIdentity, Unlock,
 };
 use zeroize::Zeroizing;
 
+use hidden::{debugged, hidden, said};
 use marked::Marked;
 
 /// Bytes of which no part is found by chance.
@@ -44,23 +46,6 @@ impl Entropy for Fixed {
 
 fn secret(length: usize) -> Marked {
     Marked::bytes("secret", &SECRET[..length])
-}
-
-/// All that an error says, in words and for programmers, and so do its sources.
-fn said(error: &dyn Error) -> String {
-    let own = format!("{error}\n{error:?}\n{error:#?}\n");
-    error.source().map_or_else(String::new, said) + &own
-}
-
-#[track_caller]
-fn hidden(secrets: &[&Marked], shown: &str) {
-    let found: Vec<String> = secrets.iter().flat_map(|secret| secret.found_in(shown.as_bytes())).collect();
-    assert!(!shown.is_empty() && found.is_empty(), "{found:?} in {shown}");
-}
-
-#[track_caller]
-fn debugged(secrets: &[&Marked], value: &dyn Debug) {
-    hidden(secrets, &format!("{value:?}\n{value:#?}"));
 }
 
 #[test]
@@ -189,6 +174,34 @@ fn an_ssh_key_shows_itself_neither_whole_nor_spoiled() {
     for wrong in spoiled(text) {
         if let Err(error) = SshIdentity::from_file(&wrong) {
             hidden(&marks, &said(&error));
+        }
+    }
+}
+
+#[test]
+fn a_key_that_a_broker_gives_is_refused_without_being_repeated() {
+    let identity = Identity::generate(RecipientKind::Hybrid, &mut Fixed).unwrap();
+    let (ours, other) = (Digest::sha256(b"ours"), Digest::sha256(b"another"));
+    let text = identity.to_text();
+    let marks = [&secret(32), &Marked::text("identity", &text)];
+    let key = JweKey::generate(&mut SystemEntropy::default()).unwrap();
+    debugged(&marks, &identity);
+    let mut wrong: Vec<String> =
+        spoiled(&text).iter().map(|text| format!("# prism-manifest: {ours}\n{text}\n")).collect();
+    wrong.extend([
+        text.to_string(),
+        grant(&identity, other).to_string(),
+        format!("{}{}", *grant(&identity, ours), *text),
+    ]);
+    for text in wrong {
+        hidden(&marks, &said(&granted(&text, ours).unwrap_err()));
+        // Sent without being wrapped, as it is or where something else belongs.
+        for answer in
+            [text.clone(), format!("\"{text}\""), format!("{{\"{text}\":1}}"), format!("{{\"tag\":\"{text}\"}}")]
+        {
+            for answer in [answer.replace('\n', ""), answer] {
+                hidden(&marks, &said(&key.open(answer.as_bytes()).unwrap_err()));
+            }
         }
     }
 }
