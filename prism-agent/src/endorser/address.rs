@@ -28,7 +28,7 @@ impl BaseUrl {
     /// # Errors
     /// [`FetchError::Address`].
     pub fn allow_plain_http(text: &str) -> Result<Self, FetchError> {
-        Self::read(text).ok_or_else(|| FetchError::Address { found: text.to_owned() })
+        Self::read(text).ok_or_else(|| FetchError::Address { found: shown(text) })
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -76,7 +76,22 @@ impl FromStr for BaseUrl {
     /// Reads an https address, or a plain http one of this very machine.
     fn from_str(text: &str) -> Result<Self, FetchError> {
         let base = Self::allow_plain_http(text)?;
-        if base.tls || base.is_loopback() { Ok(base) } else { Err(FetchError::PlainHttp { found: text.to_owned() }) }
+        if base.tls || base.is_loopback() { Ok(base) } else { Err(FetchError::PlainHttp { found: shown(text) }) }
+    }
+}
+
+/// An address without what may be a password or a ticket in it.
+fn shown(text: &str) -> String {
+    let scheme = ["https://", "http://"].into_iter().find(|scheme| text.starts_with(scheme)).unwrap_or("");
+    let (address, query) = text.find(['?', '#']).map_or((text, ""), |at| text.split_at(at));
+    if query.contains('@') {
+        // A password with such a character in it?
+        return format!("{scheme}…");
+    }
+    let end = if query.is_empty() { "" } else { "…" };
+    match address.rsplit_once('@') {
+        Some((_, host)) => format!("{scheme}…@{host}{end}"),
+        None => format!("{address}{end}"),
     }
 }
 

@@ -18,7 +18,7 @@ pub enum FetchError {
     /// A text is no address of a service.
     #[error("expected an address such as https://mirror.example, found {found:?}; give scheme and host, and no query")]
     Address {
-        /// The text.
+        /// The text, without what may be secret in it.
         found: String,
     },
     /// An address elsewhere without TLS, which nobody allowed.
@@ -26,7 +26,7 @@ pub enum FetchError {
         "expected an https address, found {found:?}; plain http is taken for this very machine only, unless allowed in so many words"
     )]
     PlainHttp {
-        /// The text.
+        /// The text, without what may be secret in it.
         found: String,
     },
     /// This machine trusts nobody for https.

@@ -1,6 +1,7 @@
 //! What to run, on what, and within which bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -107,8 +108,9 @@ impl Python {
     }
 }
 
-/// Packages that are installed before any dataset is visible, in a sandbox of their own.
-#[derive(Clone, Debug, Default)]
+/// Packages that are installed before any dataset is visible, in a sandbox of their own. It shows no values of variables,
+/// which may hold passwords.
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum Requirements {
     /// The standard library is enough.
@@ -127,6 +129,19 @@ pub enum Requirements {
         /// is inherited from the agent.
         environment: BTreeMap<String, String>,
     },
+}
+
+impl fmt::Debug for Requirements {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Offline { dir } => f.debug_struct("Offline").field("dir", dir).finish(),
+            Self::Index { lock, environment } => {
+                let names: Vec<&String> = environment.keys().collect();
+                f.debug_struct("Index").field("lock", lock).field("environment", &names).finish()
+            }
+        }
+    }
 }
 
 /// Bounds on one run. Crossing one ends the run with a reason of its own.

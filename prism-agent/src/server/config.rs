@@ -1,6 +1,7 @@
 //! How an agent is set up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -25,8 +26,8 @@ pub struct AgentConfig {
     pub limits: Limits,
 }
 
-/// How algorithms are executed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// How algorithms are executed. It shows no values of [`index`](Self::index), which may hold passwords.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RunnerConfig {
     /// The Python interpreter; `None` looks for one on the machine.
@@ -36,6 +37,18 @@ pub struct RunnerConfig {
     pub helper: Option<PathBuf>,
     /// Variables for the installer of packages from an index, such as `PIP_INDEX_URL`. Nothing is inherited.
     pub index: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for RunnerConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { python, helper, index } = self;
+        let names: Vec<&String> = index.keys().collect();
+        f.debug_struct("RunnerConfig")
+            .field("python", python)
+            .field("helper", helper)
+            .field("index", &names)
+            .finish_non_exhaustive()
+    }
 }
 
 impl AgentConfig {
