@@ -138,13 +138,15 @@ impl Holding {
         let _alone = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         // The mark first: what was hashed was written before.
         let mark = self.tally().clone();
-        let (written, ended) = {
+        let (mut written, ended) = {
             let state = self.state();
             if state.written == state.durable && state.ended.is_none() {
                 return Ok(());
             }
             (state.written.clone(), state.ended)
         };
+        // Also what nobody has called written yet: a mark beyond what is durable would vouch for bytes that come again.
+        written.insert(0..mark.frontier());
         if let Some(Ended::Failed(kind) | Ended::Unreadable(kind)) = ended {
             return Err(kind.into());
         }

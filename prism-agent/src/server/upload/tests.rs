@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 
 use bytes::Bytes;
 use prism_core::code::{Code, Coded};
@@ -12,6 +13,7 @@ use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter};
 use tempfile::TempDir;
 
 use super::crew::Crew;
+use super::hashing::{Piece, hash};
 use super::holding::{Ended, Holding};
 use crate::server::room::Room;
 
@@ -157,6 +159,25 @@ fn a_synchronisation_that_fails_in_the_middle_takes_back_what_came_after_the_las
     holding.sync().unwrap();
     assert_eq!(holding.digest(), Some((Digest::sha256(&asset()), 0)));
     assert_eq!(std::fs::read(&holding.path).unwrap(), asset());
+}
+
+#[test]
+fn what_was_hashed_before_a_synchronisation_is_durable_after_it_also_when_nobody_has_called_it_written_yet() {
+    let (dir, asset) = (tempfile::tempdir().unwrap(), asset());
+    let holding = holding(&dir);
+    let (pieces, handed) = sync_channel(1);
+    // A stream between handing its bytes over and saying so, while another one has the disk synchronise.
+    holding.write(&asset[..FRAME], 0).unwrap();
+    pieces.send(Piece { offset: 0, bytes: asset.slice(..FRAME) }).unwrap();
+    drop(pieces);
+    hash(&holding, &handed);
+    holding.write(&asset[2 * FRAME..3 * FRAME], 2 * FRAME as u64).unwrap();
+    holding.wrote(2 * FRAME as u64..3 * FRAME as u64);
+    holding.sync().unwrap();
+    holding.end(Ended::Failed(std::io::ErrorKind::Other));
+    holding.roll_back();
+    assert_eq!(holding.tally().frontier(), FRAME as u64);
+    assert_eq!(holding.missing(0..FRAME as u64), [], "other bytes could take the place of those that were hashed");
 }
 
 #[test]
