@@ -1,7 +1,9 @@
 //! Measurements of Prism against peers and raw primitives, always as a ratio within one run: machines are shared and
 //! noisy, absolute figures belong to one machine. Run them with `cargo bench -p prism-benches`.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -87,16 +89,41 @@ impl Median {
     }
 }
 
-type Run<'a> = Box<dyn FnMut() + 'a>;
+/// What is left of an operation and dropped after its time was taken.
+pub trait Left {}
+
+impl<T> Left for T {}
+
+type Run<'a> = Box<dyn FnOnce() -> Box<dyn Left + 'a> + 'a>;
+type Prepare<'a> = Box<dyn FnMut() -> Run<'a> + 'a>;
 
 /// Long operations, each done once a turn.
 #[derive(Default)]
-pub struct Turns<'a>(Vec<(String, Run<'a>)>);
+pub struct Turns<'a>(Vec<(String, Prepare<'a>)>);
 
 impl<'a> Turns<'a> {
     /// Adds an operation; the number by which to find what it took.
     pub fn add(&mut self, name: impl Into<String>, run: impl FnMut() + 'a) -> usize {
-        self.0.push((name.into(), Box::new(run)));
+        let run = Rc::new(RefCell::new(run));
+        self.add_prepared(name, move || {
+            let run = Rc::clone(&run);
+            move || run.borrow_mut()()
+        })
+    }
+
+    /// Adds an operation that something precedes and follows which no time is taken of: `prepare` gives what is
+    /// measured, and what that gives is dropped afterwards.
+    pub fn add_prepared<P, R, T>(&mut self, name: impl Into<String>, mut prepare: P) -> usize
+    where
+        P: FnMut() -> R + 'a,
+        R: FnOnce() -> T + 'a,
+        T: 'a,
+    {
+        let prepare = move || -> Run<'a> {
+            let run = prepare();
+            Box::new(move || Box::new(run()))
+        };
+        self.0.push((name.into(), Box::new(prepare)));
         self.0.len() - 1
     }
 
@@ -105,13 +132,15 @@ impl<'a> Turns<'a> {
     #[must_use]
     pub fn measure(mut self) -> Medians {
         let mut times = vec![Vec::new(); self.0.len()];
-        self.0.iter_mut().for_each(|(_, run)| run());
+        self.0.iter_mut().for_each(|(_, prepare)| drop(prepare()()));
         for _ in 0..TURNS {
-            for ((_, run), times) in self.0.iter_mut().zip(&mut times) {
+            for ((_, prepare), times) in self.0.iter_mut().zip(&mut times) {
+                let run = prepare();
                 let (begun, from) = (Instant::now(), whole_processor_time());
-                run();
+                let left = run();
                 let processor = whole_processor_time().saturating_sub(from);
                 times.push((processor, begun.elapsed()));
+                drop(left);
             }
         }
         let middle = |mut times: Vec<Duration>| {

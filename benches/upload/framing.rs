@@ -13,6 +13,7 @@ use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::version::TLS13;
+use tempfile::{NamedTempFile, TempPath};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -89,10 +90,10 @@ pub(crate) fn grpc(runtime: &Runtime, data: &Bytes, frame: usize, http2: u32) {
     over_grpc(runtime, data, (frame, http2), discard);
 }
 
-/// Frames of 1 MiB are gathered, then hashed, then written.
-pub(crate) fn usual(runtime: &Runtime, data: &Bytes, dir: &Path) {
-    let path = dir.join("usual");
-    let own = path.clone();
+/// Frames of 1 MiB are gathered, then hashed, then written. The file is removed when what this gives is dropped.
+pub(crate) fn usual(runtime: &Runtime, data: &Bytes, dir: &Path) -> TempPath {
+    let path = NamedTempFile::new_in(dir).unwrap().into_temp_path();
+    let own = path.to_path_buf();
     let gather = move |mut frames: Streaming<UploadRequest>| {
         let path = own.clone();
         async move {
@@ -110,7 +111,7 @@ pub(crate) fn usual(runtime: &Runtime, data: &Bytes, dir: &Path) {
         }
     };
     over_grpc(runtime, data, (1 << 20, 16 << 10), gather);
-    std::fs::remove_file(&path).unwrap();
+    path
 }
 
 fn over_grpc<F, S>(runtime: &Runtime, data: &Bytes, (frame, http2): (usize, u32), serve: S)

@@ -73,7 +73,7 @@ fn main() {
     {
         let scene = whole::Scene::new(dir.path(), &data, sha3);
         let runtime = &runtime;
-        ways.add(name, move || scene.upload(runtime, connections));
+        ways.add_prepared(name, move || scene.prepare(runtime, connections));
     }
     ways.report();
 }
@@ -86,10 +86,15 @@ struct Ways<'a> {
 }
 
 impl<'a> Ways<'a> {
-    fn add(&mut self, name: impl Into<String>, run: impl FnMut() + 'a) {
+    fn add<T: 'a>(&mut self, name: impl Into<String>, run: impl Fn() -> T + Clone + 'a) {
+        self.add_prepared(name, move || run.clone());
+    }
+
+    /// What `prepare` does is no part of the way, nor what is dropped behind it.
+    fn add_prepared<T: 'a, R: FnOnce() -> T + 'a>(&mut self, name: impl Into<String>, prepare: impl FnMut() -> R + 'a) {
         let name = name.into();
         if name == BARE || self.only.as_ref().is_none_or(|only| name.contains(only)) {
-            let place = self.turns.add(name.clone(), run);
+            let place = self.turns.add_prepared(name.clone(), prepare);
             self.places.push((name, place));
         }
     }

@@ -1,11 +1,11 @@
 //! The stages of an upload, each alone.
 
-use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA3_256, SHA256};
 use bytes::Bytes;
+use tempfile::NamedTempFile;
 
 /// Pieces as large as an upload's frames.
 const PIECE: usize = 128 << 10;
@@ -22,10 +22,10 @@ pub(crate) fn sha3(data: &Bytes) {
     std::hint::black_box(context.finish());
 }
 
-pub(crate) fn write(dir: &Path, data: &Bytes) {
-    let path = dir.join("written");
-    let mut file = File::create(&path).unwrap();
-    data.chunks(PIECE).for_each(|piece| file.write_all(piece).unwrap());
-    file.sync_data().unwrap();
-    fs::remove_file(&path).unwrap();
+/// The file is removed when what this gives is dropped.
+pub(crate) fn write(dir: &Path, data: &Bytes) -> NamedTempFile {
+    let mut file = NamedTempFile::new_in(dir).unwrap();
+    data.chunks(PIECE).for_each(|piece| file.as_file_mut().write_all(piece).unwrap());
+    file.as_file().sync_data().unwrap();
+    file
 }

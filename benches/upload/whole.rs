@@ -42,15 +42,34 @@ impl Scene {
         connecting.attest(now()).await.unwrap().authenticate(key).await.unwrap()
     }
 
-    /// In one pass: what a client does before it sends is no part of the way.
-    pub(crate) fn upload(&self, runtime: &Runtime, connections: usize) {
-        runtime.block_on(async {
-            let agent = Agent::start(self.config.clone(), self.computation.signed.clone()).await.unwrap();
-            let session = self.join(&agent).await;
-            let options = UploadOptions::default().one_pass(true).connections(NonZeroUsize::new(connections).unwrap());
-            session.upload("h1", self.source.clone(), options, |_| {}).await.unwrap();
-            drop(session);
-            agent.shutdown().await;
-        });
+    /// An agent with a client that has attested it: what is left to do is the upload. In one pass: what a client does
+    /// before it sends is no part of the way.
+    pub(crate) fn prepare<'a>(
+        &self,
+        runtime: &'a Runtime,
+        connections: usize,
+    ) -> impl FnOnce() -> Running<'a> + use<'a> {
+        let agent = runtime.block_on(Agent::start(self.config.clone(), self.computation.signed.clone())).unwrap();
+        let session = runtime.block_on(self.join(&agent));
+        let source = self.source.clone();
+        let options = UploadOptions::default().one_pass(true).connections(NonZeroUsize::new(connections).unwrap());
+        move || {
+            runtime.block_on(session.upload("h1", source, options, |_| {})).unwrap();
+            Running { runtime, agent: Some(agent) }
+        }
+    }
+}
+
+/// An agent that is shut down, and its files removed, when this is dropped.
+pub(crate) struct Running<'a> {
+    runtime: &'a Runtime,
+    agent: Option<Agent>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(agent) = self.agent.take() {
+            self.runtime.block_on(agent.shutdown());
+        }
     }
 }
