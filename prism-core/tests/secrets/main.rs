@@ -10,9 +10,10 @@ use std::io::sink;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prism_core::audit::checkpoint::LogKey;
-use prism_core::digest::{Hasher, Salt};
+use prism_core::digest::{Digest, Hasher, Salt};
 use prism_core::entropy::{Entropy, EntropyError, SystemEntropy};
 use prism_core::key::{KeyAlgorithm, KeyError, SigningKey};
+use prism_core::manifest::{Codec, ObjectKey, grant_cobblestone, granted};
 use prism_core::seal::{
     self, CobblestoneKey, Context, FileKey, Identity, Opener, Passphrase, Recipient, RecipientKind, Sealer,
     SshIdentity, Unlock,
@@ -87,6 +88,8 @@ fn nothing_that_holds_a_secret_shows_it() {
     debugged(&[&secret(32)], &key);
     debugged(&[&secret(32)], &Opener::cobblestone(&key, &context));
     debugged(&[&secret(32)], &Sealer::cobblestone(&key, &context));
+    debugged(&[&secret(32)], &ObjectKey::Cobblestone256(key));
+    debugged(&[&secret(32)], &ObjectKey::Age(Identity::generate(RecipientKind::Hybrid, &mut Fixed).unwrap()));
 }
 
 #[test]
@@ -178,6 +181,31 @@ fn a_key_that_does_not_open_is_refused_without_being_shown() {
     hidden(&marks, &said(&CobblestoneKey::from_bytes(&SECRET).unwrap_err()));
     let file_key = FileKey::generate(&mut Fixed).unwrap();
     hidden(&[&secret(16)], &said(&Opener::payload(&file_key).open(sealed.as_slice(), sink()).unwrap_err()));
+}
+
+#[test]
+fn a_grant_that_cannot_be_used_is_refused_without_being_repeated() {
+    let (key, own) = (CobblestoneKey::from_bytes(&SECRET[..32]).unwrap(), Digest::sha256(b"own"));
+    let text = grant_cobblestone(&key, own);
+    let (named, secret_line) = text.split_once('\n').unwrap();
+    let marks = [&secret(32), &Marked::text("key", secret_line.trim_end())];
+    let mut wrong = spoiled(secret_line.trim_end());
+    wrong.push(secret_line.to_uppercase());
+    wrong.retain(|line| line != secret_line.trim_end());
+    for line in wrong {
+        let refused = granted(&format!("{named}\n{line}\n"), own, Codec::Cobblestone256).unwrap_err();
+        hidden(&marks, &said(&refused));
+    }
+    hidden(&marks, &said(&granted(&text, own, Codec::Age).unwrap_err()));
+    hidden(&marks, &said(&granted(&text, Digest::sha256(b"other"), Codec::Cobblestone256).unwrap_err()));
+    let owner = identity(RecipientKind::Hybrid);
+    let file = key.sealed_to(owner.recipient(), &mut SystemEntropy::default()).unwrap();
+    hidden(&marks, &said(&CobblestoneKey::opened(&file, &identity(RecipientKind::Hybrid)).unwrap_err()));
+    hidden(&marks, &said(&CobblestoneKey::opened(&SECRET, &owner).unwrap_err()));
+    let mut longer = Vec::new();
+    let recipients = [owner.recipient().clone()];
+    seal::seal(SECRET.as_slice(), &recipients, &mut SystemEntropy::default(), &mut longer).unwrap();
+    hidden(&marks, &said(&CobblestoneKey::opened(&longer, &owner).unwrap_err()));
 }
 
 #[test]
