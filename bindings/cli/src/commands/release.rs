@@ -34,9 +34,7 @@ cobblestone-256 has no header.";
 
 /// The arguments of `prism release`.
 #[derive(Args, Debug)]
-#[command(
-    override_usage = "prism release [OPTIONS] --agent <HOST:PORT> --manifest <FILE> --key <FILE> --identity <FILE> [ASSET]"
-)]
+#[command(override_usage = "prism release [OPTIONS] --manifest <FILE> --key <FILE> --identity <FILE> [ASSET]")]
 #[command(group = clap::ArgGroup::new("opens").required(true).args(["identity", "symmetric_key"]))]
 pub(crate) struct Release {
     /// The dataset's name in the manifest; may be left out if you have only one in a store

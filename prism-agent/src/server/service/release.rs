@@ -69,14 +69,12 @@ struct Offer {
 }
 
 /// What a provider gives, which this agent could open.
+#[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))]
 enum Secret {
     /// A header of an age file for this agent.
-    Header(#[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))] Arc<[u8]>),
+    Header(Arc<[u8]>),
     /// The key itself.
-    Symmetric(
-        #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))]
-        Arc<CobblestoneKey>,
-    ),
+    Symmetric(Arc<CobblestoneKey>),
 }
 
 /// Why what a provider gives is no key of its object for this agent.
