@@ -7,6 +7,8 @@ mod common;
 
 #[path = "pull/broker.rs"]
 mod broker;
+#[path = "pull/cobblestone.rs"]
+mod cobblestone;
 #[path = "pull/ending.rs"]
 mod ending;
 #[path = "pull/kbs.rs"]
@@ -25,6 +27,8 @@ mod s3;
 mod scene;
 #[path = "pull/shop.rs"]
 mod shop;
+#[path = "pull/symmetric.rs"]
+mod symmetric;
 #[path = "pull/tls.rs"]
 mod tls;
 #[path = "pull/whole.rs"]

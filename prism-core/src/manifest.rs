@@ -19,8 +19,8 @@ pub use approval::{ApprovalError, SignedManifest};
 pub use check::ManifestError;
 pub use dataset::Dataset;
 pub use object::{
-    Codec, GRANT_MAX, GrantError, HttpsUrl, KeyRelease, ObjectUrl, ResourcePath, ResourcePathError, SealedObject,
-    UrlError, grant, granted,
+    Codec, GRANT_MAX, GrantError, HttpsUrl, KeyRelease, ObjectKey, ObjectUrl, ResourcePath, ResourcePathError,
+    SealedObject, UrlError, grant, grant_cobblestone, granted,
 };
 pub use participant::{Participant, Role};
 pub use results::{LogsPolicy, Network, Results};

@@ -48,7 +48,7 @@ mod x25519;
 
 use std::io::{BufRead, Read, Write};
 
-pub use cobblestone::{CobblestoneKey, Context, cobblestone_len};
+pub use cobblestone::{CobblestoneKey, Context, SealedKeyError, cobblestone_len};
 pub use error::{OpenError, SealError, SealKeyError};
 pub use keys::{FileKey, Identity, Recipient, RecipientKind};
 pub use opener::{Opener, Unlock};

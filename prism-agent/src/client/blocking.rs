@@ -17,7 +17,7 @@ use prism_core::digest::Salt;
 use prism_core::key::SigningKey;
 use prism_core::manifest::{Role, SignedManifest};
 use prism_core::name::Name;
-use prism_core::seal::Identity;
+use prism_core::seal::{CobblestoneKey, Identity};
 
 pub use self::stream::{Logs, Watch};
 pub use self::worker::Interrupt;
@@ -211,6 +211,21 @@ impl Session {
     ) -> Result<Receipt, ReleaseError> {
         let (session, asset, header) = (self.inner.clone(), asset.to_owned(), header.to_owned());
         self.worker.wait(async move { session.release(&asset, &header, &identity, salt).await })
+    }
+
+    /// Releases the key of an asset that lies in a store as Cobblestone-256. See
+    /// [`super::Session::release_cobblestone`].
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    pub fn release_cobblestone(
+        &self,
+        asset: &str,
+        key: Arc<CobblestoneKey>,
+        salt: Option<Salt>,
+    ) -> Result<Receipt, ReleaseError> {
+        let (session, asset) = (self.inner.clone(), asset.to_owned());
+        self.worker.wait(async move { session.release_cobblestone(&asset, &key, salt).await })
     }
 
     /// The header of an asset's stored object. See [`super::Session::stored_header`].

@@ -8,9 +8,9 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::{Hasher, Salt};
 use prism_core::entropy::SystemEntropy;
 use prism_core::envelope::PayloadType;
-use prism_core::manifest::{KeyRelease, SealedObject};
+use prism_core::manifest::{Codec, KeyRelease, SealedObject};
 use prism_core::name::Name;
-use prism_core::seal::{self, FileKey, Identity, OpenError, Recipient, RecipientKind, SealError};
+use prism_core::seal::{self, CobblestoneKey, FileKey, Identity, OpenError, Recipient, RecipientKind, SealError};
 use prism_core::statement::AssetBody;
 
 use super::session::{Live, Session};
@@ -29,6 +29,18 @@ pub enum ReleaseError {
         "expected an asset whose key its provider releases, found that {0} comes another way; `prism manifest show` says how"
     )]
     OtherWay(Name),
+    /// The object is sealed in another way. Nothing was sent.
+    #[error(
+        "expected the key of an object sealed as {agreed}, as {asset} is, found one for {given}; nothing was sent: age objects open with an identity, those of cobblestone-256 with a symmetric key"
+    )]
+    OtherCodec {
+        /// The asset.
+        asset: Name,
+        /// The codec that the manifest names.
+        agreed: Codec,
+        /// The codec that the given key is for.
+        given: Codec,
+    },
     /// The header is not that of the agreed object. Nothing was sent.
     #[error(
         "expected the header of {asset} with {expected} bytes, found one with {found}; nothing was sent: give the header of the object that was agreed"
@@ -61,6 +73,7 @@ impl Coded for ReleaseError {
         match self {
             Self::Asset(error) => error.code(),
             Self::OtherWay(_) => Code::AssetOtherWay,
+            Self::OtherCodec { .. } => Code::Usage,
             Self::OtherHeader { .. } => Code::AssetMismatch,
             Self::Open(error) => error.code(),
             Self::Wrap(error) => error.code(),
@@ -84,7 +97,7 @@ impl From<LogError> for ReleaseError {
 }
 
 impl Session {
-    /// Releases the key of an asset that lies sealed in a store and returns the verified receipt.
+    /// Releases the key of an asset that lies sealed in a store, in the age format, and returns the verified receipt.
     ///
     /// `header` is the header of the stored object, which `identity` opens. Only the file key in it leaves, wrapped to
     /// the attested agent's own key of this boot; the object stays as it is. The agent then fetches it by itself:
@@ -100,16 +113,35 @@ impl Session {
         identity: &Identity,
         salt: Option<Salt>,
     ) -> Result<Receipt, ReleaseError> {
-        let (terms, expected, _) = self.releasable(asset)?;
+        let (terms, expected, _) = self.releasable(asset, Codec::Age)?;
         let found = header.len() as u64;
         if found != expected {
             return Err(ReleaseError::OtherHeader { asset: terms.name, expected, found });
         }
+        self.give(terms, Secret::File(seal::file_key(header, identity)?), salt).await
+    }
+
+    /// The same for an asset that lies sealed as Cobblestone-256: `key` itself leaves, sealed to the attested agent's own
+    /// key of this boot. A key that is not the object's is noticed by the agent, which then refuses the asset.
+    ///
+    /// # Errors
+    /// [`ReleaseError`].
+    pub async fn release_cobblestone(
+        &self,
+        asset: &str,
+        key: &CobblestoneKey,
+        salt: Option<Salt>,
+    ) -> Result<Receipt, ReleaseError> {
+        let (terms, ..) = self.releasable(asset, Codec::Cobblestone256)?;
+        self.give(terms, Secret::Symmetric(key), salt).await
+    }
+
+    async fn give(&self, terms: AssetTerms, secret: Secret<'_>, salt: Option<Salt>) -> Result<Receipt, ReleaseError> {
         if Hasher::for_algorithm(terms.digest.algorithm(), salt.as_ref()).is_none() {
             let expected = if salt.is_some() { "no salt" } else { "a salt" };
             return Err(ReleaseError::Asset(UploadError::Salt { asset: terms.name, expected }));
         }
-        let release = Release { session: self, terms, key: seal::file_key(header, identity)?, salt };
+        let release = Release { session: self, terms, secret, salt };
         let mut retries = self.retries();
         let mut live = self.live();
         loop {
@@ -129,7 +161,7 @@ impl Session {
     pub async fn stored_header(&self, asset: &str, config: &crate::pull::PullConfig) -> Result<Vec<u8>, ReleaseError> {
         use crate::pull::{Https, Object, PullError, Roots};
 
-        let (_, length, source) = self.releasable(asset)?;
+        let (_, length, source) = self.releasable(asset, Codec::Age)?;
         let mut config = config.clone();
         config.allow = vec![config.host_of(&source.url)];
         let line = Https::new(&config, Roots::ThisMachineAnd(&config.extra_roots));
@@ -137,23 +169,32 @@ impl Session {
         Ok(Object::at(&source.url, &config, &line)?.front(length, source.size).await?)
     }
 
-    /// An asset of the caller whose key the caller releases, and the length of its object's header.
-    fn releasable(&self, asset: &str) -> Result<(AssetTerms, u64, SealedObject), ReleaseError> {
+    /// An asset of the caller whose key, for this codec, the caller releases, and the length of its object's header.
+    fn releasable(&self, asset: &str, given: Codec) -> Result<(AssetTerms, u64, SealedObject), ReleaseError> {
         let terms = self.own_asset(asset).map_err(ReleaseError::Asset)?;
         let source = terms.source.clone().filter(|source| source.release == KeyRelease::Provider {});
         let length = source.as_ref().and_then(|source| source.header_len(terms.size));
         match (source, length) {
+            (Some(SealedObject { codec: agreed, .. }), Some(_)) if agreed != given => {
+                Err(ReleaseError::OtherCodec { asset: terms.name, agreed, given })
+            }
             (Some(source), Some(length)) => Ok((terms, length, source)),
             _ => Err(ReleaseError::OtherWay(terms.name)),
         }
     }
 }
 
+/// What opens an object.
+enum Secret<'a> {
+    File(FileKey),
+    Symmetric(&'a CobblestoneKey),
+}
+
 /// One key on its way, over as many connections as it takes.
 struct Release<'a> {
     session: &'a Session,
     terms: AssetTerms,
-    key: FileKey,
+    secret: Secret<'a>,
     salt: Option<Salt>,
 }
 
@@ -168,17 +209,27 @@ impl Release<'_> {
             .ok()
             .filter(|target: &Recipient| target.kind() == RecipientKind::Hybrid)
             .ok_or(LogError::Malformed { expected: "the agent's post-quantum recipient" })?;
-        let header = seal::header(&self.key, std::slice::from_ref(&target), &mut SystemEntropy::default())?;
+        let (header, sealed_key) = self.wrapped(&target)?;
         let envelope = self
             .session
             .sign(live, PayloadType::Asset, |context| AssetBody::new(context, name.clone(), *digest, *size).to_json());
         let envelope = envelope.map_err(SessionError::from)?;
         let salt = self.salt.as_ref().map(|salt| salt.expose().to_vec()).unwrap_or_default();
-        let request = wire::ReleaseRequest { envelope: envelope.into(), salt: salt.into(), header: header.into() };
+        let (header, sealed_key) = (header.into(), sealed_key.into());
+        let request = wire::ReleaseRequest { envelope: envelope.into(), salt: salt.into(), header, sealed_key };
         let answer = bounded(live.stub().release(request)).await?;
         let receipt = self.verify(answer.receipt, &target)?;
         self.session.0.witness.settle(&receipt, self.session).await?;
         Ok(receipt)
+    }
+
+    /// A header and a sealed key for the agent, one of which is empty.
+    fn wrapped(&self, target: &Recipient) -> Result<(Vec<u8>, Vec<u8>), SealError> {
+        let entropy = &mut SystemEntropy::default();
+        match &self.secret {
+            Secret::File(key) => Ok((seal::header(key, std::slice::from_ref(target), entropy)?, Vec::new())),
+            Secret::Symmetric(key) => Ok((Vec::new(), key.sealed_to(target, entropy)?)),
+        }
     }
 
     fn verify(&self, received: Option<wire::Receipt>, target: &Recipient) -> Result<Receipt, LogError> {

@@ -15,8 +15,7 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::entropy::{EntropyError, SystemEntropy};
 use prism_core::jwe::{JweError, JweKey};
-use prism_core::manifest::{GrantError, HttpsUrl, ResourcePath, granted};
-use prism_core::seal::Identity;
+use prism_core::manifest::{Codec, GrantError, HttpsUrl, ObjectKey, ResourcePath, granted};
 use prism_core::strict::{self, JsonError};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -98,9 +97,19 @@ impl Coded for BrokerError {
 /// What a broker released.
 pub(crate) struct Granted {
     /// What opens the object.
-    pub(crate) identity: Identity,
+    pub(crate) key: ObjectKey,
     /// The thumbprint of the key that it was wrapped to.
     pub(crate) recipient: Digest,
+}
+
+/// Which key is asked for.
+pub(crate) struct Wanted<'a> {
+    /// Its name at the broker.
+    pub(crate) resource: &'a ResourcePath,
+    /// The manifest that it has to name.
+    pub(crate) manifest: Digest,
+    /// How the object is sealed.
+    pub(crate) codec: Codec,
 }
 
 /// What signs for an exchange.
@@ -118,8 +127,8 @@ pub(crate) trait Signer {
 /// Asks a broker for the key of an object, under this manifest.
 pub(crate) async fn ask(
     line: &Https,
-    (url, resource): (&HttpsUrl, &ResourcePath),
-    manifest: Digest,
+    url: &HttpsUrl,
+    wanted: &Wanted<'_>,
     signer: &impl Signer,
 ) -> Result<Granted, BrokerError> {
     let tee = tee(signer.platform())?;
@@ -128,9 +137,9 @@ pub(crate) async fn ask(
     let (head, challenge) = broker.post("auth", None, &request).await?;
     let session = session(&head)?;
     let challenge: Challenge = strict::read(&challenge, MESSAGE_MAX)?;
-    let wanted = challenge.extra_params.get("selected-hash-algorithm").and_then(Value::as_str).unwrap_or(HASH);
-    if !wanted.eq_ignore_ascii_case(HASH) {
-        return Err(BrokerError::Hash(wanted.to_owned()));
+    let hash = challenge.extra_params.get("selected-hash-algorithm").and_then(Value::as_str).unwrap_or(HASH);
+    if !hash.eq_ignore_ascii_case(HASH) {
+        return Err(BrokerError::Hash(hash.to_owned()));
     }
     let key = JweKey::generate(&mut SystemEntropy::default())?;
     let binding = BrokerBinding::new(challenge.nonce, key.public().clone())?;
@@ -144,9 +153,9 @@ pub(crate) async fn ask(
     });
     // Its token is a bearer's and of no use to us: the session is.
     broker.post("attest", Some(&session), &attestation).await?;
-    let secret = key.open(&broker.get(&format!("resource/{resource}"), &session).await?)?;
+    let secret = key.open(&broker.get(&format!("resource/{}", wanted.resource), &session).await?)?;
     let text = std::str::from_utf8(&secret).unwrap_or_default();
-    Ok(Granted { identity: granted(text, manifest)?, recipient: key.public().thumbprint() })
+    Ok(Granted { key: granted(text, wanted.manifest, wanted.codec)?, recipient: key.public().thumbprint() })
 }
 
 struct Broker<'a> {

@@ -171,11 +171,12 @@ impl agent_server::Agent for Service {
     }
 
     async fn release(&self, request: Request<wire::ReleaseRequest>) -> Answered<wire::ReleaseResponse> {
-        let wire::ReleaseRequest { envelope, header, .. } = request.into_inner();
+        let wire::ReleaseRequest { envelope, header, sealed_key, .. } = request.into_inner();
         let statement::AssetBody { asset, .. } = said(&envelope);
         let receipt = {
             let mut world = self.world();
             world.received.extend_from_slice(&header);
+            world.received.extend_from_slice(&sealed_key);
             let recipient = world.lies.target.clone();
             let body = KeyReleasedBody { asset, recipient, by: Releaser::Provider };
             world.act(speaker(&envelope), Event::KeyReleased(body))

@@ -8,7 +8,7 @@ use prism_core::audit::entry::{Actor, Event, Releaser};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::manifest::platform::{PlatformPolicy, Profile, SimulatedPolicy};
-use prism_core::manifest::{KeyRelease, grant};
+use prism_core::manifest::{Codec, KeyRelease, grant};
 use prism_core::seal::Identity;
 
 use super::kbs::{Fault, Kbs};
@@ -19,29 +19,40 @@ use crate::common::Computation;
 use crate::common::computation::policy;
 use crate::people::join;
 
-struct Scene {
+/// A broker, a store and what was agreed; an agent is not there yet.
+pub(crate) struct Scene<K = Identity> {
     authority: Authority,
-    kbs: Kbs,
+    pub(crate) kbs: Kbs,
     shop: Shop,
     object: Vec<u8>,
-    identity: Identity,
-    computation: Computation,
+    /// What opens the object.
+    pub(crate) key: K,
+    pub(crate) computation: Computation,
 }
 
 impl Scene {
     /// A broker that holds the key for this very manifest.
-    async fn new() -> Self {
-        let authority = Authority::new();
+    pub(crate) async fn new() -> Self {
         let (object, identity) = sealed();
+        let scene = Self::around(object, Codec::Age, identity).await;
+        scene.kbs.keep(&grant(&scene.key, scene.computation.signed.digest()));
+        scene
+    }
+}
+
+impl<K> Scene<K> {
+    /// A broker that holds nothing yet.
+    pub(crate) async fn around(object: Vec<u8>, codec: Codec, key: K) -> Self {
+        let authority = Authority::new();
         let shop = Shop::open(&authority, object.clone()).await;
         let kbs = Kbs::open(&authority, policy(), "").await;
         let url = kbs.url().parse().unwrap();
         let computation = agreed(&shop.url(), &object, |dataset| {
             let resource = "default/key/h1".parse().unwrap();
-            dataset.source.as_mut().unwrap().release = KeyRelease::Kbs { url, resource };
+            let source = dataset.source.as_mut().unwrap();
+            (source.release, source.codec) = (KeyRelease::Kbs { url, resource }, codec);
         });
-        kbs.keep(&grant(&identity, computation.signed.digest()));
-        Self { authority, kbs, shop, object, identity, computation }
+        Self { authority, kbs, shop, object, key, computation }
     }
 
     fn config(&self) -> AgentConfig {
@@ -52,14 +63,14 @@ impl Scene {
         config
     }
 
-    async fn start(&self, setup: impl FnOnce(&mut AgentConfig)) -> Agent {
+    pub(crate) async fn start(&self, setup: impl FnOnce(&mut AgentConfig)) -> Agent {
         let mut config = self.config();
         setup(&mut config);
         Agent::start(config, self.computation.signed.clone()).await.unwrap()
     }
 
     /// The broker gives no key: waits until the agent says so, and until when nothing was logged or fetched.
-    async fn gives_no_key(&self, code: &str) {
+    pub(crate) async fn gives_no_key(&self, code: &str) {
         let agent = self.start(|_| {}).await;
         let lab = join(agent.local_addr(), &self.computation, "lab").await;
         assert_eq!(refused(&lab).await, code);
@@ -107,10 +118,10 @@ async fn nobody_is_asked_before_a_participant_is_there() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_for_another_manifest_is_not_used() {
     let scene = Scene::new().await;
-    scene.kbs.keep(&grant(&scene.identity, Digest::sha256(b"another manifest")));
+    scene.kbs.keep(&grant(&scene.key, Digest::sha256(b"another manifest")));
     scene.gives_no_key("broker.misbehaved").await;
     let scene = Scene::new().await;
-    scene.kbs.keep(&scene.identity.to_text());
+    scene.kbs.keep(&scene.key.to_text());
     scene.gives_no_key("broker.misbehaved").await;
 }
 
@@ -175,7 +186,7 @@ async fn a_broker_that_does_not_keep_the_protocol_gets_nowhere() {
 async fn a_broker_that_points_elsewhere_is_not_followed() {
     for call in ["auth", "attest", "resource"] {
         let scene = Scene::new().await;
-        let elsewhere = Kbs::open(&scene.authority, policy(), &scene.identity.to_text()).await;
+        let elsewhere = Kbs::open(&scene.authority, policy(), &scene.key.to_text()).await;
         scene.kbs.err(call, Fault::Redirect(format!("{}/kbs/v0/{call}", elsewhere.url())));
         scene.gives_no_key("broker.refused").await;
         assert!(elsewhere.asked().is_empty(), "{call}");
@@ -217,7 +228,7 @@ async fn a_provider_does_not_release_what_a_broker_releases() {
     let agent = scene.start(|_| {}).await;
     let hospital = join(agent.local_addr(), &scene.computation, "hospital-1").await;
     let header = &scene.object[..super::scene::header_len(&scene.object)];
-    let error = hospital.release("h1", header, &scene.identity, None).await.unwrap_err();
+    let error = hospital.release("h1", header, &scene.key, None).await.unwrap_err();
     assert_eq!(error.code(), Code::AssetOtherWay, "{error}");
     agent.shutdown().await;
 }

@@ -99,7 +99,12 @@ async fn an_object_that_the_released_key_does_not_open_is_refused() {
     let terms = scene.computation.signed.manifest().asset("h1").unwrap();
     let body = AssetBody::new(&peer.context("hospital-1"), terms.name, terms.digest, terms.size);
     let envelope = sign(PayloadType::Asset, &body.to_json().unwrap(), &scene.computation.keys["hospital-1"]);
-    let request = wire::ReleaseRequest { envelope, salt: bytes::Bytes::new(), header: header.into() };
+    let request = wire::ReleaseRequest {
+        envelope,
+        salt: bytes::Bytes::new(),
+        header: header.into(),
+        sealed_key: bytes::Bytes::new(),
+    };
     peer.client.release(request).await.unwrap();
     let hospital = scene.join("hospital-1").await;
     assert_eq!(ending(&hospital, 0).await, Ending::refused("seal.broken"));

@@ -34,7 +34,7 @@ fn request_for(
     let asset = "h1".parse().unwrap();
     let body = AssetBody::new(&peer.context(who), asset, digest, size).to_json().unwrap();
     let envelope = sign(PayloadType::Asset, &body, &scene.computation.keys[who]);
-    wire::ReleaseRequest { envelope, salt: bytes::Bytes::new(), header: header.into() }
+    wire::ReleaseRequest { envelope, salt: bytes::Bytes::new(), header: header.into(), sealed_key: bytes::Bytes::new() }
 }
 
 async fn target(peer: &mut Peer, asset: &str) -> Result<String, tonic::Status> {

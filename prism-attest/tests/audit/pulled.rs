@@ -6,7 +6,7 @@ use prism_core::audit::entry::{Actor, Event, Releaser};
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::manifest::{Codec, KeyRelease, SealedObject, SignedManifest};
-use prism_core::seal::{Identity, RecipientKind, sealed_len};
+use prism_core::seal::{Identity, RecipientKind, cobblestone_len, sealed_len};
 
 use crate::history::{key_released, recipient};
 use crate::terms;
@@ -19,21 +19,28 @@ const ALL_THAT_FOLLOWS: &[Rule] = &[Rule::Lifecycle, Rule::LogComplete];
 
 /// `h2.zip` lies in a store, and its provider releases the key.
 fn signed() -> SignedManifest {
+    signed_as(Codec::Age, sealed_len(1).unwrap() + 1627)
+}
+
+fn signed_as(codec: Codec, size: u64) -> SignedManifest {
     let platform = world().vendor.policy_for(&SimulatedMachine::default());
     terms::signed_with(&world().keys, platform, |manifest| {
         manifest.datasets[1].source = Some(SealedObject {
             url: "s3://bucket/h2.zip.age".parse().unwrap(),
-            size: sealed_len(1).unwrap() + 1627,
+            size,
             digest: Digest::sha256(b"sealed"),
-            codec: Codec::Age,
+            codec,
             release: KeyRelease::Provider {},
         });
     })
 }
 
 fn story() -> Story {
-    let signed = signed();
-    told(&signed, &agent(BOOT, &world().log, signed.digest()), &[])
+    story_of(&signed())
+}
+
+fn story_of(signed: &SignedManifest) -> Story {
+    told(signed, &agent(BOOT, &world().log, signed.digest()), &[])
 }
 
 #[test]
@@ -57,6 +64,25 @@ fn a_release_by_somebody_else_is_refused() {
         story.entries[at].actor = actor_of(actor);
         assert_broken(&story.rewritten().report(), ALL_THAT_FOLLOWS, &format!("entry {at}"));
     }
+}
+
+#[test]
+fn the_release_of_a_symmetric_key_is_judged_like_that_of_an_identity() {
+    let signed = signed_as(Codec::Cobblestone256, cobblestone_len(1).unwrap());
+    let story = story_of(&signed);
+    let at = story.position("key.released");
+    let report = story.report();
+    assert!(report.holds(), "{:?}", report.broken().collect::<Vec<_>>());
+    assert_eq!(report.summary().unwrap().releases.len(), 1);
+    let mut forged = story_of(&signed);
+    forged.entries[at].actor = actor_of("lab");
+    assert_broken(&forged.rewritten().report(), ALL_THAT_FOLLOWS, &format!("entry {at}"));
+    let mut twice = story_of(&signed);
+    twice.insert(at + 1, "hospital-2", key_released("h2.zip", "age1"));
+    assert_broken(&twice.rewritten().report(), RULES, &format!("entry {}", at + 1));
+    let mut unreleased = story_of(&signed);
+    unreleased.entries.remove(at);
+    assert_broken(&unreleased.rewritten().report(), ALL_THAT_FOLLOWS, &format!("entry {at}"));
 }
 
 #[test]

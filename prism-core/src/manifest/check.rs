@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::{Algorithm, Dataset, KeyRelease, Limits, Manifest};
+use super::{Algorithm, Codec, Dataset, KeyRelease, Limits, Manifest, SealedObject};
 use crate::UnixSeconds;
 use crate::audit::entry::AGENT;
 use crate::code::{Code, Coded};
 use crate::digest::DigestAlgorithm;
 use crate::name::Name;
 use crate::printable::is_printable_line;
+use crate::seal;
 use crate::strict::JsonError;
 
 /// Why bytes are not a manifest, or terms cannot hold.
@@ -177,7 +178,20 @@ fn source(i: usize, dataset: &Dataset) -> Checked {
     let field = format!("datasets[{i}].digest");
     require(!nobody_has_salt, &field, "a digest without salt, because no key broker gives the salt", dataset.digest)?;
     let fits = dataset.size > 0 && source.header_len(dataset.size).is_some();
-    require(fits, &at("size"), "the size of the dataset, at least 1 byte, sealed with a header", source.size)
+    let (expected, found) = sizes(source, dataset.size);
+    require(fits, &at("size"), expected, found)
+}
+
+/// What the size of an object has to be, and what was found, in words.
+fn sizes(source: &SealedObject, plain: u64) -> (&'static str, String) {
+    let found = format!("{} for a dataset of {plain}", source.size);
+    match (source.codec, seal::cobblestone_len(plain)) {
+        (Codec::Age, _) => ("the size of the dataset, at least 1 byte, sealed with a header of age", found),
+        (Codec::Cobblestone256, sealed) => {
+            let length = sealed.map(|sealed| format!(", which gives {sealed}")).unwrap_or_default();
+            ("exactly the size of the dataset, at least 1 byte, sealed as cobblestone-256", format!("{found}{length}"))
+        }
+    }
 }
 
 fn algorithm(algorithm: &Algorithm) -> Checked {

@@ -281,6 +281,8 @@ pub struct Facts {
     pub size: u64,
     /// Whether it is a folder.
     pub folder: bool,
+    /// Whether it begins with the header of an age file.
+    pub age: bool,
 }
 
 /// What was read, under the texts of [`Source`].

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use self::grant::{GRANT_MAX, GrantError, grant, granted};
+pub use self::grant::{GRANT_MAX, GrantError, ObjectKey, grant, grant_cobblestone, granted};
 pub use self::url::{HttpsUrl, ObjectUrl, UrlError};
 
 use crate::digest::Digest;
@@ -35,7 +35,8 @@ pub struct SealedObject {
 }
 
 impl SealedObject {
-    /// Length in bytes of the header at the object's front, if `plain` bytes can be sealed into an object of this size.
+    /// Length in bytes of the header at the object's front, if `plain` bytes can be sealed into an object of this size;
+    /// 0 for a codec without one.
     #[must_use]
     pub fn header_len(&self, plain: u64) -> Option<u64> {
         match self.codec {
@@ -43,6 +44,7 @@ impl SealedObject {
                 let header = self.size.checked_sub(seal::sealed_len(plain)?)?;
                 (seal::HEADER_MIN as u64..=seal::HEADER_MAX as u64).contains(&header).then_some(header)
             }
+            Codec::Cobblestone256 => (seal::cobblestone_len(plain)? == self.size).then_some(0),
         }
     }
 }
@@ -54,12 +56,17 @@ impl SealedObject {
 pub enum Codec {
     /// The age v1 format (c2sp.org/age), as [`crate::seal`] writes and reads it.
     Age,
+    /// Cobblestone-256 (c2sp.org/chunked-encryption) under one symmetric key, with the dataset's name as its
+    /// [context](seal::Context::asset): no header, so the size follows from the dataset's.
+    #[serde(rename = "cobblestone-256")]
+    Cobblestone256,
 }
 
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Age => "age",
+            Self::Cobblestone256 => "cobblestone-256",
         })
     }
 }

@@ -52,7 +52,7 @@ impl Codec {
     }
 
     /// Most chunks of one payload: what the nonce can count, and what Cobblestone permits (4 PiB).
-    const fn most(self) -> u64 {
+    pub(super) const fn most(self) -> u64 {
         match self {
             Self::Age => u64::MAX,
             Self::Cobblestone => 1 << 38,

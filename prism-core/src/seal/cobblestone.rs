@@ -6,6 +6,8 @@
 //!
 //! A file is `salt[24] ‖ commitment[32] ‖ chunks`.
 
+mod carried;
+
 use std::fmt;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -16,6 +18,7 @@ use super::cipher::{Cipher, Codec, TAG_LEN};
 use super::{OpenError, SealKeyError, kdf};
 use crate::entropy::{Entropy, EntropyError};
 use crate::name::Name;
+pub use carried::SealedKeyError;
 
 const LABEL: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0";
 const SALT_LEN: usize = 24;
@@ -117,10 +120,13 @@ pub(super) fn resume(key: &CobblestoneKey, context: &Context, bytes: &[u8; START
     derived.cipher().ok_or(OpenError::NotForYou)
 }
 
-/// Length in bytes of the Cobblestone-256 file of `plain` bytes; `None` beyond what a `u64` can count.
+/// Length in bytes of the Cobblestone-256 file of `plain` bytes; `None` beyond the 4 PiB that one file may have.
 #[must_use]
 pub const fn cobblestone_len(plain: u64) -> Option<u64> {
     let chunks = plain / Codec::Cobblestone.plain_len() as u64 + 1;
+    if chunks > Codec::Cobblestone.most() {
+        return None;
+    }
     match plain.checked_add(chunks * TAG_LEN as u64) {
         Some(sealed) => sealed.checked_add(START_LEN as u64),
         None => None,

@@ -13,7 +13,7 @@ use prism_core::digest::{Digest, Hasher, Salt};
 use prism_core::entropy::{Entropy, EntropyError, SystemEntropy};
 use prism_core::jwe::JweKey;
 use prism_core::key::{KeyAlgorithm, KeyError, SigningKey};
-use prism_core::manifest::{grant, granted};
+use prism_core::manifest::{Codec, ObjectKey, grant, grant_cobblestone, granted};
 use prism_core::seal::{
     self, CobblestoneKey, Context, FileKey, Identity, Opener, Passphrase, Recipient, RecipientKind, Sealer,
     SshIdentity, Unlock,
@@ -72,6 +72,8 @@ fn nothing_that_holds_a_secret_shows_it() {
     debugged(&[&secret(32)], &key);
     debugged(&[&secret(32)], &Opener::cobblestone(&key, &context));
     debugged(&[&secret(32)], &Sealer::cobblestone(&key, &context));
+    debugged(&[&secret(32)], &ObjectKey::Cobblestone256(key));
+    debugged(&[&secret(32)], &ObjectKey::Age(Identity::generate(RecipientKind::Hybrid, &mut Fixed).unwrap()));
 }
 
 #[test]
@@ -166,6 +168,31 @@ fn a_key_that_does_not_open_is_refused_without_being_shown() {
 }
 
 #[test]
+fn a_grant_that_cannot_be_used_is_refused_without_being_repeated() {
+    let (key, own) = (CobblestoneKey::from_bytes(&SECRET[..32]).unwrap(), Digest::sha256(b"own"));
+    let text = grant_cobblestone(&key, own);
+    let (named, secret_line) = text.split_once('\n').unwrap();
+    let marks = [&secret(32), &Marked::text("key", secret_line.trim_end())];
+    let mut wrong = spoiled(secret_line.trim_end());
+    wrong.push(secret_line.to_uppercase());
+    wrong.retain(|line| line != secret_line.trim_end());
+    for line in wrong {
+        let refused = granted(&format!("{named}\n{line}\n"), own, Codec::Cobblestone256).unwrap_err();
+        hidden(&marks, &said(&refused));
+    }
+    hidden(&marks, &said(&granted(&text, own, Codec::Age).unwrap_err()));
+    hidden(&marks, &said(&granted(&text, Digest::sha256(b"other"), Codec::Cobblestone256).unwrap_err()));
+    let owner = identity(RecipientKind::Hybrid);
+    let file = key.sealed_to(owner.recipient(), &mut SystemEntropy::default()).unwrap();
+    hidden(&marks, &said(&CobblestoneKey::opened(&file, &identity(RecipientKind::Hybrid)).unwrap_err()));
+    hidden(&marks, &said(&CobblestoneKey::opened(&SECRET, &owner).unwrap_err()));
+    let mut longer = Vec::new();
+    let recipients = [owner.recipient().clone()];
+    seal::seal(SECRET.as_slice(), &recipients, &mut SystemEntropy::default(), &mut longer).unwrap();
+    hidden(&marks, &said(&CobblestoneKey::opened(&longer, &owner).unwrap_err()));
+}
+
+#[test]
 fn an_ssh_key_shows_itself_neither_whole_nor_spoiled() {
     let text = include_str!("../data/ssh_ed25519");
     let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
@@ -194,7 +221,7 @@ fn a_key_that_a_broker_gives_is_refused_without_being_repeated() {
         format!("{}{}", *grant(&identity, ours), *text),
     ]);
     for text in wrong {
-        hidden(&marks, &said(&granted(&text, ours).unwrap_err()));
+        hidden(&marks, &said(&granted(&text, ours, Codec::Age).unwrap_err()));
         // Sent without being wrapped, as it is or where something else belongs.
         for answer in
             [text.clone(), format!("\"{text}\""), format!("{{\"{text}\":1}}"), format!("{{\"tag\":\"{text}\"}}")]

@@ -6,17 +6,20 @@ use std::path::PathBuf;
 use clap::Args;
 use prism_agent::files::{read_private, write_new_private};
 use prism_core::digest::Digest;
-use prism_core::manifest::grant;
+use prism_core::manifest::{grant, grant_cobblestone};
 use prism_core::seal::Identity;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::manifest::Found;
 use crate::exit::{Failure, Outcome};
 use crate::print::{Printer, Safe};
+use crate::unlocking::symmetric_key;
 
 pub(crate) const EXAMPLE: &str = "\
 Example
   prism grant --manifest covid19.prism --identity h1.identity -o h1.grant
+  prism grant --manifest covid19.prism --symmetric-key h1.secret -o h1.grant
 
 Register the file at the key broker under the path that the manifest names (repository/type/tag), for \
 machines with the agent's measurement. The broker judges the machine only; agents use the key for the \
@@ -24,13 +27,17 @@ manifest that the file names, and for no other.";
 
 /// The arguments of `prism grant`.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("opens").required(true).args(["identity", "symmetric_key"]))]
 pub(crate) struct Grant {
     /// The manifest that the key is for
     #[arg(long, value_name = "FILE", env = "PRISM_MANIFEST", hide_env_values = true)]
     manifest: PathBuf,
     /// A file with the age identity (AGE-SECRET-KEY-…) that opens the sealed dataset, readable by you only
     #[arg(long, value_name = "FILE")]
-    identity: PathBuf,
+    identity: Option<PathBuf>,
+    /// The 32 bytes of the key of a dataset sealed as cobblestone-256, in a file that only you can read
+    #[arg(long, value_name = "FILE")]
+    symmetric_key: Option<PathBuf>,
     /// The file to write, readable by you only
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -44,11 +51,20 @@ struct Written {
 
 impl Grant {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
-        let identity = Identity::from_file(&read_private(&self.identity)?)
-            .map_err(|error| Failure::from(error).at(self.identity.display()))?;
         let manifest = Found::read(&self.manifest)?.digest;
-        write_new_private(&self.out, grant(&identity, manifest).as_bytes())?;
+        write_new_private(&self.out, self.text(manifest)?.as_bytes())?;
         printer.show(&Written { manifest, file: self.out.display().to_string() })
+    }
+
+    fn text(&self, manifest: Digest) -> Outcome<Zeroizing<String>> {
+        match (&self.identity, &self.symmetric_key) {
+            (_, Some(path)) => Ok(grant_cobblestone(&symmetric_key(path)?, manifest)),
+            (Some(path), None) => {
+                let identity = Identity::from_file(&read_private(path)?);
+                Ok(grant(&identity.map_err(|error| Failure::from(error).at(path.display()))?, manifest))
+            }
+            (None, None) => Err(Failure::usage("expected --identity or --symmetric-key, found neither")),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use prism_agent::files::read_private;
 use prism_agent::seal::blocking::read_header;
 use prism_core::code::Code;
 use prism_core::manifest::KeyRelease;
-use prism_core::seal::{HEADER_MAX, Identity};
+use prism_core::seal::{CobblestoneKey, HEADER_MAX, Identity};
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome};
@@ -18,26 +18,34 @@ use crate::interrupt;
 use crate::print::{Printer, SIMULATED, Safe};
 use crate::session::ParticipantArgs;
 use crate::stores::StoreArgs;
+use crate::unlocking::symmetric_key;
 
 pub(crate) const EXAMPLE: &str = "\
 Example
   prism release h1.zip --key hospital-1.key --identity h1.identity
   prism release h1.zip --key hospital-1.key --identity h1.identity --sealed h1.zip.age
+  prism release h1.zip --key hospital-1.key --symmetric-key h1.secret     sealed as cobblestone-256
 
-The agent is attested first, as for an upload. Only the file's key leaves, wrapped to this very agent; \
+The agent is attested first, as for an upload. Only the object's key leaves, wrapped to this very agent; \
 the object in the store stays as it is, and the agent fetches it by itself: `prism watch` and \
 `prism status` say how far it is. The header that holds the key is read from the store, from a copy of \
-the sealed file (--sealed), or from a file of its own (--header).";
+the sealed file (--sealed), or from a file of its own (--header). A dataset that is sealed as \
+cobblestone-256 has no header.";
 
 /// The arguments of `prism release`.
 #[derive(Args, Debug)]
+#[command(override_usage = "prism release [OPTIONS] --manifest <FILE> --key <FILE> --identity <FILE> [ASSET]")]
+#[command(group = clap::ArgGroup::new("opens").required(true).args(["identity", "symmetric_key"]))]
 pub(crate) struct Release {
     /// The dataset's name in the manifest; may be left out if you have only one in a store
     #[arg(value_name = "ASSET")]
     asset: Option<String>,
     /// A file with the age identity (AGE-SECRET-KEY-…) that opens the sealed dataset, readable by you only
     #[arg(long, value_name = "FILE")]
-    identity: PathBuf,
+    identity: Option<PathBuf>,
+    /// The 32 bytes of the key of a dataset sealed as cobblestone-256, in a file that only you can read
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sealed", "header"])]
+    symmetric_key: Option<PathBuf>,
     /// A copy of the sealed dataset
     #[arg(long, value_name = "FILE", conflicts_with = "header")]
     sealed: Option<PathBuf>,
@@ -62,30 +70,55 @@ struct Released {
     receipt: String,
 }
 
+/// What opens the object, as it was given.
+enum Opens {
+    Identity(Identity, Option<Vec<u8>>),
+    Symmetric(CobblestoneKey),
+}
+
 impl Release {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
-        let identity = Identity::from_file(&read_private(&self.identity)?)
-            .map_err(|error| Failure::from(error).at(self.identity.display()))?;
+        let opens = self.opens()?;
         let salt = self.salt.as_deref().map(read_salt).transpose()?;
-        let given = match (&self.sealed, &self.header) {
-            (Some(path), _) => Some(read_header(path)?),
-            (None, Some(path)) => Some(read(path, HEADER_MAX as u64)?),
-            (None, None) => None,
-        };
         let config = self.store.config()?;
         interrupt::run(
             async {
                 let session = self.participant.session().await?;
                 let asset = self.choose(&session)?;
-                let header = match given {
-                    Some(header) => header,
-                    None => session.stored_header(&asset, &config).await?,
+                let receipt = match opens {
+                    Opens::Symmetric(key) => session.release_cobblestone(&asset, &key, salt).await?,
+                    Opens::Identity(identity, given) => {
+                        let header = match given {
+                            Some(header) => header,
+                            None => session.stored_header(&asset, &config).await?,
+                        };
+                        session.release(&asset, &header, &identity, salt).await?
+                    }
                 };
-                let receipt = session.release(&asset, &header, &identity, salt).await?;
                 printer.show(&released(asset, &session, &receipt))
             },
             "`prism status` shows whether the key was released; the same command goes on",
         )
+    }
+
+    fn opens(&self) -> Outcome<Opens> {
+        match (&self.identity, &self.symmetric_key) {
+            (_, Some(path)) => Ok(Opens::Symmetric(symmetric_key(path)?)),
+            (Some(path), None) => {
+                let identity = Identity::from_file(&read_private(path)?);
+                let identity = identity.map_err(|error| Failure::from(error).at(path.display()))?;
+                Ok(Opens::Identity(identity, self.given_header()?))
+            }
+            (None, None) => Err(Failure::usage("expected --identity or --symmetric-key, found neither")),
+        }
+    }
+
+    fn given_header(&self) -> Outcome<Option<Vec<u8>>> {
+        Ok(match (&self.sealed, &self.header) {
+            (Some(path), _) => Some(read_header(path)?),
+            (None, Some(path)) => Some(read(path, HEADER_MAX as u64)?),
+            (None, None) => None,
+        })
     }
 
     /// The asset that was named, or the caller's only one in a store.

@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use prism_core::entropy::SystemEntropy;
+use prism_core::manifest::{Codec, ObjectKey, granted};
 use prism_core::seal::{Identity, RecipientKind, read_header, seal};
 use serde_json::Value;
 
@@ -128,4 +129,111 @@ fn a_grant_is_for_its_provider_and_the_broker_only() {
     place.run("grant --manifest pulled.prism --identity h1.identity -o h1.grant").refused(2, "file.exists");
     place.set_mode("h1.identity", 0o644);
     place.run("grant --manifest pulled.prism --identity h1.identity -o other.grant").refused(2, "key.exposed");
+}
+
+/// A place whose dataset lies sealed under a symmetric key at this address.
+fn symmetric_at(url: &str) -> Place {
+    let place = rehearsal(|draft| draft);
+    place.write("h1.csv", DATA);
+    place.run("seal h1.csv --codec cobblestone-256 --symmetric-key h1.secret --asset h1.csv").ok();
+    place.write("pulled.toml", symmetric_draft(&place, url, "codec = \"cobblestone-256\"\n"));
+    place.sign("pulled.toml", "pulled.prism");
+    place
+}
+
+fn symmetric_draft(place: &Place, url: &str, codec: &str) -> String {
+    let source = format!("[dataset.source]\nurl = \"{url}\"\nsealed = \"h1.csv.cobblestone\"\n{codec}");
+    let draft = String::from_utf8(place.read("covid19.toml")).unwrap();
+    draft.replace("file = \"h1\"\n", &format!("file = \"h1.csv\"\n{source}"))
+}
+
+#[test]
+fn a_manifest_names_the_second_codec_and_refuses_a_file_that_cannot_be_of_it() {
+    let url = "s3://bucket/h1.csv.cobblestone";
+    let place = symmetric_at(url);
+    let shown = place.run("manifest show pulled.prism").ok().out.clone();
+    assert!(shown.contains("where it lies sealed (cobblestone-256)"), "{shown}");
+    let manifest: Value = place.run("manifest show pulled.prism --json").ok().json();
+    let source = &manifest["manifest"]["datasets"][0]["source"];
+    assert_eq!((&source["codec"], &source["size"]), (&"cobblestone-256".into(), &(DATA.len() + 56 + 16).into()));
+    // The draft says how the file is sealed; nothing is guessed.
+    place.write("bare.toml", symmetric_draft(&place, url, ""));
+    let said = place.run("manifest new bare.toml -o bare.json");
+    said.refused(2, "manifest.malformed");
+    assert!(said.err.contains("source.codec") && said.err.contains("cobblestone-256"), "{}", said.err);
+    place.write("other.toml", symmetric_draft(&place, url, "codec = \"cobblestone-128\"\n"));
+    place.run("manifest new other.toml -o other.json").refused(2, "manifest.malformed");
+    place.write("h1.csv.cobblestone", vec![1; 500]);
+    place.write("size.toml", symmetric_draft(&place, url, "codec = \"cobblestone-256\"\n"));
+    let said = place.run("manifest new size.toml -o size.json");
+    said.refused(2, "manifest.malformed");
+    assert!(said.err.contains("source.size") && said.err.contains("500"), "{}", said.err);
+    place.run("keys identity other").ok();
+    place.run("seal h1.csv --to other.recipient -o other.age").ok();
+    place.write("h1.csv.cobblestone", place.read("other.age"));
+    let said = place.run("manifest new size.toml -o size.json");
+    said.refused(2, "manifest.malformed");
+    assert!(said.err.contains("source.codec"), "{}", said.err);
+}
+
+#[test]
+fn a_provider_releases_a_symmetric_key() {
+    let host = nobody();
+    let place = symmetric_at(&format!("https://{host}/h1.csv.cobblestone"));
+    place.run("keys identity h1").ok();
+    place.write("short.secret", [7; 31]);
+    place.set_mode("short.secret", 0o600);
+    let agent = agent(&place, &host);
+    for line in ["", "--identity h1.identity --symmetric-key h1.secret", "--symmetric-key h1.secret --sealed h1.csv"] {
+        agent.run(&format!("release {line} --key hospital.key")).refused(2, "usage");
+    }
+    agent.run("release --symmetric-key short.secret --key hospital.key").refused(2, "key.malformed");
+    let said = agent.run("release --identity h1.identity --sealed other.age --key hospital.key");
+    said.refused(5, "file.missing");
+    place.run("seal h1.csv --to h1.recipient -o other.age").ok();
+    let said = agent.run("release --identity h1.identity --sealed other.age --key hospital.key");
+    said.refused(2, "usage");
+    assert!(said.err.contains("cobblestone-256"), "{}", said.err);
+    agent.run("release h1.csv --symmetric-key h1.secret --key lab.key").refused(3, "asset.wrong-provider");
+    let released = agent.run("release --symmetric-key h1.secret --key hospital.key --json").ok().json();
+    assert_eq!(released["asset"], "h1.csv");
+    let again = agent.run("release --symmetric-key h1.secret --key hospital.key");
+    assert!(again.ok().out.contains(&format!("log entry {}", released["log_index"])), "{}", again.out);
+    place.set_mode("h1.secret", 0o644);
+    agent.run("release --symmetric-key h1.secret --key hospital.key").refused(2, "key.exposed");
+}
+
+#[test]
+fn a_symmetric_key_for_an_age_object_is_not_sent() {
+    let host = nobody();
+    let place = sealed_at(&format!("https://{host}/h1.csv.age"), "");
+    place.write("h1.secret", [7; 32]);
+    place.set_mode("h1.secret", 0o600);
+    let agent = agent(&place, &host);
+    agent.run("release --symmetric-key h1.secret --key hospital.key").refused(2, "usage");
+    let status = agent.run("status --key lab.key").ok().out.clone();
+    assert!(status.contains("its key was not released yet"), "{status}");
+}
+
+#[test]
+fn a_grant_of_a_symmetric_key_names_the_manifest() {
+    let place = symmetric_at("s3://bucket/h1.csv.cobblestone");
+    let digest = place.run("manifest show pulled.prism --json").ok().json()["digest"].as_str().unwrap().to_owned();
+    let grant = "grant --manifest pulled.prism --symmetric-key";
+    let written = place.run(&format!("{grant} h1.secret -o h1.grant --json")).ok().json();
+    assert_eq!(written["manifest"], digest.as_str());
+    let text = String::from_utf8(place.read("h1.grant")).unwrap();
+    assert!(text.starts_with(&format!("# prism-manifest: {digest}\ncobblestone-256:")), "not shown here");
+    let key = granted(&text, digest.parse().unwrap(), Codec::Cobblestone256).unwrap();
+    let ObjectKey::Cobblestone256(key) = key else { panic!("a key of the other codec") };
+    assert!(key.expose().as_slice() == place.read("h1.secret"), "not shown here");
+    assert_eq!(place.mode("h1.grant"), 0o600);
+    place.run(&format!("{grant} h1.secret -o h1.grant")).refused(2, "file.exists");
+    place.run(&format!("{grant} h1.secret --identity h1.identity -o b.grant")).refused(2, "usage");
+    place.run("grant --manifest pulled.prism -o b.grant").refused(2, "usage");
+    for length in [31, 33] {
+        place.write("other.secret", vec![7; length]);
+        place.set_mode("other.secret", 0o600);
+        place.run(&format!("{grant} other.secret -o b.grant")).refused(2, "key.malformed");
+    }
 }

@@ -8,7 +8,7 @@ use prism_core::asset::AssetTerms;
 use prism_core::audit::entry::{Actor, Event, KeyReleasedBody, Releaser};
 use prism_core::code::{Code, Coded};
 use prism_core::lifecycle::Phase;
-use prism_core::manifest::{HttpsUrl, KeyRelease, ResourcePath};
+use prism_core::manifest::{Codec, HttpsUrl, KeyRelease, ResourcePath};
 use tokio_util::sync::CancellationToken;
 
 use super::Pulls;
@@ -16,7 +16,7 @@ use super::open::Key;
 use super::progress::{Progress, Stage};
 use super::task::{Pull, Released};
 use crate::client::Retries;
-use crate::pull::broker::{self, BrokerError, Granted, Signer};
+use crate::pull::broker::{self, BrokerError, Granted, Signer, Wanted};
 use crate::pull::{Https, Roots};
 use crate::server::attest::Batcher;
 use crate::server::engine::Engine;
@@ -34,8 +34,9 @@ impl Pulls {
                 engine: engine.clone(),
                 uploads: Arc::clone(uploads),
                 machine: Machine { platform: engine.platform(), batcher: batcher.clone() },
-                terms,
+                codec: source.codec,
                 place: (url, resource),
+                terms,
             };
             tokio::spawn(brokered.run(progress, cancel));
         }
@@ -49,6 +50,7 @@ struct Brokered {
     uploads: Arc<Uploads>,
     machine: Machine,
     terms: AssetTerms,
+    codec: Codec,
     place: (HttpsUrl, ResourcePath),
 }
 
@@ -103,7 +105,8 @@ impl Brokered {
         let config = &self.pulls.config;
         let line = Https::new(config, Roots::Only(&config.broker_roots))?;
         let (url, resource) = &self.place;
-        broker::ask(&line, (url, resource), self.engine.signed().digest(), &self.machine).await
+        let wanted = Wanted { resource, manifest: self.engine.signed().digest(), codec: self.codec };
+        broker::ask(&line, url, &wanted, &self.machine).await
     }
 
     /// Logs that the key was released; `None` when the log does not permit it any more.
@@ -122,8 +125,7 @@ impl Brokered {
             }
             Err(_) => return None,
         }
-        let key = Key::Stored(Arc::new(granted.identity));
-        Some(Released { terms: self.terms.clone(), salt: None, key })
+        Some(Released { terms: self.terms.clone(), salt: None, key: Key::from(granted.key) })
     }
 
     fn pull(&self, released: Released) -> Pull {

@@ -4,9 +4,10 @@ use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
+use prism_core::asset::AssetTerms;
 use prism_core::digest::Hasher;
-use prism_core::manifest::{Codec, SealedObject};
-use prism_core::seal::{self, Identity, OpenError};
+use prism_core::manifest::{Codec, ObjectKey};
+use prism_core::seal::{self, CobblestoneKey, Context, Identity, OpenError, Opener};
 use tokio::sync::mpsc;
 
 use crate::pull::PullError;
@@ -26,6 +27,17 @@ pub(crate) enum Key {
     },
     /// The key of the object's own header.
     Stored(Arc<Identity>),
+    /// The key of an object without a header.
+    Symmetric(Arc<CobblestoneKey>),
+}
+
+impl From<ObjectKey> for Key {
+    fn from(key: ObjectKey) -> Self {
+        match key {
+            ObjectKey::Age(identity) => Self::Stored(Arc::new(identity)),
+            ObjectKey::Cobblestone256(key) => Self::Symmetric(Arc::new(key)),
+        }
+    }
 }
 
 /// Why opening ended.
@@ -42,21 +54,30 @@ pub(super) enum Ended {
 pub(super) fn open(
     pipe: mpsc::Receiver<Bytes>,
     frames: mpsc::Sender<Bytes>,
-    source: &SealedObject,
-    plain: u64,
+    terms: &AssetTerms,
     key: &Key,
 ) -> Result<(), Ended> {
-    let sealed = |error| Ended::Refused(PullError::Sealed(error));
-    let hasher = Hasher::for_algorithm(source.digest.algorithm(), None);
-    let (Some(hasher), Some(header)) = (hasher, source.header_len(plain)) else {
-        return Err(sealed(OpenError::Header));
-    };
+    let unknown = || Ended::Refused(PullError::Sealed(OpenError::Header));
+    let source = terms.source.as_ref().ok_or(Ended::Aborted)?;
+    let hasher = Hasher::for_algorithm(source.digest.algorithm(), None).ok_or_else(unknown)?;
+    let header = source.header_len(terms.size).ok_or_else(unknown)?;
     let mut object = Object { pipe, current: Bytes::new(), left: source.size, hasher };
     let mut frames = Frames { disk: frames, held: None, buffer: BytesMut::with_capacity(FRAME) };
-    match source.codec {
-        Codec::Age => open_age(&mut object, header, key, &mut frames)?,
-        // Another codec reads the object in its own way and writes to the same frames.
-        _ => return Err(sealed(OpenError::Header)),
+    match (source.codec, key) {
+        (Codec::Age, Key::Released { header: own, identity }) => {
+            stored_header(&mut object, header)?;
+            open_age(&mut object, own, identity, &mut frames)?;
+        }
+        (Codec::Age, Key::Stored(identity)) => {
+            let own = stored_header(&mut object, header)?;
+            open_age(&mut object, &own, identity, &mut frames)?;
+        }
+        (Codec::Cobblestone256, Key::Symmetric(key)) => {
+            let context = Context::asset(&terms.name);
+            Opener::cobblestone(key, &context).open(&mut object, &mut frames).map_err(judge)?;
+        }
+        // A key of one codec opens nothing of another; more codecs write to the same frames.
+        _ => return Err(unknown()),
     }
     let found = object.hasher.finish();
     if found != source.digest {
@@ -65,18 +86,22 @@ pub(super) fn open(
     frames.finish().map_err(|_| Ended::Aborted)
 }
 
-fn open_age(object: &mut Object, header: u64, key: &Key, frames: &mut Frames) -> Result<(), Ended> {
-    let judge = |error| match error {
+/// The object's own header, which counts for its digest in any case.
+fn stored_header(object: &mut Object, length: u64) -> Result<Vec<u8>, Ended> {
+    let mut stored = Vec::new();
+    object.by_ref().take(length).read_to_end(&mut stored).map_err(|_| Ended::Aborted)?;
+    Ok(stored)
+}
+
+fn open_age(object: &mut Object, header: &[u8], identity: &Identity, frames: &mut Frames) -> Result<(), Ended> {
+    seal::open_with_header(header, object, identity, frames).map(|_| ()).map_err(judge)
+}
+
+fn judge(error: OpenError) -> Ended {
+    match error {
         OpenError::Read(_) | OpenError::Write(_) => Ended::Aborted,
         other => Ended::Refused(PullError::Sealed(other)),
-    };
-    let mut stored = Vec::new();
-    object.by_ref().take(header).read_to_end(&mut stored).map_err(|_| Ended::Aborted)?;
-    let (header, identity) = match key {
-        Key::Released { header, identity } => (&**header, identity),
-        Key::Stored(identity) => (stored.as_slice(), identity),
-    };
-    seal::open_with_header(header, object, &**identity, frames).map(|_| ()).map_err(judge)
+    }
 }
 
 /// The sealed object as it comes. What ends too early is an error, never a short object.

@@ -92,8 +92,8 @@ impl Pull {
         let turn = self.slot.take_turn(OWN, 0..self.begin.terms.size).ok_or(Failure::Over)?;
         let begin = Arc::clone(&self.begin);
         let receiving = self.engine.blocking(move |engine| upload::receive(engine, &turn, &begin, queue));
-        let (object, plain, key) = (source.clone(), self.begin.terms.size, self.key.clone());
-        let opening = self.engine.blocking(move |_| open::open(sealed, frames, &object, plain, &key));
+        let (begin, key) = (Arc::clone(&self.begin), self.key.clone());
+        let opening = self.engine.blocking(move |_| open::open(sealed, frames, &begin.terms, &key));
         let fetching = self.fetch(source, pipe, (progress, cancel));
         let (fetched, opened, received) = tokio::join!(fetching, opening, receiving);
         let (Ok(opened), Ok(received)) = (opened, received) else { return Err(Failure::Over) };

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use prism_core::asset::AssetTerms;
 use prism_core::audit::entry::{Actor, Event, KeyReleasedBody, Releaser};
-use prism_core::code::Code;
+use prism_core::code::{Code, Coded};
 use prism_core::digest::{Hasher, Salt};
 use prism_core::lifecycle::Illegal;
-use prism_core::manifest::KeyRelease;
-use prism_core::seal::{self, Identity};
+use prism_core::manifest::{Codec, KeyRelease};
+use prism_core::seal::{self, CobblestoneKey, Identity, OpenError, SealedKeyError};
 use prism_core::statement::AssetBody;
 use tonic::Status;
 
@@ -28,12 +28,13 @@ pub(super) fn target(service: &Service, member: &Member, asset: &str) -> Result<
     Ok(wire::ReleaseTargetResponse { recipient: service.pulls.recipient().to_string() })
 }
 
-fn require_releaser(terms: &AssetTerms, member: &Member) -> Result<(), Status> {
-    let by_provider = terms.source.as_ref().is_some_and(|source| source.release == KeyRelease::Provider {});
-    let (code, words) = match (terms.provider == member.name, by_provider) {
-        (true, true) => return Ok(()),
+/// The codec of an asset whose key this participant releases.
+fn require_releaser(terms: &AssetTerms, member: &Member) -> Result<Codec, Status> {
+    let released = terms.source.as_ref().filter(|source| source.release == KeyRelease::Provider {});
+    let (code, words) = match (terms.provider == member.name, released) {
+        (true, Some(source)) => return Ok(source.codec),
         (false, _) => (Code::AssetWrongProvider, "expected the asset's provider, found another participant"),
-        (true, false) => {
+        (true, None) => {
             (Code::AssetOtherWay, "expected an asset whose key its provider releases, found one that comes another way")
         }
     };
@@ -64,10 +65,60 @@ struct Offer {
     #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))]
     salt: Option<Salt>,
     #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))]
-    header: Arc<[u8]>,
+    secret: Secret,
 }
 
-/// Whether this participant releases this asset, by its own signed word and the manifest, with a header for this agent.
+/// What a provider gives, which this agent could open.
+#[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "nothing is fetched without it"))]
+enum Secret {
+    /// A header of an age file for this agent.
+    Header(Arc<[u8]>),
+    /// The key itself.
+    Symmetric(Arc<CobblestoneKey>),
+}
+
+/// Why what a provider gives is no key of its object for this agent.
+#[derive(Debug, thiserror::Error)]
+enum SecretError {
+    /// The request has another form than the object's codec asks for.
+    #[error("expected the key of an object sealed as {0} and nothing else, found another; use a current client")]
+    OtherCodec(Codec),
+    /// The header does not open.
+    #[error(transparent)]
+    Header(#[from] OpenError),
+    /// The key does not open, or is none.
+    #[error(transparent)]
+    Key(#[from] SealedKeyError),
+}
+
+impl Coded for SecretError {
+    fn code(&self) -> Code {
+        match self {
+            Self::OtherCodec(_) => Code::Usage,
+            Self::Header(error) => error.code(),
+            Self::Key(error) => error.code(),
+        }
+    }
+}
+
+impl Secret {
+    /// What a request brings for an object of this codec. What does not open here would open nothing later.
+    fn of(request: &wire::ReleaseRequest, codec: Codec, identity: &Identity) -> Result<Self, SecretError> {
+        let wire::ReleaseRequest { header, sealed_key, .. } = request;
+        match codec {
+            Codec::Age if sealed_key.is_empty() => {
+                drop(seal::file_key(header, identity)?);
+                Ok(Self::Header(header.as_ref().into()))
+            }
+            Codec::Cobblestone256 if header.is_empty() => {
+                Ok(Self::Symmetric(Arc::new(CobblestoneKey::opened(sealed_key, identity)?)))
+            }
+            other => Err(SecretError::OtherCodec(other)),
+        }
+    }
+}
+
+/// Whether this participant releases this asset, by its own signed word and the manifest, with a key for this agent.
 fn authorise(
     engine: &Engine,
     member: &Member,
@@ -79,7 +130,7 @@ fn authorise(
     let said = said.map_err(|e| refuse(&e))?;
     let terms = engine.signed().manifest().asset(said.asset.as_str());
     let terms = terms.ok_or_else(|| wire::refusal(Code::AssetUnknown, "the manifest names no such asset"))?;
-    require_releaser(&terms, member)?;
+    let codec = require_releaser(&terms, member)?;
     if (said.digest, said.size) != (terms.digest, terms.size) {
         let other = Illegal::OtherAsset { asset: terms.name, digest: terms.digest, size: terms.size };
         return Err(refuse(&LedgerError::from(other)));
@@ -88,9 +139,8 @@ fn authorise(
     if Hasher::for_algorithm(terms.digest.algorithm(), salt.as_ref()).is_none() {
         return Err(refuse(&UploadError::Salt));
     }
-    // What does not open here would open nothing later.
-    drop(seal::file_key(&request.header, identity).map_err(|e| refuse(&e))?);
-    Ok(Offer { terms, salt, header: request.header.as_ref().into() })
+    let secret = Secret::of(request, codec, identity).map_err(|e| refuse(&e))?;
+    Ok(Offer { terms, salt, secret })
 }
 
 /// Logs the release, unless it is in the log already; whether it is fresh.
@@ -124,7 +174,10 @@ fn start(service: &Service, offer: Offer) {
     use crate::server::pulls::{Key, Released};
 
     let identity = Arc::clone(service.pulls.identity());
-    let key = Key::Released { header: offer.header, identity };
+    let key = match offer.secret {
+        Secret::Header(header) => Key::Released { header, identity },
+        Secret::Symmetric(key) => Key::Symmetric(key),
+    };
     let released = Released { terms: offer.terms, salt: offer.salt, key };
     service.pulls.start(&service.engine, &service.uploads, released);
 }

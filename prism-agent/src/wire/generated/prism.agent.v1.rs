@@ -169,10 +169,14 @@ pub struct ReleaseRequest {
     /// The 32 bytes of salt when the manifest's digest is salted; else empty.
     #[prost(bytes = "bytes", tag = "2")]
     pub salt: ::prost::bytes::Bytes,
-    /// The header of an age v1 file that wraps the object's file key to the recipient that ReleaseTarget gave, and to
-    /// nobody else. The object in the store stays as it is.
+    /// For an object of the codec "age", else empty: the header of an age v1 file that wraps the object's file key to the
+    /// recipient that ReleaseTarget gave, and to nobody else. The object in the store stays as it is.
     #[prost(bytes = "bytes", tag = "3")]
     pub header: ::prost::bytes::Bytes,
+    /// For an object of the codec "cobblestone-256", else empty: a whole age v1 file for the recipient that ReleaseTarget
+    /// gave, and for nobody else. Its content are the 32 bytes of the object's key.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub sealed_key: ::prost::bytes::Bytes,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReleaseResponse {

@@ -133,7 +133,7 @@ fn find(written: &Written<'_>, resolved: &Resolved) -> Result<Found, DraftError>
         let (Some(name), Some(digest), Some(size)) = (written.name, written.digest, written.size) else {
             return Err(field(at("file"), "a file, or name, digest and size of one that is elsewhere", "neither"));
         };
-        return Ok(Found { name: name.clone(), facts: Facts { digest, size: size.0, folder: false } });
+        return Ok(Found { name: name.clone(), facts: Facts { digest, size: size.0, folder: false, age: false } });
     };
     if written.digest.is_some() || written.size.is_some() {
         return Err(field(at("digest"), "either file or digest and size", "both"));
@@ -183,26 +183,44 @@ fn dataset(index: usize, draft: &DraftDataset, resolved: &Resolved) -> Result<Da
 
 fn source(dataset: &str, draft: &DraftSource, resolved: &Resolved) -> Result<SealedObject, DraftError> {
     let at = |name: &str| format!("{dataset}.source.{name}");
-    let Facts { digest, size, folder } = match (&draft.sealed, draft.digest, draft.size) {
-        (Some(file), None, None) => *resolved
-            .assets
-            .get(file)
-            .ok_or_else(|| DraftError::NotResolved { field: at("sealed"), name: file.to_owned() })?,
-        (None, Some(digest), Some(size)) => Facts { digest, size: size.0, folder: false },
+    let codec = draft.codec.unwrap_or(Codec::Age);
+    let (digest, size) = match (&draft.sealed, draft.digest, draft.size) {
+        (Some(file), None, None) => sealed_copy(dataset, file, codec, resolved)?,
+        (None, Some(digest), Some(size)) => (digest, size.0),
         (Some(_), ..) => return Err(field(at("digest"), "either sealed or digest and size", "both")),
         (None, ..) => {
             let expected = "a copy of the sealed file, or its digest and size";
             return Err(field(at("sealed"), expected, "neither"));
         }
     };
-    if folder {
-        return Err(field(at("sealed"), "one sealed file", "a folder"));
-    }
     let release = match &draft.kbs {
         None => KeyRelease::Provider {},
         Some(DraftKbs { url, resource }) => KeyRelease::Kbs { url: url.clone(), resource: resource.clone() },
     };
-    Ok(SealedObject { url: draft.url.clone(), size, digest, codec: draft.codec.unwrap_or(Codec::Age), release })
+    Ok(SealedObject { url: draft.url.clone(), size, digest, codec, release })
+}
+
+/// Digest and size of a copy that is sealed as the draft says. Only age files say so themselves.
+fn sealed_copy(dataset: &str, file: &str, codec: Codec, resolved: &Resolved) -> Result<(Digest, u64), DraftError> {
+    let at = |name: &str| format!("{dataset}.source.{name}");
+    let found = resolved.assets.get(file);
+    let Facts { digest, size, folder, age } =
+        *found.ok_or_else(|| DraftError::NotResolved { field: at("sealed"), name: file.to_owned() })?;
+    if folder {
+        return Err(field(at("sealed"), "one sealed file", "a folder"));
+    }
+    match (codec, age) {
+        (Codec::Age, true) | (Codec::Cobblestone256, false) => Ok((digest, size)),
+        (Codec::Age, false) => {
+            let expected = "codec = \"cobblestone-256\", or a sealed file that begins as age files do";
+            Err(field(at("codec"), expected, "age and a file that begins otherwise"))
+        }
+        (Codec::Cobblestone256, true) => Err(field(
+            at("codec"),
+            "codec = \"age\", or a sealed file of cobblestone-256",
+            "cobblestone-256 and an age file",
+        )),
+    }
 }
 
 fn algorithm(draft: &DraftAlgorithm, resolved: &Resolved) -> Result<Algorithm, DraftError> {

@@ -25,7 +25,7 @@ fn written() -> Value {
 
 fn resolved() -> Resolved {
     let key = || SigningKey::generate(KeyAlgorithm::Ed25519, &mut SystemEntropy).unwrap().public().clone();
-    let facts = |size, folder| Facts { digest: Digest::sha256(&[7]), size, folder };
+    let facts = |size, folder| Facts { digest: Digest::sha256(&[7]), size, folder, age: false };
     let products = [(Product::Genoa, Minimum::both(Tcb::default()))].into();
     Resolved {
         keys: [("keys/lab.pub".to_owned(), key()), ("keys/hospital.pub".to_owned(), key())].into(),
@@ -225,7 +225,7 @@ fn a_sealed_copy_gives_the_source_its_size_and_digest() {
     assert!(draft.sources().contains(&Source::Asset("h1.zip.age".to_owned())));
     assert!(matches!(draft.complete(&resolved(), [3; 16], NOW), Err(DraftError::NotResolved { .. })));
     let mut found = resolved();
-    let sealed = Facts { digest: Digest::sha256(b"sealed"), size: 300, folder: false };
+    let sealed = Facts { digest: Digest::sha256(b"sealed"), size: 300, folder: false, age: true };
     found.assets.insert("h1.zip.age".to_owned(), sealed);
     let manifest = draft.complete(&found, [3; 16], NOW).unwrap();
     let source = manifest.datasets[0].source.as_ref().unwrap();
@@ -233,6 +233,37 @@ fn a_sealed_copy_gives_the_source_its_size_and_digest() {
     assert_eq!(source.release, KeyRelease::Provider {});
     found.assets.insert("h1.zip.age".to_owned(), Facts { folder: true, ..sealed });
     assert!(draft.complete(&found, [3; 16], NOW).is_err());
+}
+
+#[test]
+fn a_draft_states_the_codec_of_a_sealed_copy_and_the_copy_agrees_with_it() {
+    let completed = |codec: Option<&str>, size, age| {
+        let mut source = json!({ "url": "s3://hospital/h1.sealed", "sealed": "h1.sealed" });
+        source["codec"] = codec.map_or(Value::Null, |codec| json!(codec));
+        let draft: Draft = serde_json::from_value(pulled(&source)).unwrap();
+        let mut found = resolved();
+        let sealed = Facts { digest: Digest::sha256(b"sealed"), size, folder: false, age };
+        found.assets.insert("h1.sealed".to_owned(), sealed);
+        draft.complete(&found, [3; 16], NOW)
+    };
+    let exact = crate::seal::cobblestone_len(20).unwrap();
+    let manifest = completed(Some("cobblestone-256"), exact, false).unwrap();
+    let source = manifest.datasets[0].source.as_ref().unwrap();
+    assert_eq!((source.size, source.codec), (exact, Codec::Cobblestone256));
+    for size in [exact - 1, exact + 1, 20, 0] {
+        let error = completed(Some("cobblestone-256"), size, false).unwrap_err().to_string();
+        let found = format!("found {size} for a dataset of 20, which gives {exact}");
+        assert!(error.starts_with("datasets[0].source.size: expected exactly") && error.contains(&found), "{error}");
+    }
+    for (codec, size, age) in [(Some("cobblestone-256"), exact, true), (Some("age"), 300, false), (None, 300, false)] {
+        let error = completed(codec, size, age).unwrap_err();
+        let named = matches!(&error, DraftError::Field { field, .. } if field == "dataset[0].source.codec");
+        assert!(named, "{error}");
+    }
+    for codec in ["cobblestone", "cobblestone-128", "Age"] {
+        let source = json!({ "url": "s3://hospital/h1", "sealed": "h1.sealed", "codec": codec });
+        assert!(serde_json::from_value::<Draft>(pulled(&source)).is_err(), "{codec}");
+    }
 }
 
 #[test]

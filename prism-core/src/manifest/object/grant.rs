@@ -1,20 +1,37 @@
-//! What a provider leaves at a key broker: the identity that opens its object, and for which computations.
+//! What a provider leaves at a key broker: the key that opens its object, and for which computations.
 //!
 //! A broker judges the machine, not the manifest, and the same agent serves every manifest. Without more, anybody could
 //! write a manifest of their own that names somebody else's object and broker, and have an agent fetch it. So the secret
 //! says itself for which manifests it is, and agents, whose code the broker attested, keep to that.
+//!
+//! A grant is a text: lines that name manifests, and one line with the key. That line is an age identity, or
+//! `cobblestone-256:` and the key in 64 lower-case hex digits. The manifest's codec says which.
 
 use zeroize::Zeroizing;
 
+use super::Codec;
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
-use crate::seal::{Identity, SealKeyError};
+use crate::seal::{CobblestoneKey, Identity, SealKeyError};
 
 /// What a line begins with that names a manifest. It is a comment to age.
 const LINE: &str = "# prism-manifest: ";
 
+/// What the line begins with that holds a symmetric key.
+const SYMMETRIC: &str = "cobblestone-256:";
+
 /// Longest grant in bytes.
 pub const GRANT_MAX: usize = 16 * 1024;
+
+/// What opens a sealed object, as its provider has it.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever opens objects has to know every kind of key")]
+pub enum ObjectKey {
+    /// The identity that an object of the codec [`Codec::Age`] is sealed to.
+    Age(Identity),
+    /// The key of an object of the codec [`Codec::Cobblestone256`].
+    Cobblestone256(CobblestoneKey),
+}
 
 /// Why a broker's secret is not one that may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +40,11 @@ pub enum GrantError {
     /// It is not an identity file.
     #[error(transparent)]
     Identity(#[from] SealKeyError),
+    /// It does not hold a symmetric key.
+    #[error(
+        "expected one line cobblestone-256:… with a key in 64 lower-case hex digits, found something else; write it with `prism grant --symmetric-key`"
+    )]
+    Symmetric,
     /// It does not name this manifest.
     #[error(
         "expected a key for the manifest {0}, found one that does not name it; its provider adds the line \"# prism-manifest: …\""
@@ -36,62 +58,53 @@ impl Coded for GrantError {
     }
 }
 
-/// The text that a provider leaves at the broker: an age identity file that names the manifest.
+/// The text that a provider leaves at the broker for an age object: an age identity file that names the manifest.
 #[must_use]
 pub fn grant(identity: &Identity, manifest: Digest) -> Zeroizing<String> {
-    let secret = identity.to_text();
+    write(manifest, &["", &identity.to_text()])
+}
+
+/// The text that a provider leaves at the broker for a Cobblestone-256 object: its key and the manifest's name.
+#[must_use]
+pub fn grant_cobblestone(key: &CobblestoneKey, manifest: Digest) -> Zeroizing<String> {
+    write(manifest, &[SYMMETRIC, &Zeroizing::new(hex::encode(key.expose()))])
+}
+
+fn write(manifest: Digest, secret: &[&str; 2]) -> Zeroizing<String> {
+    let [kind, secret] = secret;
+    // Never too short: a string that grows leaves copies behind.
     let mut text = Zeroizing::new(String::with_capacity(GRANT_MAX));
-    for part in [LINE, &manifest.to_string(), "\n", &secret, "\n"] {
+    for part in [LINE, &manifest.to_string(), "\n", kind, secret, "\n"] {
         text.push_str(part);
     }
     text
 }
 
-/// The identity in `text`, if `text` names `manifest`; it may name several.
+/// The key in `text` for an object of this codec, if `text` names `manifest`; it may name several.
 ///
 /// # Errors
 /// [`GrantError`].
-pub fn granted(text: &str, manifest: Digest) -> Result<Identity, GrantError> {
+pub fn granted(text: &str, manifest: Digest, codec: Codec) -> Result<ObjectKey, GrantError> {
     let names = |line: &str| line.strip_prefix(LINE).and_then(|digest| digest.trim_end().parse::<Digest>().ok());
     if text.len() > GRANT_MAX || !text.lines().filter_map(names).any(|named| named == manifest) {
         return Err(GrantError::OtherManifest(manifest));
     }
-    Ok(Identity::from_file(text)?)
+    match codec {
+        Codec::Age => Ok(ObjectKey::Age(Identity::from_file(text)?)),
+        Codec::Cobblestone256 => symmetric(text).map(ObjectKey::Cobblestone256).ok_or(GrantError::Symmetric),
+    }
+}
+
+fn symmetric(text: &str) -> Option<CobblestoneKey> {
+    let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let digits = lines.next()?.strip_prefix(SYMMETRIC)?;
+    if lines.next().is_some() || digits.bytes().any(|digit| digit.is_ascii_uppercase()) {
+        return None;
+    }
+    let mut key = Box::new(Zeroizing::new([0; CobblestoneKey::LEN]));
+    hex::decode_to_slice(digits, key.as_mut_slice()).ok()?;
+    CobblestoneKey::from_bytes(key.as_slice()).ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::entropy::SystemEntropy;
-    use crate::seal::RecipientKind;
-
-    fn identity() -> Identity {
-        Identity::generate(RecipientKind::Hybrid, &mut SystemEntropy).unwrap()
-    }
-
-    #[test]
-    fn a_grant_opens_for_the_manifests_that_it_names_and_for_no_other() {
-        let (identity, own, other) = (identity(), Digest::sha256(b"own"), Digest::sha256(b"other"));
-        let text = grant(&identity, own);
-        assert_eq!(granted(&text, own).unwrap().recipient(), identity.recipient());
-        assert!(matches!(granted(&text, other), Err(GrantError::OtherManifest(_))));
-        let both = format!("# prism-manifest: {other}\r\n{}", text.as_str());
-        assert!(granted(&both, own).is_ok() && granted(&both, other).is_ok());
-    }
-
-    #[test]
-    fn a_bare_identity_is_no_grant() {
-        let (identity, own) = (identity(), Digest::sha256(b"own"));
-        let bare = identity.to_text();
-        assert!(matches!(granted(&bare, own), Err(GrantError::OtherManifest(_))));
-        for line in [format!("# manifest: {own}"), format!("prism-manifest: {own}"), "# prism-manifest: any".to_owned()]
-        {
-            assert!(granted(&format!("{line}\n{}\n", bare.as_str()), own).is_err(), "{line}");
-        }
-        assert!(matches!(granted(&format!("# prism-manifest: {own}\n"), own), Err(GrantError::Identity(_))));
-        let two = format!("{}{}", grant(&identity, own).as_str(), bare.as_str());
-        assert!(matches!(granted(&two, own), Err(GrantError::Identity(_))));
-        let long = format!("{}#{}", grant(&identity, own).as_str(), "x".repeat(GRANT_MAX));
-        assert!(granted(&long, own).is_err());
-    }
-}
+mod tests;

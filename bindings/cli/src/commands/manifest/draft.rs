@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use prism_agent::files::Source as Asset;
+use prism_agent::seal::blocking::read_header;
 use prism_core::code::Code;
 use prism_core::digest::{Digest, Hasher};
 use prism_core::entropy::{SystemEntropy, draw};
@@ -56,6 +57,7 @@ covid19.toml, in which relative paths start at its own folder:
   [dataset.source]                     # only if it lies sealed in a store and the agent fetches it
   url = "s3://bucket/h1.zip.age"       # or https://…
   sealed = "h1.zip.age"                # a local copy of the sealed file; or its digest and size
+  codec = "age"                        # or cobblestone-256, if it is sealed with a symmetric key
   kbs = { url = "https://kbs.example", resource = "default/key/h1" }   # or its provider releases it
   [results]
   consumers = ["institute"]
@@ -141,7 +143,9 @@ impl New {
 
 fn facts(path: &Path) -> Outcome<Facts> {
     let measured = Asset::open(path)?.measure(Hasher::sha256(), &mut |_| {})?;
-    Ok(Facts { digest: measured.digest, size: measured.size, folder: path.is_dir() })
+    let folder = path.is_dir();
+    let age = !folder && read_header(path).is_ok();
+    Ok(Facts { digest: measured.digest, size: measured.size, folder, age })
 }
 
 fn policy(path: &Path) -> Outcome<PlatformPolicy> {
