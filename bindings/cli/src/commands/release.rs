@@ -24,7 +24,7 @@ pub(crate) const EXAMPLE: &str = "\
 Example
   prism release h1 --key hospital-1.key --identity h1.identity
   prism release h1 --key hospital-1.key --identity h1.identity --sealed h1.age
-  prism release h1.zip --key hospital-1.key --symmetric-key h1.secret     sealed as cobblestone-256
+  prism release h1 --key hospital-1.key --symmetric-key h1.secret     sealed as cobblestone-256
 
 The agent is attested first, as for an upload. Only the object's key leaves, wrapped to this very agent; \
 the object in the store stays as it is, and the agent fetches it by itself: `prism watch` and \
