@@ -114,7 +114,7 @@ struct Shelf {
 pub(crate) struct Vault(Mutex<Shelf>);
 
 impl Vault {
-    /// Takes in a result that the log names.
+    /// Takes in a result that the log is about to name.
     pub(crate) fn put(&self, consumer: Name, sealed: Sealed) {
         let mut kept = self.shelf();
         let holding = Holding { payload: sealed.payload, length: sealed.length };
@@ -142,6 +142,12 @@ impl Vault {
                 tracing::warn!(%error, "a ciphertext without a key could not be removed yet");
             }
         }
+    }
+
+    /// Destroys a result that the log does not name after all, as if it had never been.
+    pub(crate) fn withdraw(&self, consumer: &Name) {
+        self.destroy(consumer);
+        self.shelf().known.remove(consumer);
     }
 
     /// Destroys everything.

@@ -10,6 +10,7 @@ use prism_agent::client::{Progress, ResultOptions, Session, UploadControl, Uploa
 use prism_core::audit::entry::{Event, Outcome};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -19,14 +20,17 @@ use crate::common::{Computation, Peer};
 use crate::disks::{durable, logged, mounting_is_permitted};
 use crate::people::{code, join, source};
 use crate::processes::{AgentProcess, bound_by_permissions, refused_start};
-use crate::scene::{ASSETS, computation, give, whole_log};
+use crate::scene::{ASSETS, computation, give, until, whole_log};
 use crate::tests;
 
 tests!["faults":
     an_asset_whose_beginning_cannot_be_logged_has_not_begun,
     an_asset_whose_acceptance_cannot_be_logged_is_taken_back_and_accepted_once_it_can_be,
+    an_asset_whose_new_place_is_not_on_the_disk_for_certain_is_not_accepted,
     a_write_that_breaks_off_in_its_middle_ends_the_upload_and_it_goes_on_from_before,
     a_result_that_does_not_fit_on_the_disk_is_not_logged_as_sealed,
+    a_result_that_is_not_on_the_disk_for_certain_is_not_logged_as_sealed,
+    a_result_whose_sealing_cannot_be_logged_is_nobodys,
     a_synchronisation_that_fails_in_the_middle_takes_the_upload_back_to_the_last_that_did_not,
     an_asset_that_cannot_be_read_back_is_forgotten_and_begins_again,
     an_agent_does_not_wake_on_a_disk_that_cannot_be_written,
@@ -106,6 +110,22 @@ async fn an_asset_whose_acceptance_cannot_be_logged_is_taken_back_and_accepted_o
     assert_eq!(fs::read(&accepted).unwrap(), computation.assets["h1"]);
 }
 
+async fn an_asset_whose_new_place_is_not_on_the_disk_for_certain_is_not_accepted() {
+    let computation = Computation::new();
+    let mut agent = AgentProcess::start_fading(&computation);
+    let hospital = join(&agent.address, &computation, "hospital-1").await;
+    let (partial, assets) = (agent.boot().join("partial"), agent.boot().join("assets"));
+    // Everything is durable, and waits for its place only.
+    fs::remove_dir(&assets).unwrap();
+    assert_eq!(resumed_at(&hospital, &computation).await, Err(Code::FileIo));
+    fs::create_dir(&assets).unwrap();
+    agent.fade();
+    assert_eq!(resumed_at(&hospital, &computation).await, Err(Code::FileIo));
+    assert!(partial.join("h1").exists() && !assets.join("h1").exists());
+    assert_eq!(held(&hospital).await, 3000);
+    assert_eq!(logged(&agent.state), ["asset.begin"]);
+}
+
 async fn a_write_that_breaks_off_in_its_middle_ends_the_upload_and_it_goes_on_from_before() {
     let computation = sized(4 << 20);
     let agent = AgentProcess::start_limited(&computation);
@@ -142,20 +162,110 @@ async fn resumed_at(hospital: &Session, computation: &Computation) -> Result<u64
 async fn a_result_that_does_not_fit_on_the_disk_is_not_logged_as_sealed() {
     let computation = computation("open('results/large', 'wb').write(bytes(300_000))");
     let agent = AgentProcess::start_limited(&computation);
-    let institute = join(&agent.address, &computation, "institute").await;
     // Enough for the assets and the log. The algorithm has limits of its own.
     agent.limit_files(Some(128 << 10));
     give(&agent.address, &computation, &ASSETS).await;
-    let log = whole_log(&institute).await;
-    let kinds: Vec<&str> = log.iter().map(Event::kind).collect();
-    assert!(kinds.ends_with(&["run.exit", "error", "log.close"]), "{kinds:?}");
-    assert!(log.iter().any(|event| matches!(event, Event::Error(body) if body.code == "agent.full")), "{log:?}");
+    ends_without_result(&agent, &computation, "agent.full").await;
+}
+
+/// The run was fine, and the computation ends with this error and nothing else: no result, no file.
+async fn ends_without_result(agent: &AgentProcess, computation: &Computation, error: &str) {
+    let institute = join(&agent.address, computation, "institute").await;
+    let (mut watch, mut log) = (institute.watch(0), Vec::new());
+    while let Some(observed) = watch.next().await {
+        let event = observed.unwrap().entry.event;
+        assert_ne!(event.kind(), "output.checked");
+        log.push(event);
+    }
+    assert!(log.iter().any(|event| event.kind() == "run.exit"));
+    let failed = log.iter().find_map(|event| if let Event::Error(body) = event { Some(&*body.code) } else { None });
+    assert_eq!(failed, Some(error));
     assert!(matches!(log.last(), Some(Event::LogClose(body)) if body.outcome == Outcome::Failed));
     for gone in ["partial", "assets", "run", "results"] {
         assert!(!agent.boot().join(gone).exists(), "{gone}");
     }
     let out = computation.dir.path().join("results.zip");
     assert_eq!(code(institute.result(&out, ResultOptions::default(), |_| {}).await), Code::RunFailed);
+}
+
+/// Goes on when it is told to, by a signal. It has a handler for it only to be recognised: the signal is blocked before.
+const WAITING: &str = "
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+signal.signal(signal.SIGUSR1, print)
+signal.sigwait([signal.SIGUSR1])
+open('results/model', 'w').write('trained')
+";
+
+async fn a_result_that_is_not_on_the_disk_for_certain_is_not_logged_as_sealed() {
+    let computation = computation(WAITING);
+    let mut agent = AgentProcess::start_fading(&computation);
+    give(&agent.address, &computation, &ASSETS).await;
+    go_on_after(&mut agent, AgentProcess::fade).await;
+    ends_without_result(&agent, &computation, "file.io").await;
+}
+
+/// Waits until the algorithm waits, and has it go on after `meanwhile`.
+async fn go_on_after(agent: &mut AgentProcess, meanwhile: impl FnOnce(&mut AgentProcess)) {
+    let algorithm = loop {
+        if let Some(waiting) = waiting_for_a_signal(agent.id()) {
+            break waiting;
+        }
+        tokio::task::yield_now().await;
+    };
+    meanwhile(agent);
+    kill_process(Pid::from_raw(algorithm).unwrap(), Signal::USR1).unwrap();
+}
+
+async fn a_result_whose_sealing_cannot_be_logged_is_nobodys() {
+    // The same run twice, to know how long its entries are.
+    let mut room = None;
+    for _ in 0..2 {
+        let computation = computation(WAITING);
+        let mut agent = AgentProcess::start_limited(&computation);
+        let institute = join(&agent.address, &computation, "institute").await;
+        give(&agent.address, &computation, &ASSETS).await;
+        let mut before = 0;
+        go_on_after(&mut agent, |agent| {
+            before = entries(agent).len();
+            // Enough for what comes before, and for the error.
+            agent.limit_files(room.map(|room: usize| (before + room - 30) as u64));
+        })
+        .await;
+        if room.is_none() {
+            until(&mut institute.watch(0), "result.sealed").await;
+            room = Some(entries(&agent).len() - before);
+            continue;
+        }
+        until(&mut institute.watch(0), "error").await;
+        agent.limit_files(None);
+        let log = whole_log(&institute).await;
+        let kinds: Vec<&str> = log.iter().map(Event::kind).collect();
+        assert!(kinds.ends_with(&["run.exit", "output.checked", "error", "log.close"]), "{kinds:?}");
+        assert!(institute.status().await.unwrap().results.is_empty());
+    }
+}
+
+/// The interpreter below this process that has a handler for `SIGUSR1`.
+fn waiting_for_a_signal(ancestor: u32) -> Option<i32> {
+    let facts = |pid: i32| fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let field = |facts: &str, name: &str| {
+        let line = facts.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().trim().to_owned()
+    };
+    let below = |mut pid: i32| {
+        while pid > 1 && pid.cast_unsigned() != ancestor {
+            pid = field(&facts(pid), "PPid:").parse().unwrap_or(0);
+        }
+        pid > 1
+    };
+    let mut pids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.find(|pid| {
+        let facts = facts(*pid);
+        let caught = u64::from_str_radix(&field(&facts, "SigCgt:"), 16).unwrap_or(0);
+        let waits = caught & 1 << (Signal::USR1.as_raw() - 1) != 0;
+        waits && field(&facts, "Name:").starts_with("python") && below(*pid)
+    })
 }
 
 async fn a_synchronisation_that_fails_in_the_middle_takes_the_upload_back_to_the_last_that_did_not() {

@@ -80,8 +80,11 @@ impl Parcels {
         let body = ResultSealedBody { consumer: consumer.clone(), payload: sealed.payload, size: sealed.length };
         // Put first: whoever sees the entry may ask at once, and nobody can before the entry is there.
         engine.vault().put(consumer.clone(), sealed);
-        engine.ledger().act(Actor::Agent, Event::ResultSealed(body))?;
-        Ok(())
+        let logged = engine.ledger().act(Actor::Agent, Event::ResultSealed(body));
+        if logged.is_err() {
+            engine.vault().withdraw(consumer);
+        }
+        logged.map(|_| ()).map_err(DeliverError::from)
     }
 }
 

@@ -143,7 +143,7 @@ fn a_synchronisation_that_fails_in_the_middle_takes_back_what_came_after_the_las
     crew.end();
     holding.sync().unwrap();
     let crew = Crew::start(Arc::clone(&holding)).unwrap();
-    bring(&crew, first, 2 * first);
+    crew.desk().hand_in(first as u64, &Bytes::from(vec![0xEE; first])).unwrap();
     crew.end();
     without(libc::SYS_fdatasync, || assert!(holding.sync().is_err()));
     // The kernel would succeed now, without what it has lost.
