@@ -53,6 +53,12 @@ pub enum FileError {
         /// The permission bits found.
         mode: u32,
     },
+    /// The public half of a key where the private one is needed.
+    #[error("expected a private key, found a public one at {}; give the file that was made beside it and never shared, such as NAME.key or NAME.identity", .path.display())]
+    PublicHalf {
+        /// The path as it was given.
+        path: PathBuf,
+    },
     /// A directory, link, device, pipe or socket where a file (or, in a folder, a file or directory) is expected.
     #[error("expected a regular file at {path:?}, found {found}; replace it by a copy of what it stands for")]
     NotRegular {
@@ -121,6 +127,7 @@ impl Coded for FileError {
             Self::Missing { .. } => Code::FileMissing,
             Self::Exists { .. } => Code::FileExists,
             Self::Exposed { .. } => Code::KeyExposed,
+            Self::PublicHalf { .. } => Code::KeyMalformed,
             Self::NotRegular { .. } | Self::TooLong { .. } | Self::NotText { .. } => Code::FileMalformed,
             Self::TooMany { .. } => Code::ArchiveTooLarge,
             Self::Changed { .. } => Code::FileChanged,

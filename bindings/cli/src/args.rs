@@ -35,7 +35,7 @@ Example: hospitals train one model
   prism attest
   prism algo train.py --key lab.key
   prism data h1.zip --key hospital-1.key
-  prism watch --key hospital-1.key
+  prism watch --key hospital-1.key --until delivering
   prism result --key institute.key -o results.zip
   prism transcript -o run.transcript --key hospital-1.key
   prism audit run.transcript

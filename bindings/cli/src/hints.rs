@@ -31,7 +31,10 @@ fn local(code: Code) -> Row {
         Code::FileMalformed => {
             ("A file is not what its place asks for.", "check that the arguments are in the order that --help shows")
         }
-        Code::FileMissing => ("A file or directory does not exist.", "check the path; relative paths start here"),
+        Code::FileMissing => (
+            "A file or directory does not exist.",
+            "check the path; relative paths start in this directory, those in a TOML file beside that file",
+        ),
         Code::FileExists => (
             "A file exists already, and Prism does not overwrite it.",
             "choose another name, or move the old file away first",
@@ -48,8 +51,8 @@ fn local(code: Code) -> Row {
             "private keys are PKCS#8 PEM, public keys SPKI PEM, of Ed25519, ECDSA P-256 or P-384; `prism keys new NAME` makes a pair",
         ),
         Code::KeyExposed => (
-            "A private key file can be read by others.",
-            "chmod 600 the file; if this machine has other users, make a new key and a new manifest",
+            "A private key file, or a directory of secrets, can be read by others.",
+            "run the chmod that is named; if others may have read a key meanwhile, make a new key and a new manifest",
         ),
         Code::Cancelled => ("The command was interrupted before it was done.", "run the same command again"),
         Code::Internal => (
@@ -116,7 +119,7 @@ fn terms(code: Code) -> Row {
         ),
         Code::ApprovalInvalid => (
             "An approval is by an unnamed key, of other bytes, or altered.",
-            "ask that participant to approve this very file again; a manifest that was changed or re-formatted is another manifest",
+            "approve this very file again: a manifest that was changed or re-formatted is another manifest; `prism manifest assemble` puts the approvals together",
         ),
         Code::ManifestNotCurrent => (
             "The manifest is not valid yet, or no longer.",
@@ -182,7 +185,7 @@ fn assets(code: Code) -> Row {
     Some(match code {
         Code::AssetUnknown => (
             "The manifest names no such asset.",
-            "`prism manifest show` lists every asset; choose one of yours with --asset NAME",
+            "`prism manifest show` lists every asset; name one of yours as it stands there",
         ),
         Code::AssetWrongProvider => (
             "Another participant provides this asset.",
@@ -206,11 +209,11 @@ fn assets(code: Code) -> Row {
         ),
         Code::SourceUnreachable => (
             "An object store cannot be reached, or breaks off again and again.",
-            "check the store and the way to it from the agent's machine, then release the key again",
+            "check the store and the way to it: from here for `prism release`, from the agent's machine for the fetching; then release the key again",
         ),
         Code::SourceRefused => (
             "An object store does not give the object, or the agent may not ask it.",
-            "check the address in the manifest; the agent's operator names the stores with --pull-allow and gives the agent its access",
+            "check the address in the manifest, and AWS_REGION for s3:// (us-east-1 if it is not set); the agent's operator names the stores with --pull-allow and gives the agent its access",
         ),
         Code::BrokerUnreachable => (
             "A key broker cannot be reached.",
@@ -266,9 +269,10 @@ fn run(code: Code) -> Row {
             "The result was confirmed by its consumer, and the agent destroyed it.",
             "nobody can fetch it again: use the file that the first download wrote, or repeat the run",
         ),
-        Code::SealNotForYou => {
-            ("A sealed file is for other recipients.", "use the identity that the file was sealed to")
-        }
+        Code::SealNotForYou => (
+            "A sealed file does not open with this.",
+            "use the identity, key or passphrase that the file was sealed to",
+        ),
         _ => return None,
     })
 }
@@ -282,7 +286,7 @@ fn proof(code: Code) -> Row {
         ),
         Code::SealBroken => (
             "A sealed file is malformed, truncated or altered.",
-            "fetch the file again; if it stays broken, somebody changed it on the way",
+            "check that it is a sealed file of the kind that was meant, then fetch it again; if it stays broken, somebody changed it on the way",
         ),
         Code::LogInvalid => (
             "A log, proof or checkpoint does not hold.",
@@ -294,7 +298,7 @@ fn proof(code: Code) -> Row {
         ),
         Code::AuditFailed => (
             "A transcript breaks a rule.",
-            "each line names the rule and the entry; get the transcript again from another participant and compare",
+            "each line names the rule and the entry. A transcript that was taken before the log was closed lacks its end: fetch it again then. Otherwise get it from another participant and compare",
         ),
         _ => return None,
     })

@@ -75,6 +75,8 @@ fn said_by_clap(text: &str) -> Failure {
     let message = message.split_once("\n\nFor more information").map_or(message, |(message, _)| message);
     let failure = Failure::usage(message.trim_end());
     match usage.split_once("\n\n") {
+        Some(_) if message.contains("--agent <HOST:PORT>") || message.contains("--manifest <FILE>") => failure
+            .hint("give them here, or once for all commands: export PRISM_AGENT_URL=HOST:PORT PRISM_MANIFEST=FILE"),
         Some((usage, _)) => failure.hint(format!("usage: {}; --help shows an example", usage.trim())),
         None => failure,
     }

@@ -1,6 +1,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
@@ -43,6 +43,9 @@ fn open_private(path: &Path) -> Result<(File, usize), FileError> {
     }
     let mode = facts.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
+        if begins_as_public(&file) {
+            return Err(FileError::PublicHalf { path: path.to_owned() });
+        }
         return Err(FileError::Exposed { path: path.to_owned(), mode });
     }
     let too_long = || FileError::TooLong { path: path.to_owned(), limit: PRIVATE_FILE_MAX, found: facts.len() };
@@ -50,6 +53,13 @@ fn open_private(path: &Path) -> Result<(File, usize), FileError> {
         return Err(too_long());
     }
     Ok((file, usize::try_from(facts.len()).map_err(|_| too_long())?))
+}
+
+/// Whether a file that everybody may read is what everybody may read.
+fn begins_as_public(file: &File) -> bool {
+    const PUBLIC: [&[u8]; 3] = [b"-----BEGIN PUBLIC KEY-----", b"age1", b"ssh-"];
+    let mut begin = [0; 32];
+    file.read_at(&mut begin, 0).is_ok() && PUBLIC.iter().any(|known| begin.starts_with(known))
 }
 
 /// Writes a new private file (mode 0600) whole, and waits until it is on disk. What exists is never overwritten.

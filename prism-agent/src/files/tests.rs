@@ -25,6 +25,23 @@ fn names_in(directory: &Path) -> Vec<String> {
 }
 
 #[test]
+fn the_public_half_in_place_of_a_private_key_is_named_as_such() {
+    let dir = tempfile::tempdir().unwrap();
+    for text in [
+        "-----BEGIN PUBLIC KEY-----\nMCow",
+        "age1pq1xyz and more than thirty-two bytes",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA",
+    ] {
+        let path = dir.path().join("half");
+        fs::write(&path, format!("{text}{}", " ".repeat(32))).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        let error = read_private(&path).unwrap_err();
+        assert!(matches!(error, FileError::PublicHalf { .. }), "{error}");
+        assert_eq!(error.code(), Code::KeyMalformed);
+    }
+}
+
+#[test]
 fn a_private_file_comes_back_as_it_was_written_and_only_its_owner_has_access() {
     let dir = place();
     let path = dir.path().join("hospital-1.key");

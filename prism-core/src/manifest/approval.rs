@@ -19,6 +19,11 @@ pub enum ApprovalError {
     /// The envelope cannot be read, or signatures of different bytes were put together.
     #[error("expected a DSSE envelope over the manifest, found another; ask its signer for a new approval")]
     Envelope(#[from] EnvelopeError),
+    /// The terms as their owner wrote them: nobody's approval is with them.
+    #[error(
+        "expected a manifest with every participant's approval, found terms without any; collect the approvals and put them together: `prism manifest assemble`"
+    )]
+    Unapproved,
     /// Some participants have not approved.
     #[error("expected the approval of every participant, found none of {}; ask them to approve these very bytes", join(.0))]
     Missing(Vec<Name>),
@@ -53,7 +58,7 @@ impl Coded for ApprovalError {
     fn code(&self) -> Code {
         match self {
             Self::Manifest(error) => error.code(),
-            Self::Missing(_) => Code::ApprovalMissing,
+            Self::Unapproved | Self::Missing(_) => Code::ApprovalMissing,
             Self::Unnamed(_) => Code::KeyUnknown,
             Self::Envelope(_) | Self::OtherManifest { .. } | Self::Invalid { .. } => Code::ApprovalInvalid,
         }
@@ -111,7 +116,11 @@ impl SignedManifest {
     /// # Errors
     /// [`ApprovalError`] names who is missing or whose approval does not hold.
     pub fn read(bytes: &[u8]) -> Result<Self, ApprovalError> {
-        Self::from_envelope(Envelope::read(bytes)?)
+        match Envelope::read(bytes) {
+            Ok(envelope) => Self::from_envelope(envelope),
+            Err(_) if Manifest::read(bytes).is_ok() => Err(ApprovalError::Unapproved),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The signed manifest as one file: a DSSE envelope.

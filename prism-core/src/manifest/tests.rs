@@ -123,6 +123,14 @@ fn a_missing_approval_is_refused_by_name() {
 }
 
 #[test]
+fn terms_without_any_approval_are_refused_as_such() {
+    let (manifest, _) = sample();
+    let error = SignedManifest::read(&manifest.to_bytes().unwrap()).unwrap_err();
+    assert!(matches!(error, ApprovalError::Unapproved), "{error}");
+    assert!(matches!(SignedManifest::read(b"{}"), Err(ApprovalError::Envelope(_))));
+}
+
+#[test]
 fn an_approval_of_other_bytes_is_refused() {
     let (manifest, keys) = sample();
     let bytes = manifest.to_bytes().unwrap();
