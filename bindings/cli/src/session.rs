@@ -65,8 +65,8 @@ pub(crate) fn address(text: &str) -> Result<String, String> {
     let port =
         address.rsplit_once(':').filter(|(host, _)| !host.is_empty()).and_then(|(_, port)| port.parse::<u16>().ok());
     match port {
-        Some(_) if !text.starts_with("http://") => Ok(address.to_owned()),
         _ if text.starts_with("http://") => Err("expected HOST:PORT without http://".to_owned()),
+        Some(_) => Ok(address.to_owned()),
         None => Err("expected HOST:PORT, such as 127.0.0.1:6110".to_owned()),
     }
 }

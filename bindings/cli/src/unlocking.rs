@@ -42,15 +42,15 @@ impl Codec {
 pub(crate) fn recipients(typed: &[String]) -> Outcome<Vec<Recipient>> {
     let mut all = Vec::new();
     for text in typed {
-        if text.starts_with("age1") {
-            all.push(text.parse().map_err(Failure::from)?);
+        if text.starts_with("age1") || text.starts_with("ssh-") {
+            all.push(recipient(text)?);
             continue;
         }
         let path = Path::new(text);
         let content = read_text(path, PRIVATE_FILE_MAX)?;
         let before = all.len();
         for line in content.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            all.push(line.parse().map_err(|error| Failure::from(error).at(path.display()))?);
+            all.push(recipient(line).map_err(|failure| failure.at(path.display()))?);
         }
         if all.len() == before {
             return Err(
@@ -59,6 +59,21 @@ pub(crate) fn recipients(typed: &[String]) -> Outcome<Vec<Recipient>> {
         }
     }
     Ok(all)
+}
+
+/// One recipient, or the name of what stands in its place.
+fn recipient(text: &str) -> Outcome<Recipient> {
+    let other = |found, hint: &str| {
+        Err(Failure::new(Code::KeyMalformed, format!("expected an age recipient, found {found}")).hint(hint))
+    };
+    if text.starts_with("ssh-") {
+        let hint = "Prism opens files with SSH keys and does not seal to them; `age -R` does, and `prism keys identity NAME` makes an age recipient";
+        return other("an SSH key", hint);
+    }
+    if text.starts_with("AGE-SECRET-KEY-") {
+        return other("the secret half", "give NAME.recipient, which was made beside it");
+    }
+    text.parse().map_err(|error| Failure::from(error).hint("`prism keys identity NAME` makes a recipient"))
 }
 
 /// The keys in files that only their owner can read.

@@ -71,6 +71,18 @@ fn recipients_of_two_kinds_are_refused_before_anything_is_written() {
 }
 
 #[test]
+fn what_is_no_recipient_is_called_by_its_name() {
+    let place = scene();
+    place.write("id.pub", "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAc someone\n");
+    for (to, found) in [("hospital.identity", "the secret half"), ("id.pub", "an SSH key")] {
+        let ran = place.run(&format!("seal h1.csv --to {to}"));
+        ran.refused(2, "key.malformed");
+        assert!(ran.err.contains(found), "{}", ran.err);
+    }
+    assert!(!place.path("h1.csv.age").exists());
+}
+
+#[test]
 fn a_file_is_wrapped_anew_without_touching_its_payload() {
     let place = scene();
     place.run("seal h1.csv --to hospital.recipient").ok();
