@@ -35,6 +35,8 @@ mod scene;
 #[cfg(feature = "pull")]
 #[path = "pull/tls.rs"]
 mod tls;
+#[path = "end_to_end/unlogged.rs"]
+mod unlogged;
 #[path = "end_to_end/whole.rs"]
 mod whole;
 
@@ -69,8 +71,8 @@ fn main() -> ExitCode {
     let pulled = pulled::ALL;
     #[cfg(not(feature = "pull"))]
     let pulled: &[Test] = &[];
-    for (name, test) in [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL, faults::ALL, pulled].concat()
-    {
+    let all = [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL, faults::ALL, unlogged::ALL, pulled];
+    for (name, test) in all.concat() {
         if !wanted(name) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! Whole computations: from the last asset to the last confirmation, with real processes.
 //!
 //! It has a `main` of its own because this program is also its own sandbox helper.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a test program reports on stdout")]
 
 mod common;
@@ -17,6 +17,8 @@ mod endings;
 mod lines;
 #[path = "run/scene.rs"]
 mod scene;
+#[path = "run/unpacking.rs"]
+mod unpacking;
 #[path = "run/volume.rs"]
 mod volume;
 
@@ -44,8 +46,10 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in
-        [volume::ALL, lines::ALL, delivery::ALL, endings::ALL].concat().into_iter().filter(|(name, _)| wanted(name))
+    for (name, test) in [volume::ALL, lines::ALL, delivery::ALL, endings::ALL, unpacking::ALL]
+        .concat()
+        .into_iter()
+        .filter(|(name, _)| wanted(name))
     {
         let held = catch_unwind(AssertUnwindSafe(test)).is_ok();
         println!("test {name} ... {}", if held { "ok" } else { "FAILED" });

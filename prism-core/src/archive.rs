@@ -2,9 +2,9 @@
 //!
 //! * [`Packer`] writes a ZIP whose bytes depend on nothing but names and contents, so that two people who pack the
 //!   same folder get the same digest. [`Packer::cocos`] writes the form of Cocos AI instead.
-//! * [`unpack`] reads the ZIPs that people really have, and refuses every one that two readers could understand
-//!   differently or that reaches for something outside its directory. Nothing is written before the whole archive
-//!   has been checked; what is written goes through a [`Sink`] that sees only [`SafePath`]s.
+//! * [`Archive`] and [`unpack`] read the ZIPs that people really have, and refuse every one that two readers could
+//!   understand differently or that reaches for something outside its directory. Nothing is written before the whole
+//!   archive has been checked; what is written goes through a [`Sink`] that sees only [`SafePath`]s.
 //!
 //! Both sides hold the same rules for names, so what was packed here can be unpacked here.
 
@@ -20,7 +20,9 @@ mod record;
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
+use directory::Listing;
 pub use error::{ArchiveFault, Bound, EntryFault, PackError, UnpackError};
+pub use names::NameSet;
 pub use pack::{Content, Packer, check_names};
 pub use path::{COMPONENT_MAX, DEPTH_MAX, PATH_MAX, PathError, SafePath};
 
@@ -30,6 +32,11 @@ use crate::digest::{Digest, Hasher};
 const RATIO_FLOOR: u64 = 1 << 20;
 /// All entries together may be compressed to any ratio up to this size.
 const TOTAL_RATIO_FLOOR: u64 = 256 << 20;
+/// Folders that no entry names: so many for each entry there is, as deep hierarchies of single files have them. Each
+/// takes a place on the disk without a byte of its own in the archive.
+const IMPLIED_FOR_EACH: u64 = 8;
+/// So many may be implied by however few entries.
+const IMPLIED_FLOOR: u64 = 1024;
 
 /// How much an archive may unpack to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +47,17 @@ pub struct Limits {
     pub entry_bytes: u64,
     /// Most files and directories together.
     pub entries: u64,
+    /// Most bytes of all paths together, each directory's counted whole, named or implied: they are kept in memory.
+    pub path_bytes: u64,
     /// Most bytes that one compressed byte may become; not asked of entries below 1 MiB.
     pub ratio: u64,
 }
 
 impl Default for Limits {
-    /// 1 TiB in all, 256 GiB a file, 1,000,000 entries (about 250 bytes of memory each), a ratio of 100.
+    /// 1 TiB in all, 256 GiB a file, 1,000,000 entries (about 150 bytes of memory each, and their paths), 128 MiB of
+    /// paths, a ratio of 100.
     fn default() -> Self {
-        Self { total_bytes: 1 << 40, entry_bytes: 256 << 30, entries: 1_000_000, ratio: 100 }
+        Self { total_bytes: 1 << 40, entry_bytes: 256 << 30, entries: 1_000_000, path_bytes: 128 << 20, ratio: 100 }
     }
 }
 
@@ -78,19 +88,59 @@ pub struct Summary {
     pub bytes: u64,
 }
 
-/// Checks a whole ZIP archive, then unpacks it into `sink`. `reader` is read from its very first byte to its last.
+/// A ZIP archive that was checked whole: what it holds is known before anything of it is written.
 ///
-/// Stored and deflated entries are read, ZIP64 too; modes, owners, times and comments are ignored. After an error
-/// the sink may hold a part of the files: throw all of it away.
+/// Stored and deflated entries are read, ZIP64 too; modes, owners, times and comments are ignored.
+///
+/// ```
+/// use prism_core::archive::{Archive, Limits, Packer};
+/// let mut packer = Packer::new(Vec::new());
+/// packer.file("a/b.txt", &mut b"hello".as_slice())?;
+/// let zip = std::io::Cursor::new(packer.finish()?);
+/// let contents = Archive::open(zip, &Limits::default())?.contents();
+/// assert_eq!((contents.files, contents.directories, contents.bytes), (1, 1, 5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Archive<R> {
+    reader: R,
+    listing: Listing,
+}
+
+impl<R: Read + Seek> Archive<R> {
+    /// Checks the archive that `reader` holds from its very first byte to its last. No content is read yet.
+    ///
+    /// # Errors
+    /// [`UnpackError`] says what is wrong with the archive, with which entry, or which limit it exceeds.
+    pub fn open(mut reader: R, limits: &Limits) -> Result<Self, UnpackError> {
+        let length = reader.seek(SeekFrom::End(0)).map_err(UnpackError::Read)?;
+        let end = directory::End::find(&mut reader, length)?;
+        let mut listing = directory::read(&mut reader, &end, limits)?;
+        layout::check(&mut reader, &mut listing.entries, end.directory_start())?;
+        Ok(Self { reader, listing })
+    }
+
+    /// What unpacking it makes, to the last byte.
+    #[must_use]
+    pub fn contents(&self) -> Summary {
+        self.listing.summary()
+    }
+
+    /// Unpacks everything into `sink`. After an error the sink may hold a part of the files: throw all of it away.
+    ///
+    /// # Errors
+    /// [`UnpackError`]: the contents are not those that the list of entries says, or reader or sink failed.
+    pub fn unpack(mut self, sink: &mut dyn Sink) -> Result<Summary, UnpackError> {
+        extract::all(&mut self.reader, &self.listing, sink)
+    }
+}
+
+/// Checks a whole ZIP archive, then unpacks it into `sink`: [`Archive::open`] and [`Archive::unpack`] in one.
 ///
 /// # Errors
 /// [`UnpackError`] says what is wrong with the archive, with which entry, or which limit it exceeds.
-pub fn unpack<R: Read + Seek>(mut reader: R, limits: &Limits, sink: &mut dyn Sink) -> Result<Summary, UnpackError> {
-    let length = reader.seek(SeekFrom::End(0)).map_err(UnpackError::Read)?;
-    let end = directory::End::find(&mut reader, length)?;
-    let mut listing = directory::read(&mut reader, &end, limits)?;
-    layout::check(&mut reader, &mut listing.entries, end.directory_start())?;
-    extract::all(&mut reader, &listing, sink)
+pub fn unpack<R: Read + Seek>(reader: R, limits: &Limits, sink: &mut dyn Sink) -> Result<Summary, UnpackError> {
+    Archive::open(reader, limits)?.unpack(sink)
 }
 
 /// A writer that hashes what passes through it, for the digest of an archive while it is being packed.

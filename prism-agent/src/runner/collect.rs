@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
+use prism_core::archive::{NameSet, SafePath};
 use prism_core::code::{Code, Coded};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, statat};
 
@@ -17,9 +18,6 @@ pub(crate) const RESULTS: &str = "results";
 
 /// Directories within directories; deeper ones are refused.
 const DEPTH_MAX: usize = 32;
-
-/// Longest relative name in bytes.
-const NAME_MAX: usize = 1024;
 
 /// Never leave the directory, follow nothing, cross no mount.
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH
@@ -86,7 +84,7 @@ pub struct Collected {
 pub struct Withheld {
     /// Links, pipes, sockets, devices.
     pub special: usize,
-    /// Names that are not plain printable UTF-8.
+    /// Names that no archive can hold, or not beside one that comes before them: `model` beside `Model`.
     pub misnamed: usize,
     /// Names that no pattern allows.
     pub unlisted: usize,
@@ -168,14 +166,12 @@ impl Coded for CollectError {
 pub fn collect_results(dir: &ResultsDir, limits: &ResultLimits) -> Result<Collected, CollectError> {
     let root =
         open_beneath(&dir.parent, RESULTS, OFlags::RDONLY | OFlags::DIRECTORY).map_err(|_| CollectError::Missing)?;
-    let mut walk =
-        Walk { limits, root: root.into(), entries: 0, files: Vec::new(), total: 0, withheld: Withheld::default() };
+    let mut walk = Walk { limits, root: root.into(), entries: 0, files: Vec::new(), withheld: Withheld::default() };
     let mut pending = vec![String::new()];
     while let Some(directory) = pending.pop() {
         walk.directory(&directory, &mut pending)?;
     }
-    walk.files.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Collected { files: walk.files, total_bytes: walk.total, withheld: walk.withheld })
+    walk.finish()
 }
 
 struct Walk<'a> {
@@ -183,7 +179,6 @@ struct Walk<'a> {
     root: std::sync::Arc<OwnedFd>,
     entries: usize,
     files: Vec<ResultFile>,
-    total: u64,
     withheld: Withheld,
 }
 
@@ -205,7 +200,7 @@ impl Walk<'_> {
             match FileType::from_raw_mode(stat.st_mode) {
                 FileType::Directory if child.split('/').count() < DEPTH_MAX => pending.push(child),
                 FileType::Directory => return Err(CollectError::TooMany { limit: self.limits.entries }),
-                FileType::RegularFile => self.file(child, u64::try_from(stat.st_size).unwrap_or(u64::MAX))?,
+                FileType::RegularFile => self.file(child, u64::try_from(stat.st_size).unwrap_or(u64::MAX)),
                 _ => self.withheld.special += 1,
             }
         }
@@ -220,27 +215,33 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn file(&mut self, name: String, size: u64) -> Result<(), CollectError> {
+    fn file(&mut self, name: String, size: u64) {
         let patterns = &self.limits.patterns;
-        if !patterns.is_empty() && !patterns.iter().any(|pattern| pattern::matches(pattern, &name)) {
+        if patterns.is_empty() || patterns.iter().any(|pattern| pattern::matches(pattern, &name)) {
+            self.files.push(ResultFile { name, size, root: self.root.clone() });
+        } else {
             self.withheld.unlisted += 1;
-            return Ok(());
         }
-        self.total = self.total.saturating_add(size);
-        if self.total > self.limits.total_bytes {
+    }
+
+    fn finish(mut self) -> Result<Collected, CollectError> {
+        self.files.sort_by(|a, b| a.name.cmp(&b.name));
+        let (mut names, found) = (NameSet::default(), self.files.len());
+        self.files.retain(|file| names.take(&file.name));
+        self.withheld.misnamed += found - self.files.len();
+        let total_bytes = self.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.size));
+        if total_bytes > self.limits.total_bytes {
             return Err(CollectError::TooLarge { limit: self.limits.total_bytes });
         }
-        self.files.push(ResultFile { name, size, root: self.root.clone() });
-        Ok(())
+        Ok(Collected { files: self.files, total_bytes, withheld: self.withheld })
     }
 }
 
 /// The child's relative name, if it can stand in an archive, a log and on a terminal.
 fn plain_name(directory: &str, child: &[u8]) -> Option<String> {
     let child = std::str::from_utf8(child).ok()?;
-    let plain = !child.chars().any(|c| c.is_control() || c == '\\');
     let name = if directory.is_empty() { child.to_owned() } else { format!("{directory}/{child}") };
-    (plain && name.len() <= NAME_MAX).then_some(name)
+    SafePath::new(&name).is_ok().then_some(name)
 }
 
 fn open_beneath(root: impl AsFd, path: &str, flags: OFlags) -> io::Result<OwnedFd> {

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use prism_core::archive;
+
 use crate::pull::PullConfig;
 
 /// What an agent needs to know before it wakes.
@@ -150,8 +152,13 @@ pub struct Limits {
     pub upload_grace: Duration,
     /// Streams of uploads that may be open at a time, over all assets.
     pub uploads: usize,
-    /// What all assets together may take on the disk, in bytes. What the disk has left bounds them in any case.
+    /// What all assets together may take on the disk, in bytes, and what they unpack to with them. What the disk has
+    /// left bounds them in any case.
     pub disk_bytes: u64,
+    /// Files and directories that one asset may unpack to.
+    pub unpacked_entries: u64,
+    /// Bytes of all their paths together: unpacking keeps them in memory.
+    pub unpacked_path_bytes: u64,
     /// Refused authentications that are logged one by one; further ones are counted.
     pub logged_refusals: u64,
     /// What all logged reports of the machine, each with its endorsements, may take in bytes, so that transcripts stay
@@ -177,11 +184,26 @@ impl Default for Limits {
             upload_grace: Duration::from_mins(1),
             uploads: 128,
             disk_bytes: u64::MAX,
+            unpacked_entries: archive::Limits::default().entries,
+            unpacked_path_bytes: 64 << 20,
             logged_refusals: 1000,
             logged_report_bytes: 96 << 20,
             logged_authentications: 1000,
             logged_uploads: 1000,
             linger: Duration::from_mins(1),
+        }
+    }
+}
+
+impl Limits {
+    /// What an asset may unpack to. Its bytes are bounded by what is left for all assets, which is asked before.
+    pub(crate) fn unpacking(&self) -> archive::Limits {
+        archive::Limits {
+            total_bytes: self.disk_bytes,
+            entry_bytes: self.disk_bytes,
+            entries: self.unpacked_entries,
+            path_bytes: self.unpacked_path_bytes,
+            ..archive::Limits::default()
         }
     }
 }

@@ -17,7 +17,7 @@ use tokio::task;
 
 use super::attest::Report;
 use super::config::Limits;
-use super::ledger::{Ledger, LedgerError, Signed};
+use super::ledger::{Ledger, LedgerError, Signed, ends};
 use super::quota::{Quota, Spent};
 use super::session::Attested;
 use super::store::Store;
@@ -35,7 +35,16 @@ struct Inner {
     ledger: Mutex<Ledger>,
     shown: Mutex<Shown>,
     mark: watch::Sender<Mark>,
-    effects: mpsc::UnboundedSender<Effect>,
+    duties: mpsc::UnboundedSender<Duty>,
+}
+
+/// What somebody else has to carry out.
+#[derive(Debug)]
+pub(crate) enum Duty {
+    /// What follows from a logged act.
+    Effect(Effect),
+    /// An act that ends the computation is permitted and could not be logged yet: it ends all the same.
+    Unlogged(Box<(Actor, Event)>),
 }
 
 /// Evidence that the log names, and refusals that it does not. Its lock is taken before the ledger's, never after.
@@ -102,17 +111,17 @@ impl Coded for Interrupted {
 }
 
 impl Engine {
-    /// Shares a ledger; effects that somebody else has to carry out arrive at the receiver.
+    /// Shares a ledger; what somebody else has to carry out arrives at the receiver.
     pub(crate) fn new(
         signed: SignedManifest,
         platform: Platform,
         store: Store,
         ledger: Ledger,
-    ) -> (Self, mpsc::UnboundedReceiver<Effect>) {
-        let (effects, receiver) = mpsc::unbounded_channel();
+    ) -> (Self, mpsc::UnboundedReceiver<Duty>) {
+        let (duties, receiver) = mpsc::unbounded_channel();
         let (mark, _) = watch::channel(mark_of(&ledger));
         let (ledger, shown) = (Mutex::new(ledger), Mutex::default());
-        let inner = Inner { signed, platform, store, vault: Vault::default(), ledger, shown, mark, effects };
+        let inner = Inner { signed, platform, store, vault: Vault::default(), ledger, shown, mark, duties };
         (Self(Arc::new(inner)), receiver)
     }
 
@@ -244,6 +253,11 @@ impl Engine {
         look(&self.ledger(), &shown.reports)
     }
 
+    fn assign(&self, duty: Duty) {
+        // An error means that the agent is shutting down, which destroys everything anyway.
+        let _ = self.0.duties.send(duty);
+    }
+
     fn shown(&self) -> MutexGuard<'_, Shown> {
         self.0.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -263,9 +277,16 @@ impl Acting<'_> {
         Ok(signed)
     }
 
-    /// Logs an act and leaves its effects to the caller.
+    /// Logs an act and leaves its effects to the caller. One that ends the computation and is permitted, but cannot be
+    /// logged, is handed on too: no full disk keeps anybody's data.
     pub(crate) fn act_for(&mut self, actor: Actor, event: Event) -> Result<(Signed, Vec<Effect>), LedgerError> {
-        let (index, effects) = self.guard.commit(actor, event)?;
+        let ending =
+            (ends(&event) && self.guard.permits(&actor, &event).is_ok()).then(|| (actor.clone(), event.clone()));
+        let (index, effects) = self.guard.commit(actor, event).inspect_err(|_| {
+            if let Some(ending) = ending {
+                self.engine.assign(Duty::Unlogged(Box::new(ending)));
+            }
+        })?;
         let mark = mark_of(&self.guard);
         self.engine.0.mark.send_replace(mark);
         let signed = self.guard.receipt(index).ok_or(LedgerError::Broken)?;
@@ -275,8 +296,7 @@ impl Acting<'_> {
     /// Gives effects to whoever carries them out in the background.
     pub(crate) fn hand_on(&self, effects: Vec<Effect>) {
         for effect in effects {
-            // An error means that the agent is shutting down, which destroys everything anyway.
-            let _ = self.engine.0.effects.send(effect);
+            self.engine.assign(Duty::Effect(effect));
         }
     }
 }

@@ -17,7 +17,7 @@ use prism_core::code::{Code, Coded};
 use prism_core::lifecycle::{self, Effect, Illegal, Phase, State, Terms};
 use prism_core::name::Name;
 
-use super::store::LogFile;
+use super::store::{LogFile, Place};
 use super::upload::disk_code;
 
 /// Why an act did not happen.
@@ -135,8 +135,9 @@ impl Ledger {
             Event::KeyReleased(body) => (None, Some(body.asset.clone())),
             _ => (None, None),
         };
+        let place = if ends(&event) || matches!(event, Event::RunExit(_)) { Place::Last } else { Place::Ordinary };
         let bytes = Entry { seq: index, ts: now_ms(), actor, event }.to_bytes()?;
-        self.file.append(&bytes).map_err(LedgerError::Disk)?;
+        self.file.append(&bytes, place).map_err(LedgerError::Disk)?;
         self.tree.append(leaf_hash(&bytes));
         self.sign()?;
         self.lines.push(Line { entry: bytes.into(), phase: step.state.phase() });
@@ -207,6 +208,11 @@ impl Ledger {
             _ => Err(TileError::Path),
         }
     }
+}
+
+/// Whether an act ends the computation whatever came before it.
+pub(crate) const fn ends(event: &Event) -> bool {
+    matches!(event, Event::Stop(_) | Event::Error(_) | Event::LogClose(_))
 }
 
 fn now_ms() -> u64 {

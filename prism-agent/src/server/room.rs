@@ -1,4 +1,5 @@
-//! Room on the agent's disk: promised to an asset before its first byte comes, looked at again while bytes come.
+//! Room on the agent's disk: promised to an asset before its first byte comes or is unpacked, looked at again while
+//! bytes come.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,7 +17,7 @@ const SPARE: u64 = 16 * 1024 * 1024;
 #[non_exhaustive]
 pub(crate) enum NoRoom {
     /// The disk has too little left.
-    #[error("expected {needed} free bytes on the agent's disk, found {free}; make room there, then resume the upload")]
+    #[error("expected {needed} free bytes on the agent's disk, found {free}; make room there, then try again")]
     Disk {
         /// What is needed, with what others were promised and what stays free.
         needed: u64,
@@ -24,7 +25,9 @@ pub(crate) enum NoRoom {
         free: u64,
     },
     /// The configuration permits less.
-    #[error("expected assets of at most {most} bytes in all, found {needed}; start an agent that may hold them")]
+    #[error(
+        "expected assets of at most {most} bytes in all, unpacked too, found {needed}; start an agent that may hold them"
+    )]
     Quota {
         /// What the configuration permits.
         most: u64,

@@ -8,6 +8,7 @@ mod unpack;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use prism_core::archive;
 use prism_core::audit::entry::{Actor, ErrorBody, Event, RunEnd, RunExitBody, RunStartBody};
 use prism_core::code::{Code, Coded};
 use prism_core::lifecycle::Effect;
@@ -19,66 +20,92 @@ use super::engine::Engine;
 use super::ledger::LedgerError;
 use crate::runner::{self, Interpreter, RunOutcome};
 
+/// What does not change from run to run.
+pub(super) struct Setting {
+    /// How algorithms are executed.
+    pub(super) runner: RunnerConfig,
+    /// What one asset may unpack to.
+    pub(super) unpacking: archive::Limits,
+}
+
 /// Runs the algorithm once and seals what it made, unless `cancel` comes first.
-pub(super) async fn execute(engine: Engine, config: Arc<RunnerConfig>, cancel: CancellationToken) {
+pub(super) async fn execute(engine: Engine, setting: Arc<Setting>, cancel: CancellationToken) {
     let start = |engine: &Engine| engine.ledger().act(Actor::Agent, Event::RunStart(RunStartBody { run: 1 }));
-    if !matches!(engine.blocking(start).await, Ok(Ok(_))) {
-        tracing::error!("the run could not be started: the log does not permit it");
-        return;
+    match engine.blocking(start).await {
+        Ok(Ok(_)) => {}
+        // It was ended meanwhile, or the agent is shutting down.
+        Ok(Err(LedgerError::Illegal(_))) | Err(_) => return,
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the run could not be started");
+            return fail(&engine, error.code()).await;
+        }
     }
-    let (exit, outcome) = attempt(&engine, &config, &cancel).await;
+    let attempt = attempt(&engine, &setting, &cancel).await;
     if cancel.is_cancelled() {
         // Whoever stopped the run has logged that; its exit has no place after it.
         return;
     }
-    let finished = engine.blocking(move |engine| finish(engine, exit, outcome)).await;
-    if let Ok(Err(code)) = finished {
-        fail(&engine, code).await;
+    let finished = match attempt {
+        Ok((exit, outcome)) => {
+            let cancel = cancel.clone();
+            engine.blocking(move |engine| finish(engine, exit, outcome, &cancel)).await
+        }
+        Err(code) => Ok(Err(code)),
+    };
+    match finished {
+        Ok(Err(code)) if !cancel.is_cancelled() => fail(&engine, code).await,
+        _ => {}
     }
 }
 
-/// What the log says of the run's end, and what there is to take.
-type Attempt = (RunExitBody, Option<RunOutcome>);
+/// What the log says of the run's end, and what there is to take; or why the agent cannot go on.
+type Attempt = Result<(RunExitBody, Option<RunOutcome>), Code>;
 
-async fn attempt(engine: &Engine, config: &Arc<RunnerConfig>, cancel: &CancellationToken) -> Attempt {
-    let interpreter = match Interpreter::find(config.python.as_deref()).await {
+async fn attempt(engine: &Engine, setting: &Arc<Setting>, cancel: &CancellationToken) -> Attempt {
+    let interpreter = match Interpreter::find(setting.runner.python.as_deref()).await {
         Ok(interpreter) => interpreter,
         Err(error) => {
             tracing::error!(%error, "there is no interpreter for the algorithm");
-            return (report::not_executed(RunEnd::PreparationFailed), None);
+            return Ok((report::not_executed(RunEnd::PreparationFailed), None));
         }
     };
-    let preparing = Arc::clone(config);
-    let spec = engine.blocking(move |engine| prepare::spec(engine, &preparing, interpreter)).await;
+    let (preparing, until) = (Arc::clone(setting), cancel.clone());
+    let spec = engine.blocking(move |engine| prepare::spec(engine, &preparing, interpreter, &until)).await;
     let spec = match spec {
         Ok(Ok(spec)) => spec,
         Ok(Err(error)) => {
-            tracing::error!(%error, "the run could not be prepared");
-            return (report::not_executed(RunEnd::PreparationFailed), None);
+            tracing::error!(%error, source = ?std::error::Error::source(&error), "the run could not be prepared");
+            let not_executed = (report::not_executed(RunEnd::PreparationFailed), None);
+            return error.fault_of_agent().map_or(Ok(not_executed), Err);
         }
-        Err(_) => return (report::not_executed(RunEnd::RunnerFailed), None),
+        Err(_) => return Ok((report::not_executed(RunEnd::RunnerFailed), None)),
     };
     match runner::run(spec, &mut |progress| tracing::info!(?progress, "the run goes on"), cancel.clone()).await {
-        Ok(outcome) => (report::executed(&outcome), Some(outcome)),
+        Ok(outcome) => Ok((report::executed(&outcome), Some(outcome))),
         Err(error) => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "nothing was executed");
-            (report::refused(&error), None)
+            Ok((report::refused(&error), None))
         }
     }
 }
 
 /// Logs the exit and, when the algorithm did its work, takes and seals the result. Blocking threads only.
-fn finish(engine: &Engine, exit: RunExitBody, outcome: Option<RunOutcome>) -> Result<(), Code> {
+fn finish(
+    engine: &Engine,
+    exit: RunExitBody,
+    outcome: Option<RunOutcome>,
+    cancel: &CancellationToken,
+) -> Result<(), Code> {
     let exited = act_for(engine, Event::RunExit(Box::new(exit)))?;
     let (Some(outcome), true) = (outcome, exited.contains(&Effect::CheckOutput)) else {
         engine.ledger().hand_on(exited);
         return Ok(());
     };
     let failed = |error: deliver::DeliverError| {
-        tracing::error!(%error, "the result could not be taken and sealed");
+        tracing::error!(%error, source = ?std::error::Error::source(&error), "the result could not be taken and sealed");
         error.code()
     };
-    let mut parcels = deliver::seal(engine, &outcome.results).map_err(failed)?;
+    let mut parcels = deliver::seal(engine, &outcome.results, cancel).map_err(failed)?;
     drop(outcome);
     for effect in act_for(engine, Event::OutputChecked(parcels.body()))? {
         match effect {
@@ -102,7 +129,7 @@ fn act_for(engine: &Engine, event: Event) -> Result<Vec<Effect>, Code> {
 async fn fail(engine: &Engine, code: Code) {
     let event = Event::Error(ErrorBody { code: code.to_string() });
     if let Ok(Err(error)) = engine.blocking(move |engine| engine.ledger().act(Actor::Agent, event)).await {
-        // It was stopped meanwhile, or the log is broken, which says so itself.
+        // It was stopped meanwhile, or everything ends all the same and the log is told once it can be.
         tracing::warn!(%error, "a failure could not be logged");
     }
 }

@@ -171,13 +171,13 @@ impl Awake {
         let binding = AgentBinding::new(id, certificate.spki_der(), vkey, Some(manifest.digest()))?;
         let file = store.create_log(key.verifier())?;
         let ledger = Ledger::begin(Terms::of(&manifest), key, file)?;
-        let (engine, effects) = Engine::new(manifest, attester.platform(), store, ledger);
+        let (engine, duties) = Engine::new(manifest, attester.platform(), store, ledger);
         let boot = Boot { id, binding: binding.encode() };
         log_beginning(&engine, &boot, lost.clone())?;
         let tls = TlsAcceptor::from(channel::server_config(certificate)?);
         let release_key = Identity::generate(RecipientKind::Hybrid, &mut SystemEntropy::default())?;
         let pulls = Arc::new(Pulls::new(config.pull.clone(), config.limits.clone(), release_key));
-        let conductor = Conductor::new(engine.clone(), effects, Arc::clone(&pulls), config.runner.clone());
+        let conductor = Conductor::new(engine.clone(), duties, Arc::clone(&pulls), config);
         Ok(Self { boot, lost, attester, binding, tls, engine, conductor, pulls })
     }
 

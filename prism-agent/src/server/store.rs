@@ -10,8 +10,10 @@
 //! Everything but logs dies with its boot: keys were in memory only, so an earlier boot's files are of no use to anybody
 //! and are destroyed when the next one begins.
 
+mod log;
+
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use prism_core::code::{Code, Coded};
 use rustix::fs::{FlockOperation, flock};
 
 use super::room::Room;
+pub(crate) use log::{LogFile, Place};
 
 const ENTRIES: &str = "entries.jsonl";
 const CHECKPOINT: &str = "checkpoint";
@@ -105,7 +108,7 @@ impl Store {
         fs::write(&path, key.to_string()).map_err(io_error("write", &path))?;
         let path = dir.join(ENTRIES);
         let file = create_private(&path).map_err(io_error("create", &path))?;
-        Ok(LogFile { dir, file, length: 0 })
+        Ok(LogFile::over(dir, file))
     }
 
     /// Where an asset is while it is being sent.
@@ -199,6 +202,7 @@ fn bury_earlier_boots(root: &Path) -> Result<Vec<LostBoot>, StoreError> {
         remove(&grave)?;
         if dir.join("log").exists() {
             fs::rename(dir.join("log"), &grave).map_err(io_error("move", &dir))?;
+            log::trim_earlier(&grave);
         }
         remove(&dir)?;
     }
@@ -242,36 +246,6 @@ fn remove(path: &Path) -> Result<(), StoreError> {
         Ok(_) => fs::remove_file(path).map_err(io_error("remove", path)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io_error("look at", path)(error)),
-    }
-}
-
-/// The log on disk. It outlives the agent so that a successor can say what was lost.
-#[derive(Debug)]
-pub(crate) struct LogFile {
-    dir: PathBuf,
-    file: File,
-    length: u64,
-}
-
-impl LogFile {
-    /// Appends an entry and a line's end. On failure the file is as it was.
-    pub(crate) fn append(&mut self, entry: &[u8]) -> io::Result<()> {
-        let mut line = entry.to_vec();
-        line.push(b'\n');
-        if let Err(error) = self.file.write_all(&line) {
-            self.file.set_len(self.length)?;
-            self.file.seek(SeekFrom::Start(self.length))?;
-            return Err(error);
-        }
-        self.length = self.length.saturating_add(line.len() as u64);
-        Ok(())
-    }
-
-    /// Keeps the newest checkpoint.
-    pub(crate) fn keep_checkpoint(&self, text: &str) -> io::Result<()> {
-        let (path, fresh) = (self.dir.join(CHECKPOINT), self.dir.join("checkpoint.new"));
-        fs::write(&fresh, text)?;
-        fs::rename(&fresh, &path)
     }
 }
 

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use prism_agent::client::{Progress, UploadControl, UploadOptions};
+use prism_core::audit::entry::Event;
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 
 use crate::common::Computation;
 use crate::people::{code, join, source};
 use crate::processes::AgentProcess;
+use crate::scene::{give, whole_log};
 use crate::tests;
 
 tests!["disks":
@@ -21,6 +23,8 @@ tests!["disks":
     a_disk_that_does_not_synchronise_takes_nothing_and_nothing_is_logged_that_did_not_happen,
     assets_beyond_what_the_configuration_permits_are_refused_before_they_come,
     partial_files_of_an_agent_that_was_killed_are_gone_with_the_next_one,
+    a_full_disk_keeps_nobody_from_stopping_the_computation,
+    an_archive_larger_than_the_disk_ends_the_computation_and_leaves_nothing,
 ];
 
 const SIZE: usize = 40 << 20;
@@ -115,7 +119,7 @@ async fn a_disk_that_fills_up_meanwhile_ends_the_upload_and_it_goes_on_once_ther
     assert_eq!(error.code(), Code::AgentFull, "{error}");
     assert_eq!(logged(&inside(&agent)), ["asset.begin"]);
     let held = durable(&agent.address, &computation).await;
-    assert!(held > 1 << 20, "{held}");
+    assert!(held > 0, "{held}");
     assert_eq!(code(hospital.upload("h1", source(&computation, "h1"), None, |_| {}).await), Code::AgentFull);
     fs::remove_file(&filler).unwrap();
     let mut first = None;
@@ -195,4 +199,57 @@ async fn partial_files_of_an_agent_that_was_killed_are_gone_with_the_next_one() 
     assert_eq!(partial(&state), 1);
     let _anew = AgentProcess::start(&computation);
     assert_eq!(partial(&state), 0);
+}
+
+async fn a_full_disk_keeps_nobody_from_stopping_the_computation() {
+    let computation = Computation::new();
+    let Some(agent) = on_small_disk(&computation, 24) else { return };
+    let hospital = join(&agent.address, &computation, "hospital-2").await;
+    hospital.upload("h2", source(&computation, "h2"), None, |_| {}).await.unwrap();
+    assert!(fs::write(inside(&agent).join("filler"), vec![1; 24 << 20]).is_err());
+    // Nothing else goes in, but those who come to end it do: more of them than fit into a block that is begun.
+    assert!(fs::write(inside(&agent).join("more"), vec![1; 4096]).is_err());
+    for _ in 0..16 {
+        join(&agent.address, &computation, "hospital-1").await;
+    }
+    let lab = join(&agent.address, &computation, "lab").await;
+    lab.stop().await.unwrap();
+    let log = whole_log(&lab).await;
+    let kinds: Vec<&str> = log.iter().map(Event::kind).collect();
+    assert!(kinds.ends_with(&["session.attested", "auth.ok", "stop", "log.close"]), "{kinds:?}");
+    assert!(!boot(&agent).join("assets").exists());
+}
+
+/// The directory of its boot as it sees it.
+fn boot(agent: &AgentProcess) -> PathBuf {
+    fs::read_dir(inside(agent).join("boot")).unwrap().next().unwrap().unwrap().path()
+}
+
+async fn an_archive_larger_than_the_disk_ends_the_computation_and_leaves_nothing() {
+    // Files of zeros that are too small to be asked for their ratio: 128 MiB.
+    let script = "
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED) as archive:
+    for number in range(128):
+        archive.writestr('%d' % number, bytes(1 << 20))
+";
+    let dir = tempfile::tempdir().unwrap();
+    let zip = dir.path().join("zip");
+    assert!(Command::new("python3").args(["-c", script]).arg(&zip).status().unwrap().success());
+    let computation = Computation::with(|manifest, assets| {
+        let zip = fs::read(&zip).unwrap();
+        let terms = &mut manifest.datasets[0];
+        (terms.digest, terms.size, terms.unpack) = (Digest::sha256(&zip), zip.len() as u64, true);
+        assets.insert("h1", zip);
+    });
+    let Some(agent) = on_small_disk(&computation, 80) else { return };
+    let institute = join(&agent.address, &computation, "institute").await;
+    let bringing = [("lab", "train.py"), ("hospital-2", "h2"), ("hospital-1", "h1")];
+    give(&agent.address, &computation, &bringing).await;
+    let log = whole_log(&institute).await;
+    let [.., Event::RunStart(_), Event::Error(error), Event::LogClose(_)] = log.as_slice() else { panic!("{log:?}") };
+    assert_eq!(error.code, "agent.full");
+    for gone in ["partial", "assets", "run", "results"] {
+        assert!(!boot(&agent).join(gone).exists(), "{gone}");
+    }
 }

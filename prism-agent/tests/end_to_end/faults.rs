@@ -54,12 +54,12 @@ async fn held(session: &Session) -> u64 {
     session.status().await.unwrap().assets.iter().find(|asset| asset.name == "h1").unwrap().durable
 }
 
-fn entries(agent: &AgentProcess) -> Vec<u8> {
+pub(crate) fn entries(agent: &AgentProcess) -> Vec<u8> {
     fs::read(agent.boot().join("log/entries.jsonl")).unwrap()
 }
 
 /// No entry fits into the log any more, only the beginning of one.
-fn fill_log(agent: &AgentProcess) -> Vec<u8> {
+pub(crate) fn fill_log(agent: &AgentProcess) -> Vec<u8> {
     let log = entries(agent);
     agent.limit_files(Some(log.len() as u64 + 10));
     log

@@ -20,6 +20,7 @@ crate::tests![
     nobody_but_the_consumer_gets_anything,
     a_download_goes_on_from_any_byte,
     only_files_that_the_manifest_permits_leave,
+    files_whose_names_no_archive_can_hold_stay_inside_and_cost_nobody_the_others,
 ];
 
 const PROGRAM: &str = "
@@ -179,5 +180,25 @@ open('results/secret.txt', 'w').write('SECRET')
     let archive = String::from_utf8_lossy(&open(&released.header, &ciphertext, &identity)).into_owned();
     assert!(archive.contains("MODEL"));
     assert!(!archive.contains("SECRET") && !archive.contains("root:"));
+    agent.shutdown().await;
+}
+
+async fn files_whose_names_no_archive_can_hold_stay_inside_and_cost_nobody_the_others() {
+    let program = "
+import os
+os.mkdir('results/Plots')
+os.mkdir('results/plots')
+for number, name in enumerate(['model', 'Model', 'a:b', 'Plots/1', 'plots/2', 'z']):
+    open('results/' + name, 'w').write('content %d' % number)
+";
+    let computation = computation(program);
+    let (agent, mut peer) = delivering(&computation).await;
+    let (ciphertext, digest) = sealed(&mut peer).await;
+    let identity = identity();
+    let released = request(&mut peer, &computation, &recipient(&identity), digest).await.unwrap().into_inner();
+    let archive = String::from_utf8_lossy(&open(&released.header, &ciphertext, &identity)).into_owned();
+    // Of two that clash the first in the order of bytes leaves.
+    let left = (0..6).filter(|number| archive.contains(&format!("content {number}")));
+    assert_eq!(left.collect::<Vec<_>>(), [1, 3, 5]);
     agent.shutdown().await;
 }

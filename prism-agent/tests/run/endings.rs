@@ -14,6 +14,7 @@ crate::tests![
     a_run_beyond_its_time_ends_the_computation,
     a_run_is_stopped_with_everything_it_started,
     a_result_beyond_its_size_is_not_delivered,
+    a_result_whose_archive_is_beyond_its_size_reached_that_limit,
     a_dataset_that_is_no_archive_is_not_unpacked,
     what_the_algorithm_prints_is_read_while_it_runs,
     what_the_algorithm_prints_is_kept_for_its_readers_only_and_not_for_ever,
@@ -24,16 +25,22 @@ async fn run_to_its_end(computation: &Computation) -> (Vec<Event>, Option<Outcom
     let mut peer = Peer::join(&agent, computation, "lab").await;
     bring_everything(&agent, computation).await;
     let outcome = agent.wait_closed().await;
+    let events = events(&mut peer).await;
+    agent.shutdown().await;
+    (events, outcome)
+}
+
+/// The whole log of a computation that is over.
+pub(crate) async fn events(peer: &mut Peer) -> Vec<Event> {
     let mut watch = peer.client.watch(wire::WatchRequest { from: 0 }).await.unwrap().into_inner();
     let mut events = Vec::new();
     while let Some(response) = watch.message().await.unwrap() {
         events.push(Entry::read(&response.entry).unwrap().event);
     }
-    agent.shutdown().await;
-    (events, outcome)
+    events
 }
 
-fn end(events: &[Event]) -> (RunEnd, i32) {
+pub(crate) fn end(events: &[Event]) -> (RunEnd, i32) {
     let exit = events.iter().find_map(|event| match event {
         Event::RunExit(body) => Some((body.end, body.status)),
         _ => None,
@@ -91,6 +98,17 @@ async fn a_result_beyond_its_size_is_not_delivered() {
     assert_eq!(outcome, Some(Outcome::Failed));
     assert!(events.iter().any(|event| matches!(event, Event::Error(body) if body.code == "limit.reached")));
     assert!(!events.iter().any(|event| matches!(event, Event::ResultSealed(_))));
+}
+
+async fn a_result_whose_archive_is_beyond_its_size_reached_that_limit() {
+    let program = "open('results/model', 'wb').write(bytes(9_950))";
+    let computation = computation_with(program, |manifest| manifest.results.max_bytes = 10_000);
+    let (events, outcome) = run_to_its_end(&computation).await;
+    assert_eq!(outcome, Some(Outcome::Failed));
+    let [.., Event::RunExit(_), Event::Error(error), Event::LogClose(_)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(error.code, "limit.reached");
 }
 
 async fn a_dataset_that_is_no_archive_is_not_unpacked() {

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use prism_agent::server::Agent;
+use prism_agent::server::{Agent, AgentConfig};
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::envelope::PayloadType;
@@ -30,7 +30,12 @@ pub(crate) fn computation_with(program: &str, change: impl FnOnce(&mut Manifest)
 
 /// The interpreter of the system: every user can execute it.
 pub(crate) async fn start(computation: &Computation) -> Agent {
+    start_with(computation, |_| {}).await
+}
+
+pub(crate) async fn start_with(computation: &Computation, change: impl FnOnce(&mut AgentConfig)) -> Agent {
     let mut config = computation.config();
+    change(&mut config);
     config.runner.python = Some("/usr/bin/python3".into()).filter(|path: &std::path::PathBuf| path.exists());
     Agent::start(config, computation.signed.clone()).await.unwrap()
 }

@@ -9,7 +9,7 @@ use super::record::{
     CENTRAL, CENTRAL_LEN, DEFLATED, END, END_LEN, END64, END64_LEN, Extra, FLAG_DESCRIPTOR, FLAG_UTF8, Fields,
     LOCATOR64, LOCATOR64_LEN, STORED, WIDE_16, WIDE_32, widen,
 };
-use super::{Limits, RATIO_FLOOR, TOTAL_RATIO_FLOOR};
+use super::{IMPLIED_FLOOR, IMPLIED_FOR_EACH, Limits, RATIO_FLOOR, Summary, TOTAL_RATIO_FLOOR};
 
 /// Longest list of entries in bytes; its names are kept in memory. A million names of 88 bytes fit.
 const DIRECTORY_MAX: u64 = 128 << 20;
@@ -147,13 +147,24 @@ impl Narrow {
 }
 
 /// Everything that the list of entries says, checked as far as the list alone allows.
+#[derive(Debug)]
 pub(super) struct Listing {
     pub(super) entries: Vec<Entry>,
     /// Every directory, named or implied, after its parent.
     pub(super) directories: Vec<SafePath>,
 }
 
+impl Listing {
+    /// How much there is of everything.
+    pub(super) fn summary(&self) -> Summary {
+        let files = self.entries.iter().filter(|entry| entry.kind == Kind::File);
+        let bytes = files.clone().fold(0_u64, |sum, file| sum.saturating_add(file.size));
+        Summary { files: files.count() as u64, directories: self.directories.len() as u64, bytes }
+    }
+}
+
 /// One file or directory.
+#[derive(Debug)]
 pub(super) struct Entry {
     pub(super) path: SafePath,
     pub(super) kind: Kind,
@@ -189,8 +200,9 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R, end: &End, limits: &Limits) -
     reader.seek(SeekFrom::Start(end.directory)).map_err(UnpackError::Read)?;
     let mut list = BufReader::new(reader.take(end.directory_len));
     let (mut names, mut listing) = (Names::default(), Listing { entries: Vec::new(), directories: Vec::new() });
-    let (mut packed, mut size) = (0_u64, 0_u64);
-    for _ in 0..end.entries {
+    let (mut packed, mut size, mut paths) = (0_u64, 0_u64, 0_u64);
+    let implied = IMPLIED_FLOOR.max(end.entries.saturating_mul(IMPLIED_FOR_EACH));
+    for read in 1..=end.entries {
         let entry = Record::read(&mut list)?.entry()?;
         let new = names.add(&entry.path, entry.kind).map_err(|clash| {
             let other = listing.entries.get(clash.earlier).map(|e| e.path.to_string()).unwrap_or_default();
@@ -198,6 +210,9 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R, end: &End, limits: &Limits) -
             entry.fault(if clash.is_file_and_directory { both } else { EntryFault::Duplicate { other } })
         })?;
         within(Bound::Entries, limits.entries, names.count() as u64)?;
+        within(Bound::Implied, implied, (names.count() as u64).saturating_sub(read))?;
+        paths += path_bytes(&new) + path_bytes(std::slice::from_ref(&entry.path));
+        within(Bound::PathBytes, limits.path_bytes, paths)?;
         within(Bound::EntryBytes, limits.entry_bytes, entry.size)?;
         within_ratio(limits, entry.packed, entry.size, RATIO_FLOOR)?;
         (packed, size) = (packed.saturating_add(entry.packed), size.saturating_add(entry.size));
@@ -208,6 +223,10 @@ pub(super) fn read<R: Read + Seek>(reader: &mut R, end: &End, limits: &Limits) -
     within_ratio(limits, packed, size, TOTAL_RATIO_FLOOR)?;
     let exhausted = list.fill_buf().map_err(UnpackError::Read)?.is_empty();
     if exhausted { Ok(listing) } else { Err(fault(ArchiveFault::DirectoryMalformed)) }
+}
+
+fn path_bytes(paths: &[SafePath]) -> u64 {
+    paths.iter().map(|path| path.as_str().len() as u64).sum()
 }
 
 fn within(bound: Bound, limit: u64, found: u64) -> Result<(), UnpackError> {

@@ -117,6 +117,10 @@ pub enum Bound {
     EntryBytes,
     /// Files and directories.
     Entries,
+    /// Directories that no entry names.
+    Implied,
+    /// All paths together, in bytes.
+    PathBytes,
     /// Unpacked by packed bytes.
     Ratio,
     /// The list of entries, in bytes.
@@ -129,6 +133,8 @@ impl std::fmt::Display for Bound {
             Self::TotalBytes => "bytes in all files",
             Self::EntryBytes => "bytes in one file",
             Self::Entries => "files and directories",
+            Self::Implied => "folders that no entry names",
+            Self::PathBytes => "bytes in all paths",
             Self::Ratio => "unpacked bytes for each packed one",
             Self::DirectoryBytes => "bytes in the list of entries",
         })

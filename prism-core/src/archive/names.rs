@@ -106,6 +106,25 @@ impl Names {
     }
 }
 
+/// Names of files that one archive can hold: [`SafePath`]s that every file system can tell apart.
+///
+/// ```
+/// let mut names = prism_core::archive::NameSet::default();
+/// assert!(names.take("model"));
+/// assert!(!names.take("Model"), "some file system takes it for the first");
+/// assert!(!names.take("model/weights"), "a file is no folder");
+/// assert!(!names.take("c:model"), "not a safe path");
+/// ```
+#[derive(Debug, Default)]
+pub struct NameSet(Names);
+
+impl NameSet {
+    /// Takes the name of one more file, if an archive can hold it beside all that were taken before; whether it can.
+    pub fn take(&mut self, name: &str) -> bool {
+        SafePath::new(name).is_ok_and(|path| self.0.add(&path, Kind::File).is_ok())
+    }
+}
+
 impl Trail {
     /// Goes on to the next path: forgets the folders that it does not share. Returns the key of the innermost that it
     /// does, and where the part after it starts.

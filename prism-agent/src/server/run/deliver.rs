@@ -12,8 +12,9 @@ use prism_core::digest::{Digest, Hasher};
 use prism_core::entropy::SystemEntropy;
 use prism_core::name::Name;
 use prism_core::seal::{FileKey, PayloadWriter, SealError};
+use tokio_util::sync::CancellationToken;
 
-use crate::runner::{CollectError, ResultLimits, ResultsDir, collect_results};
+use crate::runner::{CollectError, ResultLimits, ResultsDir, Withheld, collect_results};
 use crate::server::engine::Engine;
 use crate::server::ledger::LedgerError;
 use crate::server::store::create_private;
@@ -23,6 +24,9 @@ use crate::server::vault::Sealed;
 /// Bytes that are encrypted and written at a time.
 const PIECE: usize = 256 << 10;
 
+/// Bytes that are written before the disk has to take them.
+const SYNC_EVERY: u64 = 32 << 20;
+
 /// Why there is no sealed result.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DeliverError {
@@ -31,7 +35,16 @@ pub(super) enum DeliverError {
     Collect(#[from] CollectError),
     /// The results could not be packed.
     #[error(transparent)]
-    Pack(#[from] PackError),
+    Pack(PackError),
+    /// The archive is larger than what may leave.
+    #[error("expected an archive of at most {most} bytes, found more; raise the manifest's largest size or write less")]
+    TooLarge {
+        /// The manifest's bound.
+        most: u64,
+    },
+    /// The run was stopped meanwhile.
+    #[error("expected to seal the result, found the run stopped")]
+    Stopped,
     /// The results could not be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -43,17 +56,37 @@ pub(super) enum DeliverError {
     Unknown(Name),
     /// The agent's disk refused.
     #[error("expected to write the result, found an error of the system; check the space on the agent's disk")]
-    Disk(#[from] io::Error),
+    Disk(#[source] io::Error),
+}
+
+impl From<io::Error> for DeliverError {
+    /// The fan's own reasons come through writers that know only errors of the system.
+    fn from(error: io::Error) -> Self {
+        match error.get_ref().and_then(|reason| reason.downcast_ref()) {
+            Some(Halt::TooLarge { most }) => Self::TooLarge { most: *most },
+            Some(Halt::Stopped) => Self::Stopped,
+            None => Self::Disk(error),
+        }
+    }
+}
+
+impl From<PackError> for DeliverError {
+    fn from(error: PackError) -> Self {
+        match error {
+            PackError::Write(error) => Self::from(error),
+            error => Self::Pack(error),
+        }
+    }
 }
 
 impl Coded for DeliverError {
     fn code(&self) -> Code {
         match self {
             Self::Collect(error) => error.code(),
-            Self::Pack(PackError::Write(error)) | Self::Seal(SealError::Write(error)) | Self::Disk(error) => {
-                disk_code(error.kind())
-            }
+            Self::Seal(SealError::Write(error)) | Self::Disk(error) => disk_code(error.kind()),
             Self::Pack(error) => error.code(),
+            Self::TooLarge { .. } => Code::LimitReached,
+            Self::Stopped => Code::RunStopped,
             Self::Seal(error) => error.code(),
             Self::Ledger(error) => error.code(),
             Self::Unknown(_) => Code::Internal,
@@ -90,13 +123,17 @@ impl Parcels {
 
 /// Packs what may leave into the canonical archive and encrypts it for every consumer while it streams: each has a key
 /// of its own, and the archive in the clear is nowhere.
-pub(super) fn seal(engine: &Engine, results: &ResultsDir) -> Result<Parcels, DeliverError> {
+pub(super) fn seal(engine: &Engine, results: &ResultsDir, cancel: &CancellationToken) -> Result<Parcels, DeliverError> {
     let terms = &engine.signed().manifest().results;
     let patterns = terms.files.clone();
     let limits = ResultLimits { total_bytes: terms.max_bytes, patterns, ..ResultLimits::default() };
     let collected = collect_results(results, &limits)?;
+    if collected.withheld != Withheld::default() {
+        tracing::warn!(withheld = ?collected.withheld, "some of what the algorithm left stays inside");
+    }
     let consumers = terms.consumers.iter().map(|consumer| Outlet::open(engine, consumer));
-    let fan = Fan { outlets: consumers.collect::<Result<_, _>>()?, bytes: 0 };
+    let outlets = consumers.collect::<Result<_, _>>()?;
+    let fan = Fan { outlets, bytes: 0, unsynchronised: 0, most: terms.max_bytes, cancel };
     let mut packer = Packer::new(Hashing::new(BufWriter::with_capacity(PIECE, fan), Hasher::sha256()));
     for file in &collected.files {
         packer.file(file.name(), &mut file.open()?)?;
@@ -104,7 +141,7 @@ pub(super) fn seal(engine: &Engine, results: &ResultsDir) -> Result<Parcels, Del
     let (plaintext, fan) = packer.finish()?.finish();
     let fan = fan.into_inner().map_err(io::IntoInnerError::into_error)?;
     let body = OutputBody { files: collected.files.len() as u64, bytes: fan.bytes };
-    let sealed = fan.outlets.into_iter().map(|outlet| outlet.close(plaintext));
+    let sealed = fan.outlets.into_iter().map(|outlet| outlet.close(plaintext, cancel));
     Ok(Parcels { body, sealed: sealed.collect::<Result<_, _>>()? })
 }
 
@@ -113,6 +150,8 @@ struct Outlet {
     consumer: Name,
     key: FileKey,
     path: PathBuf,
+    /// The same file, to synchronise it.
+    disk: File,
     writer: PayloadWriter<Hashing<BufWriter<File>>>,
 }
 
@@ -120,13 +159,23 @@ impl Outlet {
     fn open(engine: &Engine, consumer: &Name) -> Result<Self, DeliverError> {
         let key = FileKey::generate(&mut SystemEntropy::default()).map_err(SealError::from)?;
         let path = engine.store().result(consumer.as_str());
-        let file = BufWriter::with_capacity(PIECE, create_private(&path)?);
-        let hashing = Hashing::new(file, Hasher::sha256());
+        let file = create_private(&path)?;
+        let disk = file.try_clone()?;
+        let hashing = Hashing::new(BufWriter::with_capacity(PIECE, file), Hasher::sha256());
         let writer = PayloadWriter::new(hashing, &key, &mut SystemEntropy::default())?;
-        Ok(Self { consumer: consumer.clone(), key, path, writer })
+        Ok(Self { consumer: consumer.clone(), key, path, disk, writer })
     }
 
-    fn close(self, plaintext: Digest) -> Result<(Name, Sealed), DeliverError> {
+    /// Has the disk take what it has not taken yet.
+    fn synchronise(&mut self) -> io::Result<()> {
+        self.writer.flush()?;
+        self.disk.sync_data()
+    }
+
+    fn close(self, plaintext: Digest, cancel: &CancellationToken) -> Result<(Name, Sealed), DeliverError> {
+        if cancel.is_cancelled() {
+            return Err(DeliverError::Stopped);
+        }
         let (payload, file) = self.writer.finish()?.finish();
         let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
@@ -135,18 +184,46 @@ impl Outlet {
     }
 }
 
-/// Gives every piece to every consumer's writer.
-struct Fan {
-    outlets: Vec<Outlet>,
-    bytes: u64,
+/// Why nothing more is written.
+#[derive(Debug, thiserror::Error)]
+enum Halt {
+    #[error("the archive is larger than {most} bytes")]
+    TooLarge { most: u64 },
+    #[error("the run was stopped")]
+    Stopped,
 }
 
-impl Write for Fan {
+/// Gives every piece to every consumer's writer.
+struct Fan<'a> {
+    outlets: Vec<Outlet>,
+    bytes: u64,
+    /// Bytes that the disk may not have taken yet.
+    unsynchronised: u64,
+    /// Bytes that may leave.
+    most: u64,
+    /// Ends it.
+    cancel: &'a CancellationToken,
+}
+
+impl Write for Fan<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.cancel.is_cancelled() {
+            return Err(io::Error::other(Halt::Stopped));
+        }
+        let length = bytes.len() as u64;
+        if length > self.most - self.bytes {
+            return Err(io::Error::other(Halt::TooLarge { most: self.most }));
+        }
         for outlet in &mut self.outlets {
             outlet.writer.write_all(bytes)?;
         }
-        self.bytes += bytes.len() as u64;
+        self.bytes += length;
+        self.unsynchronised += length;
+        if self.unsynchronised >= SYNC_EVERY {
+            // Not all of it in the end: nobody can stop that.
+            self.outlets.iter_mut().try_for_each(Outlet::synchronise)?;
+            self.unsynchronised = 0;
+        }
         Ok(bytes.len())
     }
 

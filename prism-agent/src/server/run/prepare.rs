@@ -4,21 +4,23 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use prism_core::code::{Code, Coded};
 use prism_core::manifest::{Install, Manifest};
+use tokio_util::sync::CancellationToken;
 
-use super::super::config::RunnerConfig;
 use super::super::engine::Engine;
 use super::super::store::create_private;
-use super::asset;
-use super::unpack::{UnpackedError, unpack_asset};
+use super::super::upload::disk_code;
+use super::unpack::{UnpackAssetError, Unpacker};
+use super::{Setting, asset};
 use crate::runner::{DatasetInput, Interpreter, Layer, Limits, Python, Requirements, RunSpec, Runtime, UnknownLayer};
 
 /// Why a run could not be prepared.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PrepareError {
-    /// An asset that should be an archive is none, or is unsafe.
+    /// An asset that should be an archive is none, is unsafe, or does not fit.
     #[error(transparent)]
-    Unpack(#[from] UnpackedError),
+    Unpack(#[from] UnpackAssetError),
     /// The manifest demands a sandbox layer that this agent has never heard of.
     #[error(transparent)]
     Layer(#[from] UnknownLayer),
@@ -27,15 +29,35 @@ pub(super) enum PrepareError {
     Disk(#[from] io::Error),
 }
 
-/// Unpacks what has to be unpacked and says what to run. Blocking threads only.
-pub(super) fn spec(engine: &Engine, config: &RunnerConfig, interpreter: Interpreter) -> Result<RunSpec, PrepareError> {
+impl PrepareError {
+    /// The code, if it is the agent that cannot go on and not what the participants brought.
+    pub(super) fn fault_of_agent(&self) -> Option<Code> {
+        match self {
+            Self::Disk(error) => Some(disk_code(error.kind())),
+            Self::Unpack(error @ (UnpackAssetError::NoRoom { .. } | UnpackAssetError::Disk { .. })) => {
+                Some(error.code())
+            }
+            Self::Unpack(_) | Self::Layer(_) => None,
+        }
+    }
+}
+
+/// Unpacks what has to be unpacked and says what to run, unless `cancel` comes first. Blocking threads only.
+pub(super) fn spec(
+    engine: &Engine,
+    setting: &Setting,
+    interpreter: Interpreter,
+    cancel: &CancellationToken,
+) -> Result<RunSpec, PrepareError> {
+    let config = &setting.runner;
+    let unpacker = Unpacker { room: engine.store().room(), limits: &setting.unpacking, cancel };
     let manifest = engine.signed().manifest();
     let root = engine.store().run();
     let work = root.join("work");
     fs::create_dir(&work)?;
     keep_output(engine, &work)?;
-    let runtime = Runtime::Python(Python::new(interpreter, requirements(engine, config)?));
-    let mut spec = RunSpec::new(work, algorithm(engine)?, runtime);
+    let runtime = Runtime::Python(Python::new(interpreter, requirements(engine, setting, &unpacker)?));
+    let mut spec = RunSpec::new(work, algorithm(engine, &unpacker)?, runtime);
     if let Some(helper) = &config.helper {
         spec.helper.clone_from(helper);
     }
@@ -43,7 +65,7 @@ pub(super) fn spec(engine: &Engine, config: &RunnerConfig, interpreter: Interpre
     spec.entry = terms.unpack.then(|| terms.entry.clone());
     spec.args.clone_from(&terms.args);
     spec.environment = terms.environment.iter().map(|v| (v.name.clone(), v.value.clone())).collect();
-    spec.datasets = datasets(engine, manifest)?;
+    spec.datasets = datasets(engine, manifest, &unpacker)?;
     spec.limits = Limits::from(&terms.limits);
     spec.required = terms.sandbox.iter().map(|layer| Layer::try_from(*layer)).collect::<Result<_, _>>()?;
     Ok(spec)
@@ -62,31 +84,31 @@ fn keep_output(engine: &Engine, work: &std::path::Path) -> io::Result<()> {
     Ok(())
 }
 
-fn algorithm(engine: &Engine) -> Result<PathBuf, PrepareError> {
+fn algorithm(engine: &Engine, unpacker: &Unpacker<'_>) -> Result<PathBuf, PrepareError> {
     let terms = &engine.signed().manifest().algorithm;
     let file = asset(engine, &terms.name);
     if !terms.unpack {
         return Ok(file);
     }
     let folder = engine.store().run().join("algorithm");
-    unpack_asset(&file, &folder)?;
+    unpacker.unpack(&file, &folder)?;
     Ok(folder)
 }
 
-fn requirements(engine: &Engine, config: &RunnerConfig) -> Result<Requirements, PrepareError> {
+fn requirements(engine: &Engine, setting: &Setting, unpacker: &Unpacker<'_>) -> Result<Requirements, PrepareError> {
     let Some(terms) = &engine.signed().manifest().algorithm.requirements else {
         return Ok(Requirements::None);
     };
     let file = asset(engine, &terms.name);
     if terms.install == Install::Index {
-        return Ok(Requirements::Index { lock: file, environment: config.index.clone() });
+        return Ok(Requirements::Index { lock: file, environment: setting.runner.index.clone() });
     }
     let dir = engine.store().run().join("requirements");
-    unpack_asset(&file, &dir)?;
+    unpacker.unpack(&file, &dir)?;
     Ok(Requirements::Offline { dir })
 }
 
-fn datasets(engine: &Engine, manifest: &Manifest) -> Result<Vec<DatasetInput>, PrepareError> {
+fn datasets(engine: &Engine, manifest: &Manifest, unpacker: &Unpacker<'_>) -> Result<Vec<DatasetInput>, PrepareError> {
     let folders = engine.store().run().join("datasets");
     fs::create_dir(&folders)?;
     let mut inputs = Vec::new();
@@ -94,7 +116,7 @@ fn datasets(engine: &Engine, manifest: &Manifest) -> Result<Vec<DatasetInput>, P
         let mut path = asset(engine, &dataset.name);
         if dataset.unpack {
             let folder = folders.join(dataset.path.as_str());
-            unpack_asset(&path, &folder)?;
+            unpacker.unpack(&path, &folder)?;
             path = folder;
         }
         inputs.push(DatasetInput::new(dataset.path.clone(), path));

@@ -4,7 +4,7 @@ use super::forge::{archive, deflated, stored, wide};
 use super::*;
 use crate::code::{Code, Coded as _};
 
-const TIGHT: Limits = Limits { total_bytes: 100, entry_bytes: 60, entries: 4, ratio: 100 };
+const TIGHT: Limits = Limits { total_bytes: 100, entry_bytes: 60, entries: 4, path_bytes: 30, ratio: 100 };
 
 #[track_caller]
 fn too_large(archive: &[u8], limits: &Limits, bound: Bound, found: u64) {
@@ -36,6 +36,39 @@ fn directories_count_whether_named_or_implied() {
     too_large(&archive(&[stored("a/b/c/d/e", b"")]), &TIGHT, Bound::Entries, 5);
     let named = ["a/", "a/b/", "a/b/c/", "a/b/c/d"].iter().map(|name| stored(name, b"")).collect::<Vec<_>>();
     assert!(unpacked_within(&archive(&named), &TIGHT).0.is_ok());
+}
+
+#[test]
+fn a_few_entries_imply_a_few_folders_only() {
+    // Each file at the end of 31 folders that it shares with nobody.
+    let nested =
+        |files: usize| -> Vec<_> { (0..files).map(|n| stored(&format!("{n:03}{}", "/d".repeat(31)), b"")).collect() };
+    assert!(unpacked(&archive(&nested(33))).0.is_ok());
+    too_large(&archive(&nested(34)), &Limits::default(), Bound::Implied, 34 * 31);
+    // Many of them imply more, though not so many.
+    too_large(&archive(&nested(200)), &Limits::default(), Bound::Implied, 52 * 31);
+    let plain = (0..2000).map(|n| stored(&format!("n{n}"), b""));
+    assert!(unpacked(&archive(&nested(200).into_iter().chain(plain).collect::<Vec<_>>())).0.is_ok());
+}
+
+#[test]
+fn paths_count_with_those_of_every_folder() {
+    // "aa", "aa/bb", "aa/bb/c": 14 bytes; the second file adds 9.
+    let items = [stored("aa/bb/c", b""), stored("aa/bb/ddd", b"")];
+    let limits = |path_bytes| Limits { path_bytes, ..Limits::default() };
+    assert!(unpacked_within(&archive(&items), &limits(23)).0.is_ok());
+    too_large(&archive(&items), &limits(22), Bound::PathBytes, 23);
+}
+
+#[test]
+fn an_archive_says_what_it_holds_before_anything_is_written() {
+    let items = [stored("a/b/c", b"12345"), deflated("a/d", b"678"), stored("e/", b"")];
+    let checked = Archive::open(Cursor::new(archive(&items)), &Limits::default()).unwrap();
+    let contents = checked.contents();
+    assert_eq!(contents, Summary { files: 2, directories: 3, bytes: 8 });
+    let mut memory = Memory::default();
+    assert_eq!(checked.unpack(&mut memory).unwrap(), contents);
+    assert_eq!(memory.files.len(), 2);
 }
 
 #[test]
@@ -71,7 +104,8 @@ fn sizes_that_add_up_to_more_than_a_number_holds_are_refused() {
             })
         })
         .collect();
-    let limitless = Limits { total_bytes: u64::MAX - 1, entry_bytes: u64::MAX, entries: 10, ratio: u64::MAX };
+    let most = u64::MAX;
+    let limitless = Limits { total_bytes: most - 1, entry_bytes: most, entries: 10, path_bytes: most, ratio: most };
     too_large(&archive(&items), &limitless, Bound::TotalBytes, u64::MAX);
 }
 

@@ -383,7 +383,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes.splice(at..at, piece);
         }
-        let limits = Limits { total_bytes: 500, entry_bytes: 150, entries: 6, ratio: 10 };
+        let limits = Limits { total_bytes: 500, entry_bytes: 150, entries: 6, path_bytes: 60, ratio: 10 };
         let (result, memory) = unpacked_within(&bytes, &limits);
         let total: usize = memory.files.values().map(Vec::len).sum();
         prop_assert!(total <= 500 && memory.files.len() + memory.directories.len() <= 6);
