@@ -291,7 +291,7 @@ async fn a_synchronisation_that_fails_in_the_middle_takes_the_upload_back_to_the
     let error = upload.await.unwrap().unwrap_err();
     assert_eq!(error.code(), Code::FileIo, "{error}");
     let durable = held(&hospital).await;
-    assert!(durable >= 16 << 20 && durable < SIZE as u64, "{durable}");
+    assert!(durable > 0 && durable < SIZE as u64, "{durable}");
     let mut peer = Peer::join(&agent, &computation, "hospital-1").await;
     let beyond = peer.begin(&computation, "hospital-1", "h1", durable + 1);
     assert_eq!(peer::code(peer.client.upload(tokio_stream::once(beyond)).await), "usage");
