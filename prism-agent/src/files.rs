@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use prism_core::archive::PackError;
 use prism_core::code::{Code, Coded};
 
-pub use atomic::{Draft, sync_directory, write_atomic, write_new};
+pub use atomic::{Draft, remove_drafts, sync_directory, write_atomic, write_new};
 pub use folder::Folder;
 pub use listing::{Differences, FileNames, LineFault, Listing, ListingError};
 pub(crate) use measure::open_regular;
@@ -38,6 +38,21 @@ pub enum FileError {
     Missing {
         /// The path as it was given.
         path: PathBuf,
+    },
+    /// The directory that a file was to be written to does not exist.
+    #[error("expected a directory {}, found none; make it first", .path.display())]
+    NoFolder {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file has its new content, and a crash of the machine might bring back the old one.
+    #[error("wrote {}, but its directory could not be synchronised; see the system's reason and repeat", .path.display())]
+    Unsettled {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
     },
     /// Something is there that must not be overwritten.
     #[error("expected nothing at {}, found a file; it is never overwritten: choose another name or move it away", .path.display())]
@@ -91,8 +106,8 @@ pub enum FileError {
         /// The limit.
         limit: u64,
     },
-    /// A file of a folder is not what it was before, or changed while it was read.
-    #[error("expected {path:?} to stay as it was, found {change}; leave the folder alone and repeat")]
+    /// A file, or a file of a folder, is not what it was before, or changed while it was read.
+    #[error("expected {path:?} to stay as it was, found {change}; leave it alone and repeat")]
     Changed {
         /// The file.
         path: PathBuf,
@@ -124,7 +139,7 @@ pub enum FileError {
 impl Coded for FileError {
     fn code(&self) -> Code {
         match self {
-            Self::Missing { .. } => Code::FileMissing,
+            Self::Missing { .. } | Self::NoFolder { .. } => Code::FileMissing,
             Self::Exists { .. } => Code::FileExists,
             Self::Exposed { .. } => Code::KeyExposed,
             Self::PublicHalf { .. } => Code::KeyMalformed,
@@ -132,12 +147,20 @@ impl Coded for FileError {
             Self::TooMany { .. } => Code::ArchiveTooLarge,
             Self::Changed { .. } => Code::FileChanged,
             Self::Pack { source, .. } => source.code(),
-            Self::Io { .. } => Code::FileIo,
+            Self::Io { .. } | Self::Unsettled { .. } => Code::FileIo,
         }
     }
 }
 
 impl FileError {
+    /// The same, of a file that has its name and its content all the same.
+    fn unsettled(self, path: &Path) -> Self {
+        match self {
+            Self::Io { source, .. } => Self::Unsettled { path: path.to_owned(), source },
+            other => other,
+        }
+    }
+
     /// Sorts an error of the system; the closure form fits `map_err`. One of ours that came through a reader is itself
     /// again.
     pub(crate) fn io(verb: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {

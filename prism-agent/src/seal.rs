@@ -123,7 +123,8 @@ pub async fn open(
     .await
 }
 
-/// Writes the file `out` with a new header for `recipients` before the payload of `sealed`, which is copied as it is.
+/// Writes the file `out` with a new header for `recipients` before the payload of `sealed`, which is copied as it is if it
+/// has its end. `progress` hears how many sealed bytes were read.
 ///
 /// # Errors
 /// [`SealFileError`]; there is no file `out` then.

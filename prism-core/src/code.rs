@@ -176,6 +176,8 @@ codes! {
     ResultGone = "result.gone", NotFound;
     /// A sealed file is malformed, truncated or altered.
     SealBroken = "seal.broken", NotTrusted;
+    /// A sealed file is of a form that Prism does not open, though `age` may.
+    SealUnsupported = "seal.unsupported", Refused;
     /// A sealed file is for other recipients.
     SealNotForYou = "seal.not-for-you", Refused;
     /// A log, proof or checkpoint does not hold.

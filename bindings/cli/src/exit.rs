@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::hints::hint;
 use crate::print::Safe;
 
-/// The exit code of a command that Ctrl-C or SIGTERM ended, as shells know it.
+/// The exit code of a command that was asked to stop, by Ctrl-C, SIGTERM or SIGHUP, as shells know it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// What every command returns.

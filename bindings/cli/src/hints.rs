@@ -229,7 +229,7 @@ fn assets(code: Code) -> Row {
         ),
         Code::ArchiveUnsafe => (
             "An archive is malformed or holds something that could leave its directory.",
-            "pack the folder with Prism itself: pass the directory, not an archive of it",
+            "rename the file that is named; an archive that another program made is best made by Prism itself: pass the directory",
         ),
         Code::ArchiveTooLarge => (
             "An archive exceeds a bound on size, count of files or compression ratio.",
@@ -268,6 +268,10 @@ fn run(code: Code) -> Row {
         Code::ResultGone => (
             "The result was confirmed by its consumer, and the agent destroyed it.",
             "nobody can fetch it again: use the file that the first download wrote, or repeat the run",
+        ),
+        Code::SealUnsupported => (
+            "A sealed file is of a form that Prism does not open: armoured text, too many recipients, or a passphrase that takes too much work to try.",
+            "open it with the `age` tool if you trust its maker, then seal it again with `prism seal`",
         ),
         Code::SealNotForYou => (
             "A sealed file does not open with this.",

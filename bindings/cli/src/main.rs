@@ -40,6 +40,7 @@ fn main() -> ExitCode {
     prism_agent::runner::helper_main_if_asked();
     // Whatever the command, it may hold keys.
     let _ = precautions::take();
+    interrupt::outlive_file_limit();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let asked_for_json = arguments.iter().any(|argument| argument == "--json");
     let outcome = match Cli::try_parse_from(&arguments) {

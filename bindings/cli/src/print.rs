@@ -42,6 +42,11 @@ impl Printer {
         !self.json && !self.quiet && io::stderr().is_terminal()
     }
 
+    /// Whether programs read what is printed.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Whether progress is said at all.
     pub(crate) fn shows_progress(self) -> bool {
         !self.json && !self.quiet

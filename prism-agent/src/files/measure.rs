@@ -1,8 +1,10 @@
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use prism_core::digest::{Digest, Hasher};
+use rustix::fs::OFlags;
 
 use super::{FileError, kind_of};
 
@@ -87,10 +89,18 @@ pub fn measure_file(path: &Path, hasher: Hasher, progress: &mut dyn FnMut(u64)) 
 
 /// Opens what must be a regular file, or a link to one.
 pub(crate) fn open_regular(path: &Path) -> Result<File, FileError> {
-    // Asked before opening: the open of a named pipe would wait for a writer.
-    let kind = std::fs::metadata(path).map_err(FileError::io("inspect", path))?.file_type();
+    // Asked after opening: what was asked before may have gone to another file. A pipe must not make the open wait.
+    let opened = OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path);
+    let kind = match &opened {
+        Ok(file) => file.metadata().map_err(FileError::io("inspect", path))?.file_type(),
+        // Sockets and some devices cannot be opened at all.
+        Err(_) => match std::fs::metadata(path) {
+            Ok(facts) => facts.file_type(),
+            Err(error) => return Err(FileError::io("inspect", path)(error)),
+        },
+    };
     if !kind.is_file() {
         return Err(FileError::NotRegular { path: path.to_owned(), found: kind_of(kind) });
     }
-    File::open(path).map_err(FileError::io("open", path))
+    opened.map_err(FileError::io("open", path))
 }

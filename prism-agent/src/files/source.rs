@@ -3,7 +3,7 @@ mod pieces;
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use prism_core::digest::Hasher;
 use rustix::io::preadv;
 
 use super::measure::{measure, open_regular};
-use super::{FileError, Folder, Measured};
+use super::{Change, FileError, Folder, Measured};
 pub(crate) use pieces::Pieces;
 
 /// Where the bytes of an asset come from: a file, a folder (as its canonical archive) or memory. It can be read as
@@ -119,6 +119,26 @@ impl Source {
         !matches!(self.0, Kind::Folder(_))
     }
 
+    /// What a file looks like from outside; nothing of a folder, which compares what it reads by itself, and of memory.
+    pub(crate) fn stamp(&self) -> Result<Option<Stamp>, FileError> {
+        let Kind::File { path, file } = &self.0 else { return Ok(None) };
+        let facts = file.metadata().map_err(FileError::io("inspect", path))?;
+        Ok(Some(Stamp { size: facts.len(), written: (facts.mtime(), facts.mtime_nsec()) }))
+    }
+
+    /// Refuses a file that somebody wrote to since `before`, and one of which not as many bytes as then were `read`.
+    pub(crate) fn require_same(&self, before: Option<Stamp>, read: u64) -> Result<(), FileError> {
+        let (Kind::File { path, .. }, Some(before), Some(now)) = (&self.0, before, self.stamp()?) else {
+            return Ok(());
+        };
+        let change = match [now.size, read].into_iter().find(|size| *size != before.size) {
+            Some(now) => Change::Size { before: before.size, now },
+            None if now != before => Change::Content,
+            None => return Ok(()),
+        };
+        Err(FileError::Changed { path: path.clone(), change })
+    }
+
     /// The number of its bytes, if that is known without reading them: not of a folder.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
@@ -128,6 +148,14 @@ impl Source {
             Kind::Folder(_) => None,
         }
     }
+}
+
+/// What tells from outside that a file was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    size: u64,
+    /// When it was last written to: seconds and nanoseconds.
+    written: (i64, i64),
 }
 
 /// Reads a shared file at its own position.

@@ -130,13 +130,59 @@ fn publishing_over_an_existing_file_is_refused_and_replacing_it_is_not() {
 }
 
 #[test]
+fn a_draft_has_no_name_that_a_crash_could_leave_behind() {
+    let dir = place();
+    let path = dir.path().join("out");
+    for draft in [Draft::create(&path), Draft::create_only(&path, "only")] {
+        let mut draft = draft.unwrap();
+        draft.write_all(b"half").unwrap();
+        assert!(names_in(dir.path()).is_empty(), "{:?}", names_in(dir.path()));
+        std::mem::forget(draft);
+    }
+    assert!(names_in(dir.path()).is_empty());
+}
+
+#[test]
 fn the_only_draft_of_a_target_overwrites_what_a_crash_left_behind() {
     let dir = place();
     let path = dir.path().join("out");
-    std::mem::forget(Draft::create_only(&path, "only").unwrap());
+    std::mem::forget(Draft::create_named(&path, "only").unwrap());
     assert_eq!(names_in(dir.path()), [".out.only.draft"]);
-    Draft::create_only(&path, "only").unwrap().publish().unwrap();
+    let mut draft = Draft::create_named(&path, "only").unwrap();
+    draft.write_all(b"whole").unwrap();
+    draft.publish().unwrap();
     assert_eq!(names_in(dir.path()), ["out"]);
+    assert_eq!(fs::read(&path).unwrap(), b"whole");
+    // Without names for what is being written, one is needed for a moment.
+    std::mem::forget(Draft::create_named(&path, "only").unwrap());
+    let mut draft = Draft::create_only(&path, "only").unwrap();
+    draft.write_all(b"other").unwrap();
+    draft.replace().unwrap();
+    assert_eq!(names_in(dir.path()), ["out"]);
+    assert_eq!(fs::read(&path).unwrap(), b"other");
+}
+
+#[test]
+fn drafts_with_and_without_a_name_are_alike_to_whoever_reads() {
+    let dir = place();
+    let path = dir.path().join("out");
+    for create in [Draft::create_only, Draft::create_named] {
+        let mut draft = create(&path, "a").unwrap();
+        draft.write_all(b"new").unwrap();
+        assert_eq!(draft.read_back().unwrap(), b"new");
+        draft.publish().unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+        assert_eq!(create(&path, "a").unwrap().publish().unwrap_err().code(), Code::FileExists);
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        create(&path, "a").unwrap().replace().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"");
+        let folder = dir.path().join("folder");
+        fs::create_dir(&folder).unwrap();
+        assert_eq!(create(&folder, "a").unwrap().replace().unwrap_err().code(), Code::FileIo);
+        assert_eq!(names_in(dir.path()), ["folder", "out"]);
+        fs::remove_dir(folder).unwrap();
+        fs::remove_file(&path).unwrap();
+    }
 }
 
 #[test]
@@ -149,6 +195,35 @@ fn two_drafts_of_one_target_do_not_disturb_each_other() {
     one.publish().unwrap();
     assert_eq!(two.publish().unwrap_err().code(), Code::FileExists);
     assert_eq!(fs::read(&path).unwrap(), b"one");
+}
+
+#[test]
+fn what_is_no_file_is_named_and_never_waited_for() {
+    let dir = place();
+    let path = |name: &str| dir.path().join(name);
+    rustix::fs::mkfifoat(rustix::fs::CWD, path("pipe"), 0o600.into()).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+    symlink(path("pipe"), path("link")).unwrap();
+    for (name, kind) in
+        [("pipe", "a named pipe"), ("link", "a named pipe"), ("socket", "a socket"), (".", "a directory")]
+    {
+        let found = measure_file(&path(name), Hasher::sha256(), &mut |_| {}).unwrap_err();
+        assert!(matches!(found, FileError::NotRegular { found, .. } if found == kind), "{name}: {found:?}");
+    }
+    assert_eq!(measure_file(&path("none"), Hasher::sha256(), &mut |_| {}).unwrap_err().code(), Code::FileMissing);
+}
+
+#[test]
+fn a_folder_that_is_missing_is_said_to_be_what_is_missing() {
+    let dir = place();
+    fs::write(dir.path().join("file"), "").unwrap();
+    for folder in ["none", "file"] {
+        let folder = dir.path().join(folder);
+        for create in [Draft::create_only, Draft::create_named] {
+            let error = create(&folder.join("out"), "a").unwrap_err();
+            assert!(matches!(&error, FileError::NoFolder { path } if *path == folder), "{error:?}");
+        }
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 use prism_core::archive::Hashing;
 use prism_core::digest::{Digest, DigestAlgorithm, Hasher};
 use prism_core::entropy::SystemEntropy;
-use prism_core::seal::{self, FileKey, OpenError, Opener, Recipient, SealError, Sealer, Totals, Unlock};
+use prism_core::seal::{self, FileKey, OpenError, Opener, Ranges, Recipient, SealError, Sealer, Totals, Unlock};
 use tokio_util::sync::CancellationToken;
 
 use super::watched::Watched;
@@ -44,17 +44,28 @@ pub fn seal(
         SealTo::Passphrase(passphrase) => Sealer::under(passphrase),
         SealTo::Cobblestone(key, context) => Sealer::cobblestone(key, context),
     };
+    let before = source.stamp()?;
     let reader = Watched { reader: source.reader(0)?, done: 0, tell, cancel };
     let mut draft = Draft::create(out)?;
     let mut hashing = Hashing::new(&mut draft, Hasher::sha256());
     let totals =
         lock.workers(effort.workers).digest(Hasher::sha256()).seal(reader, &mut SystemEntropy::default(), &mut hashing);
     let totals = totals.map_err(|error| if cancel.is_cancelled() { SealFileError::Cancelled } else { error.into() })?;
+    source.require_same(before, totals.size)?;
     let (digest, written) = hashing.finish();
     let size = written.file().stream_position().map_err(FileError::io("write", out))?;
     let sealed = Measured { digest, size };
-    draft.publish()?;
+    finish(draft, cancel)?;
     Ok(SealedFile { path: out.to_owned(), plain: measured(totals)?, sealed })
+}
+
+/// Gives the file its name, unless nobody waits for it any more: writing all of it to the disk may have taken a while.
+pub(super) fn finish(mut draft: Draft, cancel: &CancellationToken) -> Result<(), SealFileError> {
+    draft.synchronise()?;
+    if cancel.is_cancelled() {
+        return Err(SealFileError::Cancelled);
+    }
+    Ok(draft.publish()?)
 }
 
 /// What is opened, and what is expected of it.
@@ -96,7 +107,8 @@ pub fn open(opening: &Opening<'_>, out: &Path, watcher: Watcher<'_>) -> Result<M
         OpenWith::Cobblestone(key, context) => Opener::cobblestone(key, context),
     };
     let mut draft = Draft::create(out)?;
-    let reader = Watched { reader: file, done: 0, tell, cancel };
+    let done = file.stream_position().map_err(FileError::io("read", opening.sealed))?;
+    let reader = Watched { reader: file, done, tell, cancel };
     let totals = opener.workers(opening.effort.workers).digest(hasher).open(reader, &mut draft).map_err(failed)?;
     let found = measured(totals)?;
     match opening.expected {
@@ -104,7 +116,7 @@ pub fn open(opening: &Opening<'_>, out: &Path, watcher: Watcher<'_>) -> Result<M
             Err(SealFileError::Differs { path: opening.sealed.to_owned(), expected, found: found.digest })
         }
         _ => {
-            draft.publish()?;
+            finish(draft, cancel)?;
             Ok(found)
         }
     }
@@ -125,7 +137,7 @@ pub fn read_header(path: &Path) -> Result<Vec<u8>, SealFileError> {
 /// [`SealFileError`] when nothing in the file is for `with`.
 pub fn rewrap_header(sealed: &Path, with: &OpenWith, recipients: &[Recipient]) -> Result<Vec<u8>, SealFileError> {
     let keys = keys(with)?;
-    wrapped(&read_header(sealed)?, sealed, keys, recipients)
+    Ok(wrapped(&read_header(sealed)?, sealed, keys, recipients)?.0)
 }
 
 /// What may open a header.
@@ -136,9 +148,10 @@ fn keys(with: &OpenWith) -> Result<&[OpenKey], SealFileError> {
     }
 }
 
-fn wrapped(old: &[u8], path: &Path, keys: &[OpenKey], to: &[Recipient]) -> Result<Vec<u8>, SealFileError> {
+/// The new header, and the key that both wrap.
+fn wrapped(old: &[u8], path: &Path, keys: &[OpenKey], to: &[Recipient]) -> Result<(Vec<u8>, FileKey), SealFileError> {
     let key = file_key(old, keys).map_err(SealFileError::opening(path))?;
-    Ok(seal::header(&key, to, &mut SystemEntropy::default())?)
+    Ok((seal::header(&key, to, &mut SystemEntropy::default())?, key))
 }
 
 /// See [`super::rewrap`].
@@ -157,11 +170,11 @@ pub fn rewrap(
     let keys = keys(with)?;
     let mut file = open_regular(sealed)?;
     let old = header(&mut file).map_err(SealFileError::opening(sealed))?;
-    let new = wrapped(&old, sealed, keys, recipients)?;
+    let (new, key) = wrapped(&old, sealed, keys, recipients)?;
     file.seek(SeekFrom::Start(old.len() as u64)).map_err(FileError::io("read", sealed))?;
     let mut draft = Draft::create(out)?;
     draft.write_all(&new).map_err(FileError::io("write", out))?;
-    let mut copied = 0;
+    let mut copied = old.len() as u64;
     loop {
         if cancel.is_cancelled() {
             return Err(SealFileError::Cancelled);
@@ -174,7 +187,10 @@ pub fn rewrap(
         copied += step;
         tell(copied);
     }
-    Ok(draft.publish()?)
+    // The last chunk vouches for the length: nobody shall hand on, or keep, a file of which the end is missing.
+    draft.file().seek(SeekFrom::Start(new.len() as u64)).map_err(FileError::io("read", out))?;
+    Ranges::payload(draft.file(), &key).map_err(SealFileError::opening(sealed))?;
+    finish(draft, cancel)
 }
 
 /// Nothing may be there: asked before any work is done, and again when the file gets its name.

@@ -15,7 +15,7 @@ pub enum SealFileError {
     File(#[from] FileError),
     /// It cannot be sealed.
     #[error(transparent)]
-    Seal(#[from] SealError),
+    Seal(SealError),
     /// It does not open.
     #[error("{}: {source}", .path.display())]
     Open {
@@ -55,6 +55,19 @@ impl Coded for SealFileError {
             Self::Differs { .. } => Code::AssetMismatch,
             Self::Salted | Self::NoHeader => Code::Usage,
             Self::Cancelled => Code::Cancelled,
+        }
+    }
+}
+
+impl From<SealError> for SealFileError {
+    /// What went wrong with a file while it was read is said by itself.
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Read(source) => match source.downcast() {
+                Ok(file) => Self::File(file),
+                Err(source) => Self::Seal(SealError::Read(source)),
+            },
+            error => Self::Seal(error),
         }
     }
 }

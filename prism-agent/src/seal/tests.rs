@@ -9,9 +9,11 @@ use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::seal::{CobblestoneKey, Context, Identity, Passphrase, RecipientKind};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
-use super::{Effort, OpenKey, OpenWith, SealFileError, SealTo, open, rewrap, seal};
-use crate::files::Source;
+use super::blocking::Watcher;
+use super::{Effort, OpenKey, OpenWith, SealFileError, SealTo, blocking, open, rewrap, seal};
+use crate::files::{Draft, FileError, Source};
 
 fn identity() -> Identity {
     Identity::generate(RecipientKind::Hybrid, &mut SystemEntropy::default()).unwrap()
@@ -55,8 +57,8 @@ async fn a_file_that_was_sealed_opens_again_and_both_are_measured() {
     assert_eq!((made.plain.digest, made.plain.size), (Digest::sha256(&bytes), bytes.len() as u64));
     let file = fs::read(&sealed).unwrap();
     assert_eq!((made.sealed.digest, made.sealed.size), (Digest::sha256(&file), file.len() as u64));
-    let found = open(&sealed, keys(&owner), &opened, Some(made.plain.digest), |_| ()).await.unwrap();
-    assert_eq!(found, made.plain);
+    let found = open(&sealed, keys(&owner), &opened, Some(made.plain.digest), |done| told = done).await.unwrap();
+    assert_eq!((found, told), (made.plain, made.sealed.size));
     assert!(fs::read(opened).unwrap() == bytes);
 }
 
@@ -119,13 +121,114 @@ async fn a_new_header_leaves_the_payload_as_it_was() {
     let mut told = 0;
     rewrap(&sealed, keys(&before), vec![after.recipient().clone()], &moved, |done| told = done).await.unwrap();
     let (old, new) = (fs::read(&sealed).unwrap(), fs::read(&moved).unwrap());
-    let payload = usize::try_from(told).unwrap();
-    assert!(payload > bytes.len() && old[old.len() - payload..] == new[new.len() - payload..]);
+    let payload = usize::try_from(prism_core::seal::sealed_len(bytes.len() as u64).unwrap()).unwrap();
+    assert_eq!(told, old.len() as u64);
+    assert!(old[old.len() - payload..] == new[new.len() - payload..]);
     open(&moved, keys(&after), &opened, None, |_| ()).await.unwrap();
     assert!(fs::read(opened).unwrap() == bytes);
     let stranger = rewrap(&sealed, keys(&after), vec![after.recipient().clone()], &dir.path().join("c"), |_| ()).await;
     assert_eq!(stranger.unwrap_err().code(), Code::SealNotForYou);
     assert_eq!(names(dir.path()), ["a.age", "b.age", "opened", "plain"]);
+}
+
+#[tokio::test]
+async fn a_file_that_lost_its_end_is_not_wrapped_anew() {
+    let (dir, path, _) = scene();
+    let owner = identity();
+    let (sealed, short, out) = (dir.path().join("a.age"), dir.path().join("short.age"), dir.path().join("b.age"));
+    seal(Source::open(&path).unwrap(), to(&owner), &sealed, Effort::default(), |_| ()).await.unwrap();
+    let whole = fs::read(&sealed).unwrap();
+    let header = whole.len() - usize::try_from(prism_core::seal::sealed_len(700_000).unwrap()).unwrap();
+    // Chunks are of 64 KiB and a tag of 16 bytes, after a nonce of 16 bytes.
+    for length in [whole.len() - 1, whole.len() + 1, header + 16 + 2 * (65_536 + 16), header + 16, header + 3, header] {
+        let mut cut = whole.clone();
+        cut.resize(length, 0);
+        fs::write(&short, cut).unwrap();
+        let error = rewrap(&short, keys(&owner), vec![owner.recipient().clone()], &out, |_| ()).await.unwrap_err();
+        assert_eq!(error.code(), Code::SealBroken, "{length}: {error}");
+        assert_eq!(names(dir.path()), ["a.age", "plain", "short.age"]);
+    }
+}
+
+/// Seals `path` and does something to it when the first bytes have been read.
+fn sealed_while(path: &Path, change: impl FnOnce() + Send) -> SealFileError {
+    let (mut change, out) = (Some(change), path.with_file_name("out.age"));
+    let mut tell = |_| {
+        if let Some(change) = change.take() {
+            change();
+        }
+    };
+    let watcher = Watcher { tell: &mut tell, cancel: &CancellationToken::new() };
+    blocking::seal(&Source::open(path).unwrap(), &to(&identity()), &out, one_worker(), watcher).unwrap_err()
+}
+
+fn one_worker() -> Effort {
+    Effort { workers: std::num::NonZeroUsize::MIN }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_sealed_is_not_sealed() {
+    let (dir, path, bytes) = scene();
+    let file = fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let size = bytes.len() as u64;
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let later = std::time::UNIX_EPOCH + std::time::Duration::from_nanos(1);
+    let changes: [&(dyn Fn() -> std::io::Result<()> + Sync); 3] =
+        [&|| file.set_len(size - 100_000), &|| file.set_len(size + 1), &|| file.set_modified(later)];
+    for change in changes {
+        let error = sealed_while(&path, || change().unwrap());
+        assert!(
+            matches!(&error, SealFileError::File(FileError::Changed { path: found, .. }) if *found == path),
+            "{error:?}"
+        );
+        assert_eq!(error.code(), Code::FileChanged);
+        assert_eq!(names(dir.path()), ["plain"]);
+        fs::write(&path, &bytes).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_changes_while_it_is_sealed_is_said_to_have_changed() {
+    let (dir, path, _) = scene();
+    let folder = dir.path().join("h1");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(&path, folder.join("b")).unwrap();
+    // Far more than is read ahead.
+    let large = fs::File::create(folder.join("a")).unwrap();
+    large.set_len(64 << 20).unwrap();
+    let error = sealed_while(&folder, || large.set_len(1 << 20).unwrap());
+    assert!(matches!(&error, SealFileError::File(FileError::Changed { .. })), "{error:?}");
+    assert_eq!(names(dir.path()), ["h1", "plain"]);
+}
+
+#[test]
+fn what_is_given_up_while_the_disk_writes_gets_no_name() {
+    let (dir, _, _) = scene();
+    let cancel = CancellationToken::new();
+    let out = dir.path().join("out");
+    blocking::finish(Draft::create(&out).unwrap(), &cancel).unwrap();
+    fs::remove_file(&out).unwrap();
+    cancel.cancel();
+    let error = blocking::finish(Draft::create(&out).unwrap(), &cancel).unwrap_err();
+    assert!(matches!(error, SealFileError::Cancelled), "{error:?}");
+    assert_eq!(names(dir.path()), ["plain"]);
+}
+
+#[test]
+fn what_is_being_sealed_or_opened_has_no_name() {
+    let (dir, path, _) = scene();
+    let (owner, sealed, cancel) = (identity(), dir.path().join("plain.age"), CancellationToken::new());
+    let mut seen = Vec::new();
+    let mut look = |_| seen.push(names(dir.path()));
+    let source = Source::open(&path).unwrap();
+    blocking::seal(&source, &to(&owner), &sealed, one_worker(), Watcher { tell: &mut look, cancel: &cancel }).unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|names| *names == ["plain"]), "{seen:?}");
+    seen.clear();
+    let mut look = |_| seen.push(names(dir.path()));
+    let opening = blocking::Opening { sealed: &sealed, with: &keys(&owner), expected: None, effort: Effort::default() };
+    blocking::open(&opening, &dir.path().join("out"), Watcher { tell: &mut look, cancel: &cancel }).unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|names| *names == ["plain", "plain.age"]), "{seen:?}");
 }
 
 #[tokio::test]
@@ -181,8 +284,6 @@ async fn work_that_nobody_waits_for_ends_and_leaves_nothing() {
     heard.await.unwrap();
     work.abort();
     assert!(work.await.unwrap_err().is_cancelled());
-    // The thread notices at its next read, and takes its draft away.
-    while names(dir.path()).len() > 2 {
-        tokio::task::yield_now().await;
-    }
+    // The thread notices at its next read; what it wrote has no name.
+    assert_eq!(names(dir.path()), ["endless", "plain"]);
 }

@@ -1,6 +1,7 @@
 //! Taking a result: exactly once, whatever breaks in between.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
@@ -201,6 +202,34 @@ async fn a_file_that_takes_the_place_of_what_is_to_be_kept_is_never_overwritten(
         fs::remove_file(&path).unwrap();
         is_whole(&scene, &scene.institute().await.result(&scene.out, options, |_| {}).await.unwrap());
         assert_eq!(scene.beside(), ["results.zip", "results.zip.age", "results.zip.identity"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_received_into_a_file_that_somebody_else_put_there() {
+    let plants: [fn(&Path, &Path); 4] = [
+        |victim, at| std::os::unix::fs::symlink(victim, at).unwrap(),
+        |victim, at| fs::hard_link(victim, at).unwrap(),
+        |_, at| rustix::fs::mkfifoat(rustix::fs::CWD, at, 0o600.into()).unwrap(),
+        |_, at| {
+            fs::write(at, "").unwrap();
+            fs::set_permissions(at, fs::Permissions::from_mode(0o644)).unwrap();
+        },
+    ];
+    for plant in plants {
+        let scene = Scene::set().await;
+        let payload = Digest::sha256(&scene.agent.world().payload).to_hex();
+        let victim = scene.computation.dir.path().join("diary");
+        somebody_elses(&victim);
+        for part in ["payload", "header"] {
+            let place = scene.out.with_file_name(format!("results.zip.{part}-{}", &payload[..16]));
+            plant(&victim, &place);
+            let error = scene.take(&scene.out).await.unwrap_err();
+            assert_eq!(error.code(), Code::FileExists, "{part}: {error}");
+            assert_eq!(fs::read(&victim).unwrap(), b"somebody else's");
+            fs::remove_file(&place).unwrap();
+        }
+        is_whole(&scene, &scene.take(&scene.out).await.unwrap());
     }
 }
 

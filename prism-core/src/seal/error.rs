@@ -51,6 +51,11 @@ pub enum OpenError {
     /// The header is not that of a binary age v1 file within this profile.
     #[error("expected the header of an age v1 file, found other bytes; fetch the file again")]
     Header,
+    /// More recipients than are read of a stranger's file.
+    #[error(
+        "expected a file sealed to at most {RECIPIENTS_MAX} recipients, found more; open it with `age` if you trust its maker, and seal it again"
+    )]
+    TooManyRecipients,
     /// Text armour, which assets and results never use.
     #[error("expected a binary age file, found an armoured one; convert it with `age`")]
     Armour,
@@ -95,6 +100,7 @@ impl Coded for OpenError {
         match self {
             Self::NotForYou => Code::SealNotForYou,
             Self::Read(_) | Self::Write(_) => Code::FileIo,
+            Self::TooManyRecipients | Self::Armour | Self::TooMuchWork { .. } => Code::SealUnsupported,
             _ => Code::SealBroken,
         }
     }

@@ -76,7 +76,7 @@ impl<'a> Header<'a> {
                 };
             }
             if stanzas.len() == RECIPIENTS_MAX {
-                return Err(OpenError::Header);
+                return Err(OpenError::TooManyRecipients);
             }
             stanzas.push(lines.stanza(line)?);
         }

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prism_agent::files::{FileError, Measured};
-use prism_agent::seal::{OpenKey, OpenWith, open};
+use prism_agent::seal::blocking::{self, Opening, Watcher};
+use prism_agent::seal::{Effort, OpenKey, OpenWith};
 use prism_core::digest::Digest;
 use prism_core::name::Name;
 use prism_core::seal::Context;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::exit::Outcome;
 use crate::interrupt;
@@ -76,9 +78,12 @@ impl Open {
         let with = self.with()?;
         let total = std::fs::metadata(&self.sealed).map_or(0, |found| found.len());
         let mut progress = Progress::new(printer, "open");
-        let tell = |done| progress.at("read", done, total.max(done));
-        let work = open(&self.sealed, with, &self.out, self.digest, tell);
-        let Measured { digest, size, .. } = interrupt::run(async { Ok(work.await?) }, LEFT)?;
+        progress.begins("read", 0, total);
+        let mut tell = |done| progress.at("read", done, total.max(done));
+        let opening = Opening { sealed: &self.sealed, with: &with, expected: self.digest, effort: Effort::default() };
+        let work =
+            |cancel: &CancellationToken| Ok(blocking::open(&opening, &self.out, Watcher { tell: &mut tell, cancel })?);
+        let Measured { digest, size, .. } = interrupt::heeding(work, LEFT, printer)?;
         drop(progress);
         printer.show(&Opened { file: self.out.display().to_string(), digest, size })
     }

@@ -92,8 +92,10 @@ impl TakeResult {
 }
 
 fn told(progress: &mut Progress, at: ResultProgress) {
-    if at.step == ResultStep::Receiving || at.step == ResultStep::Received {
-        progress.at("received", at.received, at.total);
+    match at.step {
+        ResultStep::Identity => progress.begins("received", at.received, at.total),
+        ResultStep::Receiving | ResultStep::Received => progress.at("received", at.received, at.total),
+        _ => {}
     }
 }
 

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use prism_agent::files::{Source, write_new_private};
-use prism_agent::seal::{Effort, OpenWith, SealTo, SealedFile, blocking, rewrap, seal};
+use prism_agent::seal::blocking::{self, Watcher};
+use prism_agent::seal::{Effort, OpenWith, SealTo, SealedFile};
 use prism_core::code::Code;
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::seal::{CobblestoneKey, Context};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::exit::{Failure, Outcome};
 use crate::interrupt;
@@ -122,8 +124,15 @@ impl Seal {
         effort.workers = self.workers.unwrap_or(effort.workers);
         let total = source.length();
         let mut progress = Progress::new(printer, "seal");
-        let work = seal(source, to, out, effort, |done| progress.at("read", done, total.unwrap_or(done).max(done)));
-        let made: SealedFile = interrupt::run(async { Ok(work.await?) }, LEFT)?;
+        progress.begins("read", 0, total.unwrap_or(0));
+        let mut tell = |done| match total {
+            Some(total) => progress.at("read", done, total.max(done)),
+            None => progress.aside("read", done, done),
+        };
+        let work = |cancel: &CancellationToken| {
+            Ok(blocking::seal(&source, &to, out, effort, Watcher { tell: &mut tell, cancel })?)
+        };
+        let made: SealedFile = interrupt::heeding(work, LEFT, printer)?;
         drop(progress);
         printer.show(&Made {
             file: made.path.display().to_string(),
@@ -159,8 +168,12 @@ impl Seal {
         } else {
             let total = std::fs::metadata(&self.path).map_or(0, |found| found.len());
             let mut progress = Progress::new(printer, "seal");
-            let tell = |done| progress.at("copied", done, total.max(done));
-            interrupt::run(async { Ok(rewrap(&self.path, with, recipients, out, tell).await?) }, LEFT)?;
+            progress.begins("copied", 0, total);
+            let mut tell = |done| progress.at("copied", done, total.max(done));
+            let work = |cancel: &CancellationToken| {
+                Ok(blocking::rewrap(&self.path, &with, &recipients, out, Watcher { tell: &mut tell, cancel })?)
+            };
+            interrupt::heeding(work, LEFT, printer)?;
         }
         printer.show(&Rewrapped { file: out.display().to_string(), header_only: self.header_only })
     }

@@ -124,7 +124,8 @@ fn whole_run(place: &Place, agent: &mut Agent<'_>, data: &str, out: &str) -> Vec
     agent.run(&format!("data {data} --key hospital.key")).ok();
     agent.run("algo train.py --key lab.key").ok();
     agent.until("Delivering");
-    agent.run(&format!("result --key institute.key -o {out}")).ok();
+    let taken = agent.run(&format!("result --key institute.key -o {out}"));
+    assert!(!taken.ok().err.contains("goes on after"), "it began here: {}", taken.err);
     closed_log(place, agent)
 }
 

@@ -12,6 +12,7 @@ mod endorsements;
 mod foreign;
 mod forms;
 mod help;
+mod interrupted;
 mod keys;
 mod kill;
 mod manifest;

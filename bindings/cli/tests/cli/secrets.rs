@@ -32,7 +32,7 @@ const UPLOAD: &str = "data large.csv --key hospital.key --salt h.salt";
 const RESULT: &str = "result --key institute.key --recipient x25519 --keep-sealed -o results.zip";
 
 /// An ordinary user that no machine knows.
-const SOMEONE: u32 = 54_321;
+pub(crate) const SOMEONE: u32 = 54_321;
 
 /// In every line of the dataset.
 const CONTENT: &str = "patient 4711 of the canary islands";
@@ -209,7 +209,7 @@ fn spoken(said: &[Said]) -> Vec<u8> {
 }
 
 /// `program` with all that `command` has: arguments, folder, environment.
-fn with_program(program: impl AsRef<std::ffi::OsStr>, first: &[&str], command: &Command) -> Command {
+pub(crate) fn with_program(program: impl AsRef<std::ffi::OsStr>, first: &[&str], command: &Command) -> Command {
     let mut other = Command::new(program);
     other.args(first).args(command.get_args()).current_dir(command.get_current_dir().unwrap());
     other.env_clear().stdin(Stdio::null());
@@ -218,7 +218,7 @@ fn with_program(program: impl AsRef<std::ffi::OsStr>, first: &[&str], command: &
 }
 
 /// `command` in a shell that sets a limit first.
-fn limited(command: &Command, limit: &str) -> Command {
+pub(crate) fn limited(command: &Command, limit: &str) -> Command {
     let program = command.get_program().to_str().unwrap();
     with_program("sh", &["-c", &format!("{limit}; exec \"$0\" \"$@\""), program], command)
 }
@@ -238,7 +238,7 @@ fn by_someone(place: &Place, limit: &str) -> Command {
     command
 }
 
-fn chown(path: &Path) {
+pub(crate) fn chown(path: &Path) {
     lchown(path, Some(SOMEONE), Some(SOMEONE)).unwrap();
     if path.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
@@ -272,6 +272,17 @@ fn an_ordinary_users_agent_is_closed_to_that_user_and_still_runs_algorithms() {
     agent.run(UPLOAD).ok();
     agent.run("algo train.py --key lab.key").ok();
     agent.until("Delivering");
+}
+
+#[test]
+fn an_asset_beyond_a_limit_on_files_is_refused_and_the_agent_lives_on() {
+    let place = scene();
+    // The dataset has 7 MB.
+    let agent = place.started(limited(&place.serve("simulated", "127.0.0.1:0", SIGNED), "ulimit -f 4096"), SIGNED);
+    agent.run(UPLOAD).refused(6, "agent.full");
+    let status = agent.run("status --key hospital.key --json").ok().json();
+    assert!(status["assets"].as_array().unwrap().iter().all(|asset| asset["accepted"] == false), "{status}");
+    assert_eq!(agent.terminate(), 0);
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use prism_core::digest::{Digest, Hasher};
 use prism_core::entropy::SystemEntropy;
 use prism_core::seal::{Identity, Opener, RecipientKind, file_key};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::ResultError;
 use super::inflow::Inflow;
@@ -105,10 +106,7 @@ impl Place {
 
     /// The sealed bytes so far, opened for more and hashed.
     pub(super) fn open_payload(&self) -> Result<Inflow, ResultError> {
-        let opened =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.payload);
-        let file = opened.map_err(FileError::io("open", &self.payload))?;
-        Inflow::resume(file, &self.payload)
+        Inflow::resume(ours(&self.payload, OpenOptions::new().write(true).create(true))?, &self.payload)
     }
 
     /// The length of the sealed bytes so far.
@@ -117,12 +115,12 @@ impl Place {
     }
 
     pub(super) fn header(&self) -> Result<Option<Vec<u8>>, ResultError> {
+        let file = match ours(&self.header, &mut OpenOptions::new()) {
+            Err(FileError::Missing { .. }) => return Ok(None),
+            opened => opened?,
+        };
         let mut header = Vec::new();
-        match File::open(&self.header) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            opened => opened.and_then(|file| file.take(HEADER_MAX + 1).read_to_end(&mut header)),
-        }
-        .map_err(FileError::io("read", &self.header))?;
+        file.take(HEADER_MAX + 1).read_to_end(&mut header).map_err(FileError::io("read", &self.header))?;
         Ok(Some(header))
     }
 
@@ -198,13 +196,29 @@ impl Place {
     }
 
     fn read_payload(&self) -> Result<File, ResultError> {
-        Ok(File::open(&self.payload).map_err(FileError::io("open", &self.payload))?)
+        Ok(ours(&self.payload, &mut OpenOptions::new())?)
     }
 
     /// Whether everything is here that the output can be made from again.
     pub(super) fn is_complete(&self) -> bool {
         self.header.exists() && self.payload.exists()
     }
+}
+
+/// Opens a file that nobody but this user can have put there, read, or be reading somewhere else: in a folder that others
+/// write to, a link would have the result's bytes go wherever they like.
+fn ours(path: &Path, options: &mut OpenOptions) -> Result<File, FileError> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let opened = options.read(true).mode(0o600).custom_flags(flags.bits().cast_signed()).open(path);
+    let file = match opened {
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            return Err(FileError::Exists { path: path.to_owned() });
+        }
+        opened => opened.map_err(FileError::io("open", path))?,
+    };
+    let facts = file.metadata().map_err(FileError::io("inspect", path))?;
+    let private = facts.mode() & 0o7777 == 0o600 && facts.nlink() == 1 && facts.uid() == geteuid().as_raw();
+    if facts.is_file() && private { Ok(file) } else { Err(FileError::Exists { path: path.to_owned() }) }
 }
 
 fn with(out: &Path, word: &str) -> PathBuf {
