@@ -59,6 +59,12 @@ impl SharedStream {
 pub(crate) struct Link(Weak<Mutex<TlsStream<TcpStream>>>);
 
 impl Link {
+    /// One whose connection is gone.
+    #[cfg(test)]
+    pub(crate) const fn to_nobody() -> Self {
+        Self(Weak::new())
+    }
+
     /// The 32 bytes that only the two ends of this very connection can compute.
     pub(crate) fn export(&self, client_nonce: &[u8; 32]) -> Result<[u8; 32], ExportError> {
         let stream = self.0.upgrade().ok_or(ExportError)?;

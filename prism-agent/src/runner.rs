@@ -47,6 +47,7 @@ pub use spec::{DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
 
 use sandbox::wire::{Job, Order};
 use scratch::Scratch;
+pub(crate) use scratch::try_remove_tree;
 use supervise::{Executed, Execution, execute};
 use watch::Walked;
 

@@ -24,6 +24,7 @@ mod room;
 mod run;
 mod service;
 mod session;
+mod shares;
 mod start;
 mod statements;
 mod store;

@@ -18,6 +18,8 @@ mod faults;
 #[path = "pull/kbs.rs"]
 #[expect(dead_code, reason = "every test program uses another part")]
 mod kbs;
+#[path = "end_to_end/leftovers.rs"]
+mod leftovers;
 #[path = "end_to_end/machines.rs"]
 mod machines;
 #[path = "client/people.rs"]
@@ -27,16 +29,25 @@ mod processes;
 #[cfg(feature = "pull")]
 #[path = "end_to_end/pulled.rs"]
 mod pulled;
+#[path = "end_to_end/readers.rs"]
+mod readers;
 #[cfg(feature = "pull")]
 #[path = "pull/s3.rs"]
 mod s3;
 #[path = "end_to_end/scene.rs"]
 mod scene;
 #[cfg(feature = "pull")]
+#[path = "pull/shop.rs"]
+#[expect(dead_code, reason = "every test program uses another part")]
+mod shop;
+#[cfg(feature = "pull")]
 #[path = "pull/tls.rs"]
 mod tls;
 #[path = "end_to_end/unlogged.rs"]
 mod unlogged;
+#[cfg(feature = "pull")]
+#[path = "end_to_end/unsaid.rs"]
+mod unsaid;
 #[path = "end_to_end/whole.rs"]
 mod whole;
 
@@ -68,11 +79,11 @@ fn main() -> ExitCode {
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
     #[cfg(feature = "pull")]
-    let pulled = pulled::ALL;
+    let pulled = [pulled::ALL, unsaid::ALL].concat();
     #[cfg(not(feature = "pull"))]
-    let pulled: &[Test] = &[];
-    let all = [whole::ALL, machines::ALL, endings::ALL, deaths::ALL, disks::ALL, faults::ALL, unlogged::ALL, pulled];
-    for (name, test) in all.concat() {
+    let pulled: Vec<Test> = Vec::new();
+    let ended = [endings::ALL, readers::ALL, deaths::ALL, leftovers::ALL, unlogged::ALL].concat();
+    for (name, test) in [whole::ALL, machines::ALL, &ended, disks::ALL, faults::ALL, &pulled].concat() {
         if !wanted(name) {
             continue;
         }

@@ -12,6 +12,8 @@ mod disk;
 mod linger;
 #[path = "server/parts.rs"]
 mod parts;
+#[path = "server/shares.rs"]
+mod shares;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

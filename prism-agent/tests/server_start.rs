@@ -47,6 +47,29 @@ async fn an_agent_that_died_is_missed_by_its_successor() {
     third.shutdown().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_broke_off_between_moving_a_log_and_removing_its_boot_loses_neither() {
+    let computation = Computation::new();
+    let agent = computation.start().await;
+    let boot = hex::encode(agent.boot_id());
+    let state = computation.dir.path().join("state");
+    let mut peer = Peer::join(&agent, &computation, "lab").await;
+    let entries = peer.client.status(wire::StatusRequest {}).await.unwrap().into_inner().log_size;
+    let left = computation.dir.path().join("left");
+    copy(&state.join("boot").join(&boot), &left);
+    agent.shutdown().await;
+    // What kill -9 and half a start leave behind.
+    std::fs::remove_dir_all(state.join("boot").join(&boot)).unwrap();
+    std::fs::rename(&left, state.join("boot").join(&boot)).unwrap();
+    std::fs::write(state.join("boot").join(&boot).join("assets/h1"), "patients").unwrap();
+    std::fs::rename(state.join("boot").join(&boot).join("log"), state.join("past").join(&boot)).unwrap();
+    let next = computation.start().await;
+    assert_eq!(next.lost().iter().map(|lost| (&*lost.boot, lost.entries)).collect::<Vec<_>>(), [(&*boot, entries)]);
+    assert!(!state.join("boot").join(&boot).exists());
+    assert!(state.join("past").join(&boot).join("entries.jsonl").exists());
+    next.shutdown().await;
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

@@ -1,11 +1,21 @@
 //! Which addresses a host may have. A name that somebody else controls must not lead into the agent's own machine or to
 //! the services that a cloud gives its machines.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 
 /// Whether `host`, which is on the list, may be at `address`: any public or private network, and this machine or its
 /// link only if the list says so by the address itself or by the name `localhost`.
 pub(super) fn is_permitted(host: &str, address: IpAddr) -> bool {
+    let said_aloud = host == "localhost" || host.parse::<IpAddr>().is_ok();
+    leads_outside(host, address) && (said_aloud || !is_own(address))
+}
+
+/// Whether this machine has the address itself: the system gives a socket only such a one. Sends nothing.
+fn is_own(address: IpAddr) -> bool {
+    UdpSocket::bind((address.to_canonical(), 0)).is_ok()
+}
+
+fn leads_outside(host: &str, address: IpAddr) -> bool {
     if let Ok(listed) = host.parse::<IpAddr>() {
         return listed == address;
     }
@@ -27,15 +37,16 @@ fn is_outside_v4(v4: Ipv4Addr) -> bool {
         || v4.is_broadcast()
         || v4.is_multicast()
         || first == 0
-        // The metadata service of Alibaba's cloud.
-        || v4 == Ipv4Addr::new(100, 100, 100, 200);
+        // The metadata service of Alibaba's cloud, and what Azure's gives its machines.
+        || v4 == Ipv4Addr::new(100, 100, 100, 200)
+        || v4 == Ipv4Addr::new(168, 63, 129, 16);
     !inside
 }
 
 fn is_outside_v6(v6: Ipv6Addr) -> bool {
-    // Addresses that carry an IPv4 one lead there (RFC 4291, RFC 6052, RFC 3056).
+    // Addresses that carry an IPv4 one lead there (RFC 4291, RFC 2765, RFC 6052, RFC 3056).
     let carried = match v6.segments() {
-        [0, 0, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+        [0, 0, 0, 0, 0 | 0xffff, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
             let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
             Some(Ipv4Addr::new(a, b, c, d))
         }
@@ -46,8 +57,11 @@ fn is_outside_v6(v6: Ipv6Addr) -> bool {
         || v6.is_multicast()
         || v6.is_unicast_link_local()
         || carried.is_some_and(|v4| !is_outside_v4(v4))
-        // The metadata service of Amazon's cloud.
-        || v6 == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+        // Where such an address leads, only those know who gave it out (RFC 8215).
+        || v6.segments().starts_with(&[0x64, 0xff9b, 1])
+        // What Amazon's cloud gives its machines, and the metadata service of Google's.
+        || v6.segments().starts_with(&[0xfd00, 0xec2])
+        || v6 == Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
     !inside
 }
 
@@ -70,16 +84,22 @@ mod tests {
             "224.0.0.1",
             "255.255.255.255",
             "100.100.100.200",
+            "168.63.129.16",
             "::",
             "::1",
             "fe80::1",
             "ff02::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
             "::ffff:127.0.0.1",
             "::ffff:169.254.169.254",
             "::127.0.0.1",
             "64:ff9b::127.0.0.1",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1::808:808",
+            "64:ff9b:1:7f00:0:100::",
+            "::ffff:0:127.0.0.1",
             "2002:7f00:1::",
         ] {
             assert!(!permitted("store.example", address), "{address}");
@@ -88,9 +108,33 @@ mod tests {
 
     #[test]
     fn a_name_may_be_on_any_other_network() {
-        for address in ["93.184.216.34", "10.0.0.7", "192.168.1.1", "172.16.0.1", "2001:db8::1", "fd12:3456::1"] {
-            assert!(permitted("store.example", address), "{address}");
+        for address in [
+            "93.184.216.34",
+            "10.0.0.7",
+            "192.168.1.1",
+            "172.16.0.1",
+            "2001:db8::1",
+            "fd12:3456::1",
+            "168.63.129.17",
+            "64:ff9b::808:808",
+            "64:ff9b:2::1",
+        ] {
+            assert!(leads_outside("store.example", address.parse().unwrap()), "{address}");
         }
+        // A network for documentation (RFC 5737): no machine is on it.
+        assert!(permitted("store.example", "192.0.2.1"));
+    }
+
+    #[test]
+    fn a_name_does_not_lead_to_an_address_that_this_machine_has() {
+        // The address under which others would see it, if it is on a network; nothing is sent.
+        let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+        if socket.connect("192.0.2.1:9").is_err() {
+            return;
+        }
+        let own = socket.local_addr().unwrap().ip();
+        assert!(!is_permitted("store.example", own), "{own}");
+        assert!(is_permitted(&own.to_string(), own), "{own}");
     }
 
     #[test]

@@ -59,6 +59,16 @@ pub enum PullError {
     /// The store does not give parts of an object.
     #[error("expected the rest of the object, found all of it; it is read again from its beginning")]
     NoRanges,
+    /// The store gives whole objects only, and never a whole one.
+    #[error(
+        "expected a store that gives parts of an object, or {size} bytes in one go, found {again} bytes read again and again; use one that gives parts"
+    )]
+    Wasteful {
+        /// The object's size.
+        size: u64,
+        /// Bytes that came although they were known.
+        again: u64,
+    },
     /// The store is slower than the least rate.
     #[error("expected the object at its least rate, found it slower; it is tried again")]
     TooSlow,
@@ -101,7 +111,7 @@ impl Coded for PullError {
     fn code(&self) -> Code {
         match self {
             Self::Refused(_) => Code::SourceRefused,
-            Self::Unreachable(_) | Self::NoRanges | Self::TooSlow => Code::SourceUnreachable,
+            Self::Unreachable(_) | Self::NoRanges | Self::TooSlow | Self::Wasteful { .. } => Code::SourceUnreachable,
             Self::Size { .. } | Self::Changed | Self::Digest { .. } => Code::AssetMismatch,
             Self::Sealed(error) => error.code(),
             Self::Cancelled => Code::Cancelled,

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -13,6 +14,7 @@ use object_store::http::HttpBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, RetryConfig};
 use prism_core::manifest::ObjectUrl;
+use tokio::time::timeout;
 use tokio_stream::{Stream, StreamExt};
 
 use super::config::{AllowedHost, PullConfig, S3Config};
@@ -24,6 +26,8 @@ use super::https::{Https, HttpsError};
 pub(crate) struct Object {
     store: Box<dyn ObjectStore>,
     path: Path,
+    /// How long the first bytes may take.
+    front_within: Duration,
 }
 
 /// An object's bytes from some byte on.
@@ -62,7 +66,7 @@ impl Object {
             _ => "",
         };
         let path = Path::parse(path).map_err(|error| PullError::Refused(error.into()))?;
-        Ok(Self { store, path })
+        Ok(Self { store, path, front_within: config.answer_within.saturating_mul(2) })
     }
 
     /// Its bytes from `offset` on, as long as it is still in the state `etag`.
@@ -80,6 +84,11 @@ impl Object {
 
     /// Its first `length` bytes, if the whole has `size`.
     pub(crate) async fn front(&self, length: u64, size: u64) -> Result<Vec<u8>, PullError> {
+        let reading = timeout(self.front_within, self.read_front(length, size));
+        reading.await.map_err(|_| PullError::TooSlow)?
+    }
+
+    async fn read_front(&self, length: u64, size: u64) -> Result<Vec<u8>, PullError> {
         let part = GetOptions { range: Some(GetRange::Bounded(0..length)), ..GetOptions::default() };
         let opened = match self.store.get_opts(&self.path, part).await.map_err(judge) {
             Err(PullError::NoRanges) => self.open(0, None).await?,

@@ -44,15 +44,24 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a tree although a program took permissions away inside it. Best effort: nothing runs there any more.
-pub(crate) fn remove_tree(path: &Path) {
+/// Removes a tree although a program took permissions away inside it. Nothing may run there any more.
+///
+/// # Errors
+/// What the system says of the first thing that stays.
+pub(crate) fn try_remove_tree(path: &Path) -> io::Result<()> {
     if fs::remove_dir_all(path).is_ok() {
-        return;
+        return Ok(());
     }
     open_up(path);
-    if let Err(error) = fs::remove_dir_all(path)
-        && error.kind() != io::ErrorKind::NotFound
-    {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The same for whoever can only go on.
+pub(crate) fn remove_tree(path: &Path) {
+    if let Err(error) = try_remove_tree(path) {
         tracing::warn!(%error, "a run's scratch directory could not be removed");
     }
 }

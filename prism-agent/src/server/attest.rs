@@ -111,8 +111,8 @@ async fn serve(
 ) {
     let mut machine = Machine { attester, endorsements: None };
     loop {
+        // In turns by chance: strangers in any number must not keep the brokers waiting.
         let served = tokio::select! {
-            biased;
             Some(first) = sessions.recv() => {
                 let batch = gather(first, &mut sessions).await;
                 for_sessions(machine, batch, agent.clone()).await
@@ -206,6 +206,35 @@ mod tests {
     use prism_attest::endorsements::SnpEndorsements;
 
     use super::*;
+
+    #[cfg(all(feature = "pull", feature = "simulator"))]
+    const KEY: &str = r#"{"alg":"ECDH-ES+A256KW","crv":"P-256","kty":"EC","x":"weNJy2HscCSM6AEDTDg04biOvhFhyyWvOHQfeF_PxMQ","y":"e8lnCO-AlStT-NJVX-crhB7QRYhiix03illJOVAOyck"}"#;
+
+    #[cfg(all(feature = "pull", feature = "simulator"))]
+    #[tokio::test(flavor = "multi_thread")]
+    async fn strangers_in_any_number_do_not_keep_a_broker_waiting() {
+        use crate::server::PlatformChoice;
+
+        let (folder, now) = (tempfile::tempdir().unwrap(), 1_800_000_000);
+        let vendor = folder.path().join("state/simulator-tdx.json");
+        let attester = Attester::open(&PlatformChoice::SimulatedTdx { vendor }, now).unwrap();
+        let agent = AgentBinding::new([1; 16], vec![2; 91], "log+0+key".to_owned(), None).unwrap();
+        let batcher = Batcher::start(attester, agent);
+        // Always more than one report can serve, but not for ever: whoever comes last has waited for all of them.
+        let (crowd, sessions) = (100 * BATCH_MAX, batcher.sessions.clone());
+        let flood = tokio::spawn(async move {
+            for _ in 0..crowd {
+                sessions.send((TreeHash::from_bytes([3; 32]), oneshot::channel().0)).await.unwrap();
+            }
+        });
+        while batcher.sessions.capacity() > 0 {
+            task::yield_now().await;
+        }
+        let binding = BrokerBinding::new("nonce".to_owned(), serde_json::from_str(KEY).unwrap()).unwrap();
+        assert!(batcher.answer(binding).await.is_ok());
+        assert!(!flood.is_finished(), "the broker came last");
+        flood.abort();
+    }
 
     #[test]
     fn reports_share_endorsements_that_are_the_same() {

@@ -143,6 +143,10 @@ pub struct Limits {
     pub handshake_within: Duration,
     /// Connections that may be open at a time.
     pub connections: usize,
+    /// How many of them may be one participant's; at least one more participant should find a place.
+    pub connections_each: usize,
+    /// Calls of one participant whose answer has not begun; uploads are not among them.
+    pub calls_each: usize,
     /// How long a connection may stay without an authenticated participant.
     pub authenticate_within: Duration,
     /// An upload slower than this many bytes a second, over `upload_grace`, is ended; it can be resumed. A store that
@@ -152,6 +156,22 @@ pub struct Limits {
     pub upload_grace: Duration,
     /// Streams of uploads that may be open at a time, over all assets.
     pub uploads: usize,
+    /// How many of them may be one participant's.
+    pub uploads_each: usize,
+    /// Threads that may wait at a time for an asset's streams to come to rest, because somebody asks where to resume.
+    pub statuses: usize,
+    /// How many of them may wait for one participant; its other questions wait for those.
+    pub statuses_each: usize,
+    /// Streams of answers (results, transcripts, output, entries of the log) that may be open at a time. Each that is
+    /// not read takes up to 5 MiB, one of a transcript also the transcript.
+    pub downloads: usize,
+    /// How many of them may be one participant's.
+    pub downloads_each: usize,
+    /// Whoever takes fewer bytes a second than this from a stream of answers, over `download_grace`, is told so, and
+    /// the connection of whoever does not even read that is closed after another `download_grace`. It can be resumed.
+    pub download_min_rate: u64,
+    /// How long the reader of a stream of answers may fall behind.
+    pub download_grace: Duration,
     /// What all assets together may take on the disk, in bytes, and what they unpack to with them. What the disk has
     /// left bounds them in any case.
     pub disk_bytes: u64,
@@ -179,10 +199,19 @@ impl Default for Limits {
             pending_handshakes: 256,
             handshake_within: Duration::from_secs(10),
             connections: 1024,
+            connections_each: 128,
+            calls_each: 128,
             authenticate_within: Duration::from_mins(1),
             upload_min_rate: 32 * 1024,
             upload_grace: Duration::from_mins(1),
             uploads: 128,
+            uploads_each: 48,
+            statuses: 64,
+            statuses_each: 8,
+            downloads: 128,
+            downloads_each: 16,
+            download_min_rate: 32 * 1024,
+            download_grace: Duration::from_mins(1),
             disk_bytes: u64::MAX,
             unpacked_entries: archive::Limits::default().entries,
             unpacked_path_bytes: 64 << 20,

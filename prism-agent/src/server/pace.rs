@@ -1,11 +1,11 @@
-//! Patience with whoever brings bytes: none with a line that stands still.
+//! Patience with whoever brings or takes bytes: none with a line that stands still.
 
 use tokio::time::{Duration, Instant};
 
 use super::config::Limits;
 
 /// Ends a stream that is slower than the least rate for longer than the grace: every byte buys time. Time that the
-/// agent's own disk takes is not its sender's.
+/// agent itself takes, or its disk, is nobody else's.
 pub(super) struct Pace {
     due: Instant,
     grace: Duration,
@@ -13,9 +13,23 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(limits: &Limits) -> Self {
-        let grace = limits.upload_grace;
-        Self { due: Instant::now() + grace, grace, rate: limits.upload_min_rate.max(1) }
+    /// Patience with whoever brings bytes.
+    pub(super) fn bringing(limits: &Limits) -> Self {
+        Self::new(limits.upload_grace, limits.upload_min_rate)
+    }
+
+    /// Patience with whoever takes bytes.
+    pub(super) fn taking(limits: &Limits) -> Self {
+        Self::new(limits.download_grace, limits.download_min_rate)
+    }
+
+    fn new(grace: Duration, rate: u64) -> Self {
+        Self { due: Instant::now() + grace, grace, rate: rate.max(1) }
+    }
+
+    /// How long somebody may fall behind.
+    pub(super) const fn grace(&self) -> Duration {
+        self.grace
     }
 
     /// When the next bytes have to be there.

@@ -7,6 +7,7 @@ mod broker;
 mod fetch;
 mod open;
 mod progress;
+mod refusal;
 mod task;
 
 use std::collections::BTreeMap;
@@ -18,8 +19,12 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::open::Key;
 use self::progress::Progress;
+use self::refusal::Refusal;
 pub(crate) use self::task::Released;
 use super::config::Limits;
+use super::engine::Engine;
+use super::shares::Places;
+use super::upload::UploadError;
 use crate::pull::PullConfig;
 use crate::wire;
 
@@ -29,20 +34,23 @@ pub(crate) struct Pulls {
     limits: Limits,
     /// The key to which providers release theirs: fresh for this boot, in memory only.
     identity: Arc<Identity>,
-    running: Mutex<BTreeMap<Name, Running>>,
-    places: Arc<tokio::sync::Semaphore>,
+    running: Mutex<BTreeMap<Name, Arc<Running>>>,
+    places: Places,
 }
 
 /// One asset that is, or was, being fetched.
 struct Running {
-    progress: Arc<Progress>,
+    progress: Progress,
     cancel: CancellationToken,
+    /// What the log does not say yet although it ended.
+    refusal: Mutex<Option<Refusal>>,
 }
 
 impl Pulls {
     pub(crate) fn new(config: PullConfig, limits: Limits, identity: Identity) -> Self {
         Self {
-            places: Arc::new(tokio::sync::Semaphore::new(config.at_once.max(1))),
+            // A provider whose stores are slow leaves a place to the others.
+            places: Places::new(config.at_once, config.at_once.saturating_sub(1)),
             config,
             limits,
             identity: Arc::new(identity),
@@ -62,8 +70,7 @@ impl Pulls {
 
     /// How far an asset is whose sealed object has `of` bytes.
     pub(crate) fn status(&self, asset: &Name, of: u64) -> wire::PullStatus {
-        let progress = self.running().get(asset).map(|running| Arc::clone(&running.progress));
-        let Some(seen) = progress.map(|progress| progress.seen()) else {
+        let Some(seen) = self.of(asset).map(|running| running.progress.seen()) else {
             return wire::PullStatus { stage: "waiting".to_owned(), of, ..wire::PullStatus::default() };
         };
         wire::PullStatus {
@@ -82,17 +89,30 @@ impl Pulls {
         }
     }
 
-    /// A place for an asset; what was there before ends.
-    fn place(&self, asset: &Name, of: u64) -> (Arc<Progress>, CancellationToken) {
-        let (progress, cancel) = (Arc::new(Progress::new(of)), CancellationToken::new());
-        let fresh = Running { progress: Arc::clone(&progress), cancel: cancel.clone() };
-        if let Some(earlier) = self.running().insert(asset.clone(), fresh) {
-            earlier.cancel.cancel();
-        }
-        (progress, cancel)
+    /// Has the log say that an asset was refused, if it was and the log does not say so yet: its key is not released any
+    /// more then. Blocking threads only, without the ledger's lock.
+    ///
+    /// # Errors
+    /// [`UploadError`] when the disk still refuses.
+    pub(crate) fn settle(&self, engine: &Engine, asset: &Name) -> Result<(), UploadError> {
+        self.of(asset).map_or(Ok(()), |running| running.settle(engine))
     }
 
-    fn running(&self) -> MutexGuard<'_, BTreeMap<Name, Running>> {
+    /// The beginning of fetching an asset; what was there before ends.
+    fn begin(&self, asset: &Name, of: u64) -> Arc<Running> {
+        let (progress, cancel) = (Progress::new(of), CancellationToken::new());
+        let fresh = Arc::new(Running { progress, cancel, refusal: Mutex::default() });
+        if let Some(earlier) = self.running().insert(asset.clone(), Arc::clone(&fresh)) {
+            earlier.cancel.cancel();
+        }
+        fresh
+    }
+
+    fn of(&self, asset: &Name) -> Option<Arc<Running>> {
+        self.running().get(asset).map(Arc::clone)
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Name, Arc<Running>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,6 +2,7 @@
 
 mod entrance;
 mod log;
+mod outlet;
 mod release;
 mod results;
 mod upload;
@@ -12,16 +13,17 @@ use std::sync::Arc;
 use prism_core::audit::entry::{Actor, Event, StopBody as StopEvent};
 use prism_core::code::{Code, Coded};
 use prism_core::statement::StopBody;
-use tokio::sync::Semaphore;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
+use self::outlet::Outlet;
 use super::attest::Batcher;
 use super::config::Limits;
 use super::engine::{Engine, now};
 use super::ledger::{LedgerError, Signed};
 use super::pulls::Pulls;
 use super::session::{Member, Session};
+use super::shares::Fair;
 use super::statements;
 use super::upload::Uploads;
 use crate::wire::{self, agent_server};
@@ -36,8 +38,8 @@ pub(super) struct Service {
     pub(super) uploads: Arc<Uploads>,
     pub(super) pulls: Arc<Pulls>,
     pub(super) limits: Limits,
-    /// Places for the streams of uploads.
-    pub(super) streams: Arc<Semaphore>,
+    /// What participants share.
+    pub(super) fair: Arc<Fair>,
     /// The bytes `B`, and what a statement for any session of this boot has to say.
     pub(super) boot: Arc<Boot>,
 }
@@ -68,6 +70,16 @@ fn session<T>(request: &Request<T>) -> Result<Arc<Session>, Status> {
 /// The participant who calls; everything but Attest and Authenticate asks for it first.
 fn member<T>(request: &Request<T>) -> Result<Member, Status> {
     session(request)?.member().map_err(|error| refuse(&error))
+}
+
+impl Service {
+    /// A stream of answers to whoever calls, as part of its share.
+    fn outlet<T>(&self, request: &Request<T>) -> Result<Outlet, Status> {
+        let session = session(request)?;
+        let member = session.member().map_err(|error| refuse(&error))?;
+        let share = self.fair.downloads.take(&member.name).map_err(|error| refuse(&error))?;
+        Ok(Outlet::new(share, session.link().clone(), &self.limits))
+    }
 }
 
 #[tonic::async_trait]
@@ -120,13 +132,13 @@ impl agent_server::Agent for Service {
     }
 
     async fn watch(&self, request: Request<wire::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        member(&request)?;
-        Ok(Response::new(log::watch(self, request.into_inner().from)))
+        let outlet = self.outlet(&request)?;
+        Ok(Response::new(log::watch(self, outlet, request.into_inner().from)))
     }
 
     async fn logs(&self, request: Request<wire::LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
-        let member = member(&request)?;
-        log::output(self, &member, request.into_inner()).map(Response::new)
+        let (member, outlet) = (member(&request)?, self.outlet(&request)?);
+        log::output(self, &member, outlet, request.into_inner()).map(Response::new)
     }
 
     async fn stop(&self, request: Request<wire::StopRequest>) -> Result<Response<wire::StopResponse>, Status> {
@@ -155,8 +167,8 @@ impl agent_server::Agent for Service {
         &self,
         request: Request<wire::DownloadResultRequest>,
     ) -> Result<Response<Self::DownloadResultStream>, Status> {
-        let member = member(&request)?;
-        results::download(self, &member, request.into_inner().offset).await.map(Response::new)
+        let (member, outlet) = (member(&request)?, self.outlet(&request)?);
+        results::download(self, &member, outlet, request.into_inner().offset).await.map(Response::new)
     }
 
     async fn ack_result(
@@ -184,8 +196,8 @@ impl agent_server::Agent for Service {
         &self,
         request: Request<wire::TranscriptRequest>,
     ) -> Result<Response<Self::TranscriptStream>, Status> {
-        member(&request)?;
-        log::transcript(self).await.map(Response::new)
+        let outlet = self.outlet(&request)?;
+        log::transcript(self, outlet).await.map(Response::new)
     }
 
     async fn status(&self, request: Request<wire::StatusRequest>) -> Result<Response<wire::StatusResponse>, Status> {

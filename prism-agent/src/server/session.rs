@@ -7,6 +7,7 @@ use prism_core::name::Name;
 use prism_core::statement::SessionFacts;
 
 use super::attest::Report;
+use super::shares::Share;
 use crate::channel::Link;
 
 /// Why a call does not fit the connection's stage.
@@ -43,7 +44,7 @@ enum Stage {
     Attesting,
     Attested(Attested),
     Authenticating(Attested),
-    Authenticated(Member),
+    Authenticated(Member, #[expect(dead_code, reason = "its drop gives the participant another connection")] Share),
 }
 
 /// A connection on which the agent has shown evidence.
@@ -106,18 +107,18 @@ impl Session {
         let attested = match &*stage {
             Stage::Fresh | Stage::Attesting => return Err(SessionError::NotAttested),
             Stage::Attested(attested) => attested.clone(),
-            Stage::Authenticating(_) | Stage::Authenticated(_) => return Err(SessionError::AuthenticatedBefore),
+            Stage::Authenticating(_) | Stage::Authenticated(..) => return Err(SessionError::AuthenticatedBefore),
         };
         *stage = Stage::Authenticating(attested.clone());
         Ok(attested)
     }
 
-    /// The signature held and the log says so: from now on the connection is this participant's.
-    pub(crate) fn authenticated(&self, name: Name) {
+    /// The signature held and the log says so: from now on the connection is this participant's, as part of its share.
+    pub(crate) fn authenticated(&self, name: Name, share: Share) {
         let mut stage = self.stage();
         if let Stage::Authenticating(attested) = &*stage {
             let facts = attested.facts.clone();
-            *stage = Stage::Authenticated(Member { name, facts });
+            *stage = Stage::Authenticated(Member { name, facts }, share);
         }
     }
 
@@ -126,7 +127,7 @@ impl Session {
         match &*self.stage() {
             Stage::Fresh | Stage::Attesting => Err(SessionError::NotAttested),
             Stage::Attested(_) | Stage::Authenticating(_) => Err(SessionError::NotAuthenticated),
-            Stage::Authenticated(member) => Ok(member.clone()),
+            Stage::Authenticated(member, _) => Ok(member.clone()),
         }
     }
 

@@ -18,7 +18,7 @@ use prism_core::manifest::platform::Profile;
 use prism_core::manifest::{Manifest, ManifestError, SignedManifest};
 use prism_core::seal::{Identity, RecipientKind, SealError};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{self, JoinHandle};
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::wrappers::ReceiverStream;
@@ -37,6 +37,7 @@ use super::ledger::{Ledger, LedgerError};
 use super::pulls::Pulls;
 use super::registry::{Registry, ServerStream};
 use super::service::{Boot, Service};
+use super::shares::Fair;
 use super::store::{Store, StoreError};
 use crate::attester::{Attester, AttesterError};
 use crate::channel::{self, AgentCertificate, CertificateError};
@@ -193,7 +194,7 @@ impl Awake {
             batcher,
             uploads,
             pulls,
-            streams: Arc::new(Semaphore::new(limits.uploads.min(Semaphore::MAX_PERMITS))),
+            fair: Arc::new(Fair::new(&limits)),
             limits: limits.clone(),
             boot: Arc::new(boot),
         };
@@ -245,6 +246,7 @@ fn serve(service: Service, connections: mpsc::Receiver<ServerStream>, closing: C
 }
 
 async fn router(service: Service) -> Router<tower::layer::util::Stack<GateLayer, tower::layer::util::Identity>> {
+    let gate = GateLayer::new(service.fair.calls.clone());
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<AgentServer<Service>>().await;
     let agent = AgentServer::new(service)
@@ -263,7 +265,7 @@ async fn router(service: Service) -> Router<tower::layer::util::Stack<GateLayer,
         .http2_max_local_error_reset_streams(Some(LOCAL_RESETS))
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .layer(GateLayer)
+        .layer(gate)
         .add_service(agent)
         .add_service(health)
         .add_optional_service(reflection.ok())

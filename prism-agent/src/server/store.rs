@@ -24,6 +24,7 @@ use prism_core::code::{Code, Coded};
 use rustix::fs::{FlockOperation, flock};
 
 use super::room::Room;
+use crate::runner::try_remove_tree;
 pub(crate) use log::{LogFile, Place};
 
 const ENTRIES: &str = "entries.jsonl";
@@ -165,12 +166,18 @@ impl Store {
 
     /// Destroys what was only needed for the run.
     pub(crate) fn destroy_inputs(&self) -> Result<(), StoreError> {
-        ["partial", "assets", "run"].iter().try_for_each(|part| remove(&self.boot.join(part)))
+        self.remove_all(&["partial", "assets", "run"])
     }
 
     /// Destroys everything of this boot but its log and what the algorithm printed.
     pub(crate) fn destroy(&self) -> Result<(), StoreError> {
-        CONTENTS.iter().try_for_each(|part| remove(&self.boot.join(part)))
+        self.remove_all(&CONTENTS)
+    }
+
+    /// Removes all that can be removed, and says what could not be first.
+    fn remove_all(&self, parts: &[&str]) -> Result<(), StoreError> {
+        let removed = parts.iter().map(|part| remove(&self.boot.join(part)));
+        removed.fold(Ok(()), Result::and)
     }
 
     /// Destroys what the algorithm printed. Its readers may look after the run's end, until the agent goes.
@@ -198,12 +205,14 @@ fn bury_earlier_boots(root: &Path) -> Result<Vec<LostBoot>, StoreError> {
     for boot in fs::read_dir(&boots).map_err(io_error("read", &boots))? {
         let boot = boot.map_err(io_error("read", &boots))?;
         let (dir, grave) = (boot.path(), past.join(boot.file_name()));
-        lost.extend(unfinished(&boot.file_name().to_string_lossy(), &dir.join("log")));
-        remove(&grave)?;
-        if dir.join("log").exists() {
-            fs::rename(dir.join("log"), &grave).map_err(io_error("move", &dir))?;
+        let left = dir.join("log");
+        // An earlier start may have come as far as this, and no further: the log is in its grave then.
+        if left.exists() {
+            remove(&grave)?;
+            fs::rename(&left, &grave).map_err(io_error("move", &dir))?;
             log::trim_earlier(&grave);
         }
+        lost.extend(unfinished(&boot.file_name().to_string_lossy(), &grave));
         remove(&dir)?;
     }
     lost.sort_by(|a, b| a.boot.cmp(&b.boot));
@@ -240,9 +249,10 @@ pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
+/// Removes a file or a tree, although an algorithm took permissions away inside it.
 fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::symlink_metadata(path) {
-        Ok(found) if found.is_dir() => fs::remove_dir_all(path).map_err(io_error("remove", path)),
+        Ok(found) if found.is_dir() => try_remove_tree(path).map_err(io_error("remove", path)),
         Ok(_) => fs::remove_file(path).map_err(io_error("remove", path)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io_error("look at", path)(error)),

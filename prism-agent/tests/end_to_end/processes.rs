@@ -1,5 +1,6 @@
 //! Agents and clients as processes of their own, to be killed without warning.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write, stdin};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,12 +9,16 @@ use std::thread;
 
 use prism_agent::client::{Client, ResultOptions, ResultStep, Session};
 use prism_agent::files::{Source, write_new_private};
+use prism_agent::pull::PullConfig;
 use prism_agent::server::{Agent, AgentConfig, PlatformChoice, StartError};
 use prism_core::code::Coded;
 use prism_core::key::SigningKey;
 use prism_core::manifest::SignedManifest;
 use rustix::process::{Pid, Resource, Rlimit, Signal, geteuid, getpid, kill_process, prlimit};
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, apply_filter, apply_filter_all_threads};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    apply_filter, apply_filter_all_threads,
+};
 
 use crate::common::Computation;
 use crate::common::computation::{now, vendor_file};
@@ -30,11 +35,12 @@ pub(crate) fn play_a_part_if_asked() {
         ["unsynchronised", _] => apply_filter(&refusing(&SYNCHRONISING)).unwrap(),
         ["unreadable", _] => apply_filter(&refusing(&[libc::SYS_pread64])).unwrap(),
         ["fading", _] => drop(thread::spawn(fade_when_told)),
+        ["retentive", _] => apply_filter(&keeping_files()).unwrap(),
         _ => {}
     }
     let runtime = tokio::runtime::Runtime::new().unwrap();
     match words.as_slice() {
-        ["agent" | "unsynchronised" | "unreadable" | "fading", folder] => {
+        ["agent" | "unsynchronised" | "unreadable" | "fading" | "retentive", folder] => {
             runtime.block_on(be_an_agent(Path::new(folder)));
         }
         ["refused", folder] => runtime.block_on(say_why_no_agent(Path::new(folder))),
@@ -59,7 +65,16 @@ const SYNCHRONISING: [libc::c_long; 2] = [libc::SYS_fsync, libc::SYS_fdatasync];
 
 /// Has the kernel fail these calls, as it does when a disk is broken.
 fn refusing(calls: &[libc::c_long]) -> BpfProgram {
-    let refuse = calls.iter().map(|call| (*call, vec![])).collect();
+    refusing_when(calls.iter().map(|call| (*call, vec![])).collect())
+}
+
+/// Has the kernel keep what is in directories, but not directories that are empty.
+fn keeping_files() -> BpfProgram {
+    let file = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, 0).unwrap();
+    refusing_when([(libc::SYS_unlinkat, vec![SeccompRule::new(vec![file]).unwrap()])].into())
+}
+
+fn refusing_when(refuse: BTreeMap<libc::c_long, Vec<SeccompRule>>) -> BpfProgram {
     let arch = std::env::consts::ARCH.try_into().unwrap();
     let error = SeccompAction::Errno(libc::EIO.cast_unsigned());
     SeccompFilter::new(refuse, SeccompAction::Allow, error, arch).unwrap().try_into().unwrap()
@@ -102,6 +117,11 @@ impl AgentProcess {
     /// The same on a kernel that never gives back what was written somewhere in a file.
     pub(crate) fn start_unreadable(computation: &Computation) -> Self {
         Self::play("unreadable", computation, Command::new(std::env::current_exe().unwrap()))
+    }
+
+    /// The same on a kernel that does not remove what is in directories.
+    pub(crate) fn start_retentive(computation: &Computation) -> Self {
+        Self::play("retentive", computation, Command::new(std::env::current_exe().unwrap()))
     }
 
     /// The same on a kernel that synchronises files until [`fade`](Self::fade).
@@ -213,7 +233,25 @@ async fn wake(folder: &Path) -> Result<Agent, StartError> {
     let signed = SignedManifest::read(&std::fs::read(folder.join("signed")).unwrap()).unwrap();
     let platform = PlatformChoice::Simulated { vendor: vendor_file() };
     let config = AgentConfig::new("127.0.0.1:0".parse().unwrap(), folder.join("state"), platform);
-    Agent::start(config, signed).await
+    Agent::start(config.fetching(allowed(folder)), signed).await
+}
+
+/// Whom an agent may ask, as [`allow`] wrote it down.
+fn allowed(folder: &Path) -> PullConfig {
+    let mut config = PullConfig::default();
+    let Ok(hosts) = std::fs::read_to_string(folder.join("hosts")) else { return config };
+    config.allow = hosts.lines().map(|host| host.parse().unwrap()).collect();
+    config.extra_roots = vec![std::fs::read(folder.join("root")).unwrap()];
+    config.broker_roots.clone_from(&config.extra_roots);
+    config
+}
+
+/// Lets the agents of this computation ask these hosts, for which this authority vouches.
+#[cfg(feature = "pull")]
+pub(crate) fn allow(computation: &Computation, hosts: &[SocketAddr], root: &[u8]) {
+    let hosts: Vec<String> = hosts.iter().map(ToString::to_string).collect();
+    std::fs::write(computation.dir.path().join("hosts"), hosts.join("\n")).unwrap();
+    std::fs::write(computation.dir.path().join("root"), root).unwrap();
 }
 
 async fn be_an_agent(folder: &Path) {

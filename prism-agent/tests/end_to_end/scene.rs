@@ -3,8 +3,8 @@
 use prism_agent::client::{Observed, Session, Watch};
 use prism_core::audit::entry::Event;
 use prism_core::digest::Digest;
-use prism_core::manifest::Dataset;
 use prism_core::manifest::platform::PlatformPolicy;
+use prism_core::manifest::{Dataset, Manifest};
 
 use crate::common::Computation;
 use crate::common::computation::{name, policy};
@@ -34,8 +34,13 @@ pub(crate) fn computation(script: &str) -> Computation {
 
 /// The same on machines that this policy accepts.
 pub(crate) fn computation_on(script: &str, machines: PlatformPolicy) -> Computation {
+    computation_with(script, |manifest| manifest.platform = machines)
+}
+
+/// The same under other terms.
+pub(crate) fn computation_with(script: &str, change: impl FnOnce(&mut Manifest)) -> Computation {
     Computation::with(|manifest, assets| {
-        manifest.platform = machines;
+        change(manifest);
         let script = script.as_bytes().to_vec();
         (manifest.algorithm.digest, manifest.algorithm.size) = (Digest::sha256(&script), script.len() as u64);
         assets.insert("train.py", script);

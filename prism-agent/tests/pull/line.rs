@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use prism_agent::client::RetryPolicy;
+use prism_agent::pull::PullConfig;
 use prism_agent::server::Agent;
 use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use prism_core::manifest::Dataset;
 
-use super::scene::{Ending, Scene, agreed, config, count, ending, sealed};
+use super::scene::{Ending, Scene, agreed, config, count, ending, header_len, plaintext, sealed, source};
 use super::shop::{Act, Shop};
 use super::tls::Authority;
+use crate::common::Computation;
+use crate::people::join;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_may_not_ask_the_store_does_not_start() {
@@ -168,4 +173,72 @@ async fn bytes_that_were_packed_for_the_way_or_have_no_end_are_not_taken() {
     assert_eq!(ending(&hospital, 1).await, Ending::refused("source.unreachable"));
     assert_eq!(count(&hospital, "asset.accepted").await, 0);
     scene.agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_gives_whole_objects_and_never_a_whole_one_is_given_up() {
+    let patient = RetryPolicy { attempts: 1000, first: Duration::ZERO, longest: Duration::ZERO };
+    let scene = Scene::with(|_| {}, |config| config.pull.retry = patient).await;
+    // A little more each time, which never is no progress.
+    let steps = scene.object.len() / 10_000;
+    scene.shop.plan((1..=steps).map(|step| Act::WholeCut(step * 10_000)));
+    assert_eq!(scene.outcome().await, Ending::refused("source.unreachable"));
+    let asked = scene.shop.asked().len();
+    assert!(asked > 10 && asked < steps, "{asked} of {steps}");
+    scene.agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_does_not_wait_for_ever_for_the_header_of_its_object() {
+    let scene = Scene::new().await;
+    let hospital = scene.join("hospital-1").await;
+    let mut pull = PullConfig::default();
+    pull.extra_roots = vec![scene.authority.root.clone()];
+    pull.answer_within = Duration::from_millis(300);
+    scene.shop.plan([Act::Stall(100)]);
+    let reading = hospital.stored_header("h1", &pull);
+    let error = within(reading).await.unwrap_err();
+    assert_eq!(error.code(), Code::SourceUnreachable, "{error}");
+    pull.answer_within = Duration::from_secs(30);
+    assert_eq!(hospital.stored_header("h1", &pull).await.unwrap(), scene.header());
+    scene.agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_whose_stores_are_slow_leaves_a_place_to_the_others() {
+    let authority = Authority::new();
+    let (object, identity) = sealed();
+    let (slow, quick) = (Shop::open(&authority, object.clone()).await, Shop::open(&authority, object.clone()).await);
+    slow.plan([Act::Stall(100), Act::Stall(100)]);
+    let computation = Computation::with(|manifest, assets| {
+        manifest.datasets.push(Dataset { name: "h3".parse().unwrap(), ..manifest.datasets[0].clone() });
+        for (dataset, shop) in manifest.datasets.iter_mut().zip([&slow, &quick, &slow]) {
+            (dataset.digest, dataset.size) = (Digest::sha256(&plaintext()), plaintext().len() as u64);
+            dataset.path = dataset.name.clone();
+            dataset.source = Some(source(&shop.url(), &object));
+        }
+        assets.insert("h3", plaintext());
+    });
+    let mut config = config(&computation, &slow.address.to_string(), &authority);
+    config.pull.allow.push(quick.address.to_string().parse().unwrap());
+    config.pull.at_once = 2;
+    config.limits.upload_grace = Duration::from_hours(1);
+    let agent = Agent::start(config, computation.signed.clone()).await.unwrap();
+    let header = &object[..header_len(&object)];
+    let slow_one = join(agent.local_addr(), &computation, "hospital-1").await;
+    for asset in ["h1", "h3"] {
+        slow_one.release(asset, header, &identity, None).await.unwrap();
+    }
+    while slow.asked().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let other = join(agent.local_addr(), &computation, "hospital-2").await;
+    other.release("h2", header, &identity, None).await.unwrap();
+    assert_eq!(within(ending(&other, 0)).await, Ending::Accepted);
+    agent.shutdown().await;
+}
+
+/// A bound for what would never end if it went wrong.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_mins(1), future).await.expect("it does not end")
 }

@@ -1,5 +1,6 @@
 //! Objects that are not the agreed one: refused, discarded whole, and fetched again once their key is released again.
 
+use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
 use prism_core::seal::{self, FileKey};
@@ -109,5 +110,18 @@ async fn an_object_that_the_released_key_does_not_open_is_refused() {
     let hospital = scene.join("hospital-1").await;
     assert_eq!(ending(&hospital, 0).await, Ending::refused("seal.broken"));
     recovers(&scene).await;
+    scene.agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_for_which_nothing_more_may_be_logged_is_refused_and_its_provider_told() {
+    // The release takes the only one.
+    let scene = Scene::with(|_| {}, |config| config.limits.logged_uploads = 1).await;
+    assert_eq!(scene.outcome().await, Ending::refused("limit.reached"));
+    is_clean(&scene).await;
+    let hospital = scene.join("hospital-1").await;
+    let error = hospital.release("h1", scene.header(), &scene.identity, None).await.unwrap_err();
+    assert_eq!(error.code(), Code::LimitReached, "{error}");
+    assert_eq!(count(&hospital, "key.released").await, 1);
     scene.agent.shutdown().await;
 }

@@ -23,6 +23,8 @@ pub(crate) enum Act {
     Redirect(String),
     /// The whole object, whatever part was asked for.
     Whole,
+    /// So many bytes of the whole object, whatever part was asked for, then the connection breaks.
+    WholeCut(usize),
     /// Another object from now on, then as if nothing had happened.
     Replace(Vec<u8>),
     /// Bytes that were packed for the way.
@@ -150,7 +152,7 @@ async fn answer<S: AsyncWrite + AsyncReadExt + Unpin>(
     if let Some(status) = status {
         return stream.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").as_bytes()).await;
     }
-    let range = asked.range.as_ref().filter(|_| !matches!(act, Some(Act::Whole))).map(|range| {
+    let range = asked.range.as_ref().filter(|_| !matches!(act, Some(Act::Whole | Act::WholeCut(_)))).map(|range| {
         let (from, to) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
         from.parse::<usize>().unwrap()..to.parse().map_or(object.len(), |to: usize| to + 1)
     });
@@ -170,7 +172,7 @@ async fn answer<S: AsyncWrite + AsyncReadExt + Unpin>(
     head = format!("{head}\r\netag: {etag}\r\nlast-modified: Sun, 29 Nov 2026 12:00:00 GMT\r\n\r\n");
     stream.write_all(head.as_bytes()).await?;
     match act {
-        Some(Act::Cut(bytes)) => stream.write_all(&body[..bytes.min(body.len())]).await,
+        Some(Act::Cut(bytes) | Act::WholeCut(bytes)) => stream.write_all(&body[..bytes.min(body.len())]).await,
         Some(Act::Stall(bytes)) => {
             stream.write_all(&body[..bytes.min(body.len())]).await?;
             stream.flush().await?;

@@ -6,6 +6,8 @@ use prism_core::name::Name;
 use prism_core::seal::{Identity, Recipient};
 
 use super::config::Limits;
+use super::engine::Engine;
+use super::upload::UploadError;
 use crate::pull::PullConfig;
 use crate::wire;
 
@@ -31,6 +33,12 @@ impl Pulls {
     #[expect(clippy::unused_self, reason = "an agent that fetches has something to say here")]
     pub(crate) fn status(&self, _: &Name, of: u64) -> wire::PullStatus {
         wire::PullStatus { stage: "waiting".to_owned(), of, ..wire::PullStatus::default() }
+    }
+
+    /// Nothing is there to be said.
+    #[expect(clippy::unused_self, reason = "an agent that fetches has something to say here")]
+    pub(crate) fn settle(&self, _: &Engine, _: &Name) -> Result<(), UploadError> {
+        Ok(())
     }
 
     /// Nothing is there to end.

@@ -6,21 +6,21 @@ use prism_attest::binding::BrokerBinding;
 use prism_attest::{Endorsements, Evidence, Platform};
 use prism_core::asset::AssetTerms;
 use prism_core::audit::entry::{Actor, Event, KeyReleasedBody, Releaser};
-use prism_core::code::{Code, Coded};
+use prism_core::code::Coded;
 use prism_core::lifecycle::Phase;
 use prism_core::manifest::{Codec, HttpsUrl, KeyRelease, ResourcePath};
-use tokio_util::sync::CancellationToken;
 
-use super::Pulls;
 use super::open::Key;
-use super::progress::{Progress, Stage};
+use super::progress::Stage;
 use super::task::{Pull, Released};
+use super::{Pulls, Running};
 use crate::client::Retries;
 use crate::pull::broker::{self, BrokerError, Granted, Signer, Wanted};
 use crate::pull::{Https, Roots};
 use crate::server::attest::Batcher;
 use crate::server::engine::Engine;
-use crate::server::upload::Uploads;
+use crate::server::ledger::LedgerError;
+use crate::server::upload::{Uploads, disk_code};
 
 impl Pulls {
     /// Fetches everything whose key a broker releases, in the background.
@@ -28,7 +28,7 @@ impl Pulls {
         for terms in engine.signed().manifest().assets() {
             let Some(source) = &terms.source else { continue };
             let KeyRelease::Kbs { url, resource } = source.release.clone() else { continue };
-            let (progress, cancel) = self.place(&terms.name, source.size);
+            let running = self.begin(&terms.name, source.size);
             let brokered = Brokered {
                 pulls: Arc::clone(self),
                 engine: engine.clone(),
@@ -38,7 +38,7 @@ impl Pulls {
                 place: (url, resource),
                 terms,
             };
-            tokio::spawn(brokered.run(progress, cancel));
+            tokio::spawn(brokered.run(running));
         }
     }
 }
@@ -55,15 +55,16 @@ struct Brokered {
 }
 
 impl Brokered {
-    async fn run(self, progress: Arc<Progress>, cancel: CancellationToken) {
+    async fn run(self, running: Arc<Running>) {
         tokio::select! {
             biased;
-            () = cancel.cancelled() => {}
-            () = self.work(&progress, &cancel) => {}
+            () = running.cancel.cancelled() => {}
+            () = self.work(&running) => {}
         }
     }
 
-    async fn work(&self, progress: &Arc<Progress>, cancel: &CancellationToken) {
+    async fn work(&self, running: &Arc<Running>) {
+        let progress = &running.progress;
         let mut retries = Retries::new(self.pulls.config.broker_retry);
         loop {
             if !self.assets_may_arrive().await {
@@ -72,12 +73,19 @@ impl Brokered {
             progress.enter(Stage::Asking);
             match self.ask().await {
                 Ok(granted) => match self.release(granted).await {
-                    Some(released) => {
-                        if self.pull(released).run(progress, cancel).await {
+                    Ok(released) => {
+                        if self.pull(released).run(running).await {
                             return;
                         }
                     }
-                    None => return,
+                    Err(LedgerError::Disk(error)) => {
+                        tracing::warn!(%error, "that a broker released a key could not be logged yet");
+                        progress.failed(Stage::Retrying, disk_code(error.kind()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, code = %error.code(), "a key that a broker released came too late");
+                        return;
+                    }
                 },
                 Err(error) => {
                     tracing::warn!(%error, source = ?std::error::Error::source(&error), "a key broker gave no key");
@@ -109,23 +117,16 @@ impl Brokered {
         broker::ask(&line, url, &wanted, &self.machine).await
     }
 
-    /// Logs that the key was released; `None` when the log does not permit it any more.
-    async fn release(&self, granted: Granted) -> Option<Released> {
+    /// Logs that the key was released.
+    async fn release(&self, granted: Granted) -> Result<Released, LedgerError> {
         let body = KeyReleasedBody {
             asset: self.terms.name.clone(),
             recipient: granted.recipient.to_string(),
             by: Releaser::Kbs,
         };
         let log = move |engine: &Engine| engine.ledger().act(Actor::Agent, Event::KeyReleased(body)).map(|_| ());
-        match self.engine.blocking(log).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, code = %Code::StateRefused, "a key that a broker released came too late");
-                return None;
-            }
-            Err(_) => return None,
-        }
-        Some(Released { terms: self.terms.clone(), salt: None, key: Key::from(granted.key) })
+        self.engine.blocking(log).await.map_err(|_| LedgerError::Broken)??;
+        Ok(Released { terms: self.terms.clone(), salt: None, key: Key::from(granted.key) })
     }
 
     fn pull(&self, released: Released) -> Pull {

@@ -16,6 +16,9 @@ use crate::server::pace::Pace;
 /// Bytes that an attempt has to bring so that it does not count as failed.
 const WORTH: u64 = 64 * 1024;
 
+/// How often an object may come in vain, in its own size, from a store that gives whole ones only.
+const IN_VAIN: u64 = 8;
+
 /// Who wants the bytes, and how patiently.
 pub(super) struct Fetch<'a> {
     pub(super) object: &'a Object,
@@ -33,6 +36,8 @@ struct Position {
     etag: Option<String>,
     /// The store gives whole objects only.
     whole_only: bool,
+    /// Bytes that came although they were known.
+    again: u64,
 }
 
 impl Fetch<'_> {
@@ -80,7 +85,7 @@ impl Fetch<'_> {
             _ => {}
         }
         let mut skip = position.at.saturating_sub(start);
-        let mut pace = Pace::new(self.limits);
+        let mut pace = Pace::bringing(self.limits);
         while position.at < self.size {
             let next = timeout_at(pace.due(), bytes.next()).await.map_err(|_| PullError::TooSlow)?;
             let mut next = match next {
@@ -91,6 +96,10 @@ impl Fetch<'_> {
             let known = usize::try_from(skip).unwrap_or(usize::MAX).min(next.len());
             let _ = next.split_to(known);
             skip = skip.saturating_sub(known as u64);
+            position.again = position.again.saturating_add(known as u64);
+            if position.again > self.size.saturating_mul(IN_VAIN) {
+                return Err(PullError::Wasteful { size: self.size, again: position.again });
+            }
             if next.len() as u64 > self.size.saturating_sub(position.at) {
                 return Err(PullError::Size { expected: self.size, found: size.saturating_add(1) });
             }

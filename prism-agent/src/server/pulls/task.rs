@@ -7,14 +7,15 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::Salt;
 use prism_core::manifest::SealedObject;
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
-use super::Pulls;
 use super::fetch::Fetch;
 use super::open::{self, Ended, Key};
-use super::progress::{Progress, Stage};
+use super::progress::Stage;
+use super::refusal::Refusal;
+use super::{Pulls, Running};
 use crate::pull::{Https, Object, PullError, Roots};
 use crate::server::engine::Engine;
+use crate::server::ledger::LedgerError;
 use crate::server::upload::{self, Begin, QUEUE, Slot, UploadError, Uploads};
 
 /// The session of what the agent brings by itself: no connection has this one, which is a hash.
@@ -37,9 +38,9 @@ impl Pulls {
     /// Fetches an asset in the background.
     pub(crate) fn start(self: &Arc<Self>, engine: &Engine, uploads: &Uploads, released: Released) {
         let Some(source) = &released.terms.source else { return };
-        let (progress, cancel) = self.place(&released.terms.name, source.size);
+        let running = self.begin(&released.terms.name, source.size);
         let pull = Pull::new(self, engine, uploads, released);
-        tokio::spawn(async move { pull.run(&progress, &cancel).await });
+        tokio::spawn(async move { pull.run(&running).await });
     }
 }
 
@@ -61,42 +62,46 @@ impl Pull {
     }
 
     /// Fetches the asset; whether it was accepted.
-    pub(super) async fn run(self, progress: &Progress, cancel: &CancellationToken) -> bool {
-        let place = tokio::select! {
-            biased;
-            () = cancel.cancelled() => return false,
-            place = Arc::clone(&self.pulls.places).acquire_owned() => place,
-        };
-        let (Ok(_place), Some(source)) = (place, &self.begin.terms.source) else { return false };
-        let worked = self.work(source, progress, cancel).await;
+    pub(super) async fn run(self, running: &Arc<Running>) -> bool {
+        let worked = self.work_in_turn(running).await;
+        let Self { engine, slot, begin, key, .. } = self;
+        // What follows may take long, and whoever failed has no use for it.
+        drop(key);
         match worked {
-            Ok(()) => progress.enter(Stage::Done),
+            Ok(()) => running.progress.enter(Stage::Done),
             Err(Failure::Over) => {}
-            Err(Failure::Refused(code)) => progress.failed(Stage::Refused, code),
+            Err(Failure::Refused(code)) => running.progress.failed(Stage::Refused, code),
             Err(Failure::Unlogged(code)) => {
-                progress.failed(Stage::Refused, code);
-                self.refuse(code).await;
+                running.progress.failed(Stage::Refused, code);
+                running.refuse(&engine, Refusal { slot, begin, code }).await;
             }
         }
         worked.is_ok()
     }
 
-    async fn work(
-        &self,
-        source: &SealedObject,
-        progress: &Progress,
-        cancel: &CancellationToken,
-    ) -> Result<(), Failure> {
+    /// Works when there is a place.
+    async fn work_in_turn(&self, running: &Running) -> Result<(), Failure> {
+        let place = tokio::select! {
+            biased;
+            () = running.cancel.cancelled() => return Err(Failure::Over),
+            place = self.pulls.places.take(&self.begin.provider) => place,
+        };
+        let (Some(_place), Some(source)) = (place, &self.begin.terms.source) else { return Err(Failure::Over) };
+        self.work(source, running).await
+    }
+
+    async fn work(&self, source: &SealedObject, running: &Running) -> Result<(), Failure> {
         let (pipe, sealed) = mpsc::channel(PIECES);
         let (frames, queue) = mpsc::channel(QUEUE);
-        let turn = self.slot.take_turn(OWN, 0..self.begin.terms.size).ok_or(Failure::Over)?;
+        let busy = Failure::Unlogged(Code::AgentBusy);
+        let turn = self.slot.take_turn(OWN, 0..self.begin.terms.size).ok_or(busy)?;
         let begin = Arc::clone(&self.begin);
         let receiving = self.engine.blocking(move |engine| upload::receive(engine, &turn, &begin, queue));
         let (begin, key) = (Arc::clone(&self.begin), self.key.clone());
         let opening = self.engine.blocking(move |_| open::open(sealed, frames, &begin.terms, &key));
-        let fetching = self.fetch(source, pipe, (progress, cancel));
+        let fetching = self.fetch(source, pipe, running);
         let (fetched, opened, received) = tokio::join!(fetching, opening, receiving);
-        let (Ok(opened), Ok(received)) = (opened, received) else { return Err(Failure::Over) };
+        let (Ok(opened), Ok(received)) = (opened, received) else { return Err(Failure::Unlogged(Code::Internal)) };
         conclude(fetched, opened, received.map(|_| ()))
     }
 
@@ -104,7 +109,7 @@ impl Pull {
         &self,
         source: &SealedObject,
         pipe: mpsc::Sender<bytes::Bytes>,
-        (progress, cancel): (&Progress, &CancellationToken),
+        Running { progress, cancel, .. }: &Running,
     ) -> Result<(), PullError> {
         let (config, limits) = (&self.pulls.config, &self.pulls.limits);
         let line = Https::new(config, Roots::ThisMachineAnd(&config.extra_roots));
@@ -112,15 +117,6 @@ impl Pull {
         let object = Object::at(&source.url, config, &line)?;
         let fetch = Fetch { object: &object, size: source.size, config, limits, progress, cancel };
         fetch.run(pipe).await
-    }
-
-    async fn refuse(&self, code: Code) {
-        let (slot, begin) = (Arc::clone(&self.slot), Arc::clone(&self.begin));
-        let refused = self.engine.blocking(move |engine| upload::refuse(engine, &slot, &begin, code)).await;
-        if let Ok(Err(error)) = refused {
-            // The computation ended meanwhile, or the disk says no, which the next attempt will say, too.
-            tracing::warn!(%error, "a pull that failed could not be logged");
-        }
     }
 }
 
@@ -149,14 +145,10 @@ fn conclude(
             tracing::warn!(%error, source = ?std::error::Error::source(&error), "an asset was refused");
             Err(Failure::Unlogged(error.code()))
         }
-        (_, _, Err(UploadError::Mismatch { .. })) => Err(Failure::Refused(Code::AssetMismatch)),
-        (
-            ..,
-            Err(
-                error
-                @ (UploadError::Disk(_) | UploadError::Unreadable(_) | UploadError::NoRoom(_) | UploadError::Salt),
-            ),
-        ) => Err(Failure::Unlogged(error.code())),
-        _ => Err(Failure::Over),
+        (.., Err(UploadError::Mismatch { .. })) => Err(Failure::Refused(Code::AssetMismatch)),
+        (Err(PullError::Cancelled), ..) | (.., Err(UploadError::Ledger(LedgerError::Illegal(_)))) => Err(Failure::Over),
+        // Also what the log's disk refused: otherwise the key would stay released, and nobody fetch the asset.
+        (.., Err(error)) => Err(Failure::Unlogged(error.code())),
+        (.., Ok(())) => Ok(()),
     }
 }

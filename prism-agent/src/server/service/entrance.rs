@@ -68,7 +68,7 @@ pub(super) async fn authenticate(
     request: wire::AuthenticateRequest,
 ) -> Result<wire::AuthenticateResponse, Status> {
     let attested = session.begin_authenticate().map_err(|e| refuse(&e))?;
-    let (session, limits) = (Arc::clone(session), service.limits.clone());
+    let (session, limits, fair) = (Arc::clone(session), service.limits.clone(), Arc::clone(&service.fair));
     let check = move |engine: &Engine| match statements::take::<AuthBody>(
         &request.envelope,
         engine.signed(),
@@ -76,8 +76,9 @@ pub(super) async fn authenticate(
         now(),
     ) {
         Ok((name, _)) => {
+            let share = fair.connections.take(&name).map_err(|e| refuse(&e))?;
             let signed = engine.log_auth_ok(&name, &attested, &limits).map_err(|e| refuse(&e))?;
-            session.authenticated(name);
+            session.authenticated(name, share);
             Ok(signed)
         }
         Err(refusal) => {

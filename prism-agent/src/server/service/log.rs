@@ -13,10 +13,9 @@ use prism_core::lifecycle::Phase;
 use prism_core::name::Name;
 use prism_core::release::Release;
 use prism_core::transcript::{Base64Bytes, EvidenceRecord, Transcript, TranscriptError, TranscriptFormat};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::outlet::{Outlet, Tap};
 use super::{Reply, Service, refuse};
 use crate::server::attest::Report;
 use crate::server::engine::{Engine, Interrupted};
@@ -37,31 +36,28 @@ const FRAME: usize = 256 * 1024;
 /// How often the algorithm's output is looked at.
 const TAIL: Duration = Duration::from_millis(250);
 
-pub(super) fn watch(service: &Service, from: u64) -> Reply<wire::WatchResponse> {
-    let (responses, queue) = mpsc::channel(QUEUE);
+pub(super) fn watch(service: &Service, outlet: Outlet, from: u64) -> Reply<wire::WatchResponse> {
+    let (mut tap, answers) = outlet.open(QUEUE);
     let engine = service.engine.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = responses.closed() => {}
-            _ = follow(&engine, from, &responses) => {}
+            () = tap.gone() => {}
+            _ = follow(&engine, from, &mut tap) => {}
         }
     });
-    Box::pin(ReceiverStream::new(queue))
+    answers
 }
 
 /// Sends entries as they come, until the log is closed.
-async fn follow(
-    engine: &Engine,
-    mut next: u64,
-    responses: &mpsc::Sender<Result<wire::WatchResponse, Status>>,
-) -> Result<(), Interrupted> {
+async fn follow(engine: &Engine, mut next: u64, tap: &mut Tap<wire::WatchResponse>) -> Result<(), Interrupted> {
     let mut mark = engine.watch();
     loop {
         let seen = *mark.borrow_and_update();
         while next < seen.size {
             for response in engine.blocking(move |engine| read_entries(engine, next)).await? {
                 next = response.index.saturating_add(1);
-                if responses.send(Ok(response)).await.is_err() {
+                let length = response.entry.len();
+                if !tap.give(response, length).await {
                     return Ok(());
                 }
             }
@@ -99,20 +95,21 @@ pub(super) async fn tile(service: &Service, path: &str) -> Result<wire::TileResp
     Ok(wire::TileResponse { tile: written.map_err(|e| refuse(&e))?.into() })
 }
 
-pub(super) async fn transcript(service: &Service) -> Result<Reply<wire::TranscriptResponse>, Status> {
+pub(super) async fn transcript(service: &Service, outlet: Outlet) -> Result<Reply<wire::TranscriptResponse>, Status> {
     let binding = service.boot.binding.clone();
     let assembled = service.engine.blocking(move |engine| assemble(engine, binding)).await.map_err(|e| refuse(&e))?;
     let mut rest = Bytes::from(assembled.map_err(|e| refuse(&e))?);
-    let (frames, queue) = mpsc::channel(QUEUE);
+    let (mut tap, answers) = outlet.open(QUEUE);
     tokio::spawn(async move {
         while !rest.is_empty() {
             let frame = rest.split_to(rest.len().min(FRAME));
-            if frames.send(Ok(wire::TranscriptResponse { frame })).await.is_err() {
+            let length = frame.len();
+            if !tap.give(wire::TranscriptResponse { frame }, length).await {
                 return;
             }
         }
     });
-    Ok(Box::pin(ReceiverStream::new(queue)))
+    Ok(answers)
 }
 
 fn assemble(engine: &Engine, binding: Vec<u8>) -> Result<Vec<u8>, TranscriptError> {
@@ -183,6 +180,7 @@ fn results(engine: &Engine, release: impl Fn(&str) -> Option<Release>) -> Vec<wi
 pub(super) fn output(
     service: &Service,
     member: &Member,
+    outlet: Outlet,
     request: wire::LogsRequest,
 ) -> Result<Reply<wire::LogsResponse>, Status> {
     let policy = &service.engine.signed().manifest().logs;
@@ -195,15 +193,15 @@ pub(super) fn output(
         stdout.then_some(Tail { stream: "stdout", offset: request.stdout_offset, wrap: Output::Stdout }),
         stderr.then_some(Tail { stream: "stderr", offset: request.stderr_offset, wrap: Output::Stderr }),
     ];
-    let (responses, queue) = mpsc::channel(QUEUE);
+    let (mut tap, answers) = outlet.open(QUEUE);
     let engine = service.engine.clone();
     tokio::spawn(async move {
         tokio::select! {
-            () = responses.closed() => {}
-            () = tail(&engine, tails.into_iter().flatten().collect(), &responses) => {}
+            () = tap.gone() => {}
+            () = tail(&engine, tails.into_iter().flatten().collect(), &mut tap) => {}
         }
     });
-    Ok(Box::pin(ReceiverStream::new(queue)))
+    Ok(answers)
 }
 
 /// One stream of the algorithm's output and how much of it the reader has.
@@ -214,7 +212,7 @@ struct Tail {
     wrap: fn(Bytes) -> Output,
 }
 
-async fn tail(engine: &Engine, mut tails: Vec<Tail>, responses: &mpsc::Sender<Result<wire::LogsResponse, Status>>) {
+async fn tail(engine: &Engine, mut tails: Vec<Tail>, tap: &mut Tap<wire::LogsResponse>) {
     let mut mark = engine.watch();
     loop {
         // Looked at before the files: what was written until the run ended is then read after it.
@@ -224,14 +222,15 @@ async fn tail(engine: &Engine, mut tails: Vec<Tail>, responses: &mpsc::Sender<Re
             let at = *tail;
             let read = engine.blocking(move |engine| read_at(engine, at)).await;
             let Ok(Ok(bytes)) = read else {
-                let _ = responses.send(Err(refuse(&Interrupted))).await;
+                tap.fail(refuse(&Interrupted)).await;
                 return;
             };
             if bytes.is_empty() {
                 continue;
             }
-            (quiet, tail.offset) = (false, tail.offset.saturating_add(bytes.len() as u64));
-            if responses.send(Ok(wire::LogsResponse { output: Some((tail.wrap)(bytes)) })).await.is_err() {
+            let length = bytes.len();
+            (quiet, tail.offset) = (false, tail.offset.saturating_add(length as u64));
+            if !tap.give(wire::LogsResponse { output: Some((tail.wrap)(bytes)) }, length).await {
                 return;
             }
         }

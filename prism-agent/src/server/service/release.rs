@@ -46,10 +46,12 @@ pub(super) async fn release(
     member: Member,
     request: wire::ReleaseRequest,
 ) -> Result<wire::ReleaseResponse, Status> {
-    let (identity, most) = (Arc::clone(service.pulls.identity()), service.limits.logged_uploads);
+    let (pulls, most) = (Arc::clone(&service.pulls), service.limits.logged_uploads);
     let act = move |engine: &Engine| {
-        let offer = authorise(engine, &member, &request, &identity)?;
-        let fresh = log(engine, &member, &offer, &identity, most)?;
+        let offer = authorise(engine, &member, &request, pulls.identity())?;
+        // Before an attempt that failed is over in the log, too, nothing could begin.
+        pulls.settle(engine, &offer.terms.name).map_err(|e| refuse(&e))?;
+        let fresh = log(engine, &member, &offer, pulls.identity(), most)?;
         Ok::<_, Status>((offer, fresh))
     };
     let (offer, (signed, fresh)) = service.engine.blocking(act).await.map_err(|e| refuse(&e))??;

@@ -6,11 +6,10 @@ use std::io::{self, Read, Seek, SeekFrom};
 use bytes::Bytes;
 use prism_core::code::Code;
 use prism_core::statement::{ResultAckBody, ResultRequestBody};
-use tokio::sync::mpsc;
 use tokio::task;
-use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
+use super::outlet::{Outlet, Tap};
 use super::{Reply, Service, receipt, refuse};
 use crate::server::engine::{Engine, now};
 use crate::server::session::Member;
@@ -59,6 +58,7 @@ pub(super) async fn acknowledge(
 pub(super) async fn download(
     service: &Service,
     member: &Member,
+    outlet: Outlet,
     offset: u64,
 ) -> Result<Reply<wire::DownloadResultResponse>, Status> {
     let consumer = member.name.clone();
@@ -73,9 +73,9 @@ pub(super) async fn download(
         open_at(&path, offset).map_err(|_| wire::refusal(Code::FileIo, "expected to read the sealed result"))
     };
     let file = service.engine.blocking(open).await.map_err(|e| refuse(&e))??;
-    let (frames, queue) = mpsc::channel(QUEUE);
-    tokio::spawn(send(file, frames));
-    Ok(Box::pin(ReceiverStream::new(queue)))
+    let (tap, answers) = outlet.open(QUEUE);
+    tokio::spawn(send(file, tap));
+    Ok(answers)
 }
 
 fn gone(engine: &Engine, consumer: &prism_core::name::Name) -> VaultError {
@@ -89,16 +89,17 @@ fn open_at(path: &std::path::Path, offset: u64) -> io::Result<File> {
 }
 
 /// Sends the rest of a file; ends by itself when the client goes.
-async fn send(mut file: File, frames: mpsc::Sender<Result<wire::DownloadResultResponse, Status>>) {
+async fn send(mut file: File, mut tap: Tap<wire::DownloadResultResponse>) {
     loop {
         let read = task::spawn_blocking(move || read_frame(&mut file).map(|frame| (file, frame))).await;
         let Ok(Ok((returned, frame))) = read else {
             let failed = wire::refusal(Code::FileIo, "expected to read the sealed result, found an error");
-            let _ = frames.send(Err(failed)).await;
+            tap.fail(failed).await;
             return;
         };
         file = returned;
-        if frame.is_empty() || frames.send(Ok(wire::DownloadResultResponse { frame })).await.is_err() {
+        let length = frame.len();
+        if length == 0 || !tap.give(wire::DownloadResultResponse { frame }, length).await {
             return;
         }
     }

@@ -1,7 +1,6 @@
 //! Upload and `UploadStatus`.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use prism_core::audit::entry::{Actor, AssetBody as AssetEvent, Event};
@@ -28,7 +27,9 @@ pub(super) async fn upload(
     member: Member,
     mut requests: Streaming<wire::UploadRequest>,
 ) -> Result<wire::UploadResponse, Status> {
-    let mut pace = Pace::new(&service.limits);
+    // Before anything is read, so that what is read is bounded.
+    let admitted = service.fair.uploads.take(&member.name).map_err(|e| refuse(&e))?;
+    let mut pace = Pace::bringing(&service.limits);
     let first = next(&mut requests, &mut pace).await?.and_then(|request| request.step);
     let Some(Step::Begin(begin)) = first else {
         return Err(out_of_turn());
@@ -36,7 +37,6 @@ pub(super) async fn upload(
     let (session, most) = (member.facts.session, service.limits.logged_uploads);
     let begin = service.engine.blocking(move |engine| authorise(engine, &member, &begin, most)).await;
     let begin = begin.map_err(|e| refuse(&e))??;
-    let admitted = Arc::clone(&service.streams).try_acquire_owned().map_err(|_| crowded())?;
     let span = begin.span().map_err(|e| refuse(&e))?;
     let turn = service.uploads.slot(&begin.terms.name).take_turn(session, span);
     let turn = turn.ok_or_else(|| refuse(&UploadError::Scattered { most: STREAMS }))?;
@@ -61,10 +61,6 @@ fn answer(received: Received) -> wire::UploadResponse {
         Received::Accepted(signed) => wire::UploadResponse { receipt: Some(receipt(signed)), held: false },
         Received::Held => wire::UploadResponse { receipt: None, held: true },
     }
-}
-
-fn crowded() -> Status {
-    wire::refusal(Code::AgentBusy, "expected room for another upload, found that as many as the agent takes are open")
 }
 
 /// Whether this participant may send this asset now, by its own signed word and the manifest.
@@ -182,11 +178,14 @@ pub(super) async fn status(
         let words = "expected an asset that is uploaded, found one that the agent fetches; see Status";
         return Err(wire::refusal(Code::AssetOtherWay, words));
     }
+    // Threads are few: a participant's questions wait for each other, not everybody's for one participant's.
+    let place = service.fair.statuses.take(&member.name).await;
     let slot = service.uploads.slot(&terms.name);
     let size = terms.size;
     let length = if asked.length == 0 { size } else { asked.length };
     let span = asked.offset.min(size)..asked.offset.saturating_add(length).min(size);
     let look = move |engine: &Engine| {
+        let _place = place;
         slot.settle(member.facts.session, &span);
         let held = slot.durable();
         match engine.ledger().accepted(&terms.name) {
