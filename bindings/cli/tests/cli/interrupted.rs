@@ -40,7 +40,12 @@ fn names(place: &Place) -> Vec<String> {
     names
 }
 
+/// A command that a terminal which goes away ends, also where whoever runs the tests outlives theirs.
 fn command(place: &Place, line: &str) -> Command {
+    with_program("env", &["--default-signal=HUP", env!("CARGO_BIN_EXE_prism")], &bare(place, line))
+}
+
+fn bare(place: &Place, line: &str) -> Command {
     place.command(&line.split(' ').collect::<Vec<_>>())
 }
 
@@ -165,7 +170,7 @@ fn what_is_said_at_the_last_moment_is_what_was_done() {
 #[test]
 fn a_command_that_is_meant_to_outlive_its_terminal_does() {
     let place = scene();
-    let held = Held::start(with_program("nohup", &[env!("CARGO_BIN_EXE_prism")], &command(&place, SEAL)));
+    let held = Held::start(with_program("nohup", &[env!("CARGO_BIN_EXE_prism")], &bare(&place, SEAL)));
     held.signal(Signal::HUP);
     let (status, said) = held.let_go();
     assert_eq!(status.code(), Some(0), "{said}");
