@@ -205,7 +205,7 @@ impl Default for Limits {
             upload_min_rate: 32 * 1024,
             upload_grace: Duration::from_mins(1),
             uploads: 128,
-            uploads_each: 48,
+            uploads_each: 64,
             statuses: 64,
             statuses_each: 8,
             downloads: 128,

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use prism_agent::client::{Progress, UploadControl, UploadOptions};
 use prism_core::audit::entry::Event;
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
@@ -13,7 +12,7 @@ use prism_core::digest::Digest;
 use crate::common::Computation;
 use crate::people::{code, join, source};
 use crate::processes::AgentProcess;
-use crate::scene::{give, whole_log};
+use crate::scene::{give, pausing_beyond, whole_log};
 use crate::tests;
 
 tests!["disks":
@@ -97,19 +96,7 @@ async fn a_disk_that_fills_up_meanwhile_ends_the_upload_and_it_goes_on_once_ther
     let Some(agent) = on_small_disk(&computation, 64) else { return };
     let hospital = join(&agent.address, &computation, "hospital-1").await;
     let filler = inside(&agent).join("filler");
-    let control = UploadControl::new();
-    let (own, bytes, session) = (control.clone(), source(&computation, "h1"), hospital.clone());
-    let mut paused = false;
-    let upload = tokio::spawn(async move {
-        let options = UploadOptions::default().control(own.clone());
-        let told = move |progress: Progress| {
-            if progress.sent > 4 << 20 && !paused {
-                paused = true;
-                own.pause();
-            }
-        };
-        session.upload("h1", bytes, options, told).await
-    });
+    let (control, upload) = pausing_beyond(&hospital, &computation, 4 << 20);
     while durable(&agent.address, &computation).await == 0 {}
     // Until nothing more goes in.
     assert!(fs::write(&filler, vec![1; 64 << 20]).is_err());

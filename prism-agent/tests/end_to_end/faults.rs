@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use prism_agent::client::{Progress, ResultOptions, Session, UploadControl, UploadOptions};
+use prism_agent::client::{Progress, ResultOptions, Session};
 use prism_core::audit::entry::{Event, Outcome};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
@@ -20,7 +20,7 @@ use crate::common::{Computation, Peer};
 use crate::disks::{durable, logged, mounting_is_permitted};
 use crate::people::{code, join, source};
 use crate::processes::{AgentProcess, bound_by_permissions, refused_start};
-use crate::scene::{ASSETS, computation, give, until, whole_log};
+use crate::scene::{ASSETS, computation, give, pausing_beyond, until, whole_log};
 use crate::tests;
 
 tests!["faults":
@@ -272,19 +272,7 @@ async fn a_synchronisation_that_fails_in_the_middle_takes_the_upload_back_to_the
     let computation = sized(SIZE);
     let mut agent = AgentProcess::start_fading(&computation);
     let hospital = join(&agent.address, &computation, "hospital-1").await;
-    let control = UploadControl::new();
-    let (own, bytes, session) = (control.clone(), source(&computation, "h1"), hospital.clone());
-    let mut paused = false;
-    let upload = tokio::spawn(async move {
-        let options = UploadOptions::default().control(own.clone());
-        let told = move |progress: Progress| {
-            if progress.sent > 18 << 20 && !paused {
-                paused = true;
-                own.pause();
-            }
-        };
-        session.upload("h1", bytes, options, told).await
-    });
+    let (control, upload) = pausing_beyond(&hospital, &computation, 18 << 20);
     while held(&hospital).await == 0 {}
     agent.fade();
     control.resume();

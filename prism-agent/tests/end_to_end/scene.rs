@@ -1,10 +1,11 @@
 //! What is played: a lab, two hospitals with three datasets, an institute, and what the algorithm does.
 
-use prism_agent::client::{Observed, Session, Watch};
+use prism_agent::client::{Observed, Progress, Receipt, Session, UploadControl, UploadError, UploadOptions, Watch};
 use prism_core::audit::entry::Event;
 use prism_core::digest::Digest;
 use prism_core::manifest::platform::PlatformPolicy;
 use prism_core::manifest::{Dataset, Manifest};
+use tokio::task::JoinHandle;
 
 use crate::common::Computation;
 use crate::common::computation::{name, policy};
@@ -64,6 +65,27 @@ pub(crate) async fn give(address: &str, computation: &Computation, assets: &[(&s
         let session = join(address, computation, who).await;
         session.upload(asset, source(computation, asset), None, |_| {}).await.unwrap();
     }
+}
+
+/// An upload of `h1` that pauses when so many bytes were handed over.
+pub(crate) fn pausing_beyond(
+    session: &Session,
+    computation: &Computation,
+    bytes: u64,
+) -> (UploadControl, JoinHandle<Result<Receipt, UploadError>>) {
+    let (session, source, control) = (session.clone(), source(computation, "h1"), UploadControl::new());
+    let (own, mut paused) = (control.clone(), false);
+    let upload = tokio::spawn(async move {
+        let options = UploadOptions::default().control(own.clone());
+        let told = move |progress: Progress| {
+            if progress.sent > bytes && !paused {
+                paused = true;
+                own.pause();
+            }
+        };
+        session.upload("h1", source, options, told).await
+    });
+    (control, upload)
 }
 
 /// Watches until an entry of this type, and returns it.

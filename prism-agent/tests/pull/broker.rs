@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prism_agent::client::{RetryPolicy, Session};
+use prism_agent::client::RetryPolicy;
 use prism_agent::server::{Agent, AgentConfig};
 use prism_core::audit::entry::{Actor, Event, Releaser};
 use prism_core::code::{Code, Coded};
@@ -11,7 +11,7 @@ use prism_core::manifest::platform::{PlatformPolicy, Profile, SimulatedPolicy};
 use prism_core::manifest::{Codec, KeyRelease, grant};
 use prism_core::seal::Identity;
 
-use super::kbs::{Fault, Kbs};
+use super::kbs::{Fault, Kbs, refused};
 use super::scene::{Ending, agreed, config, count, ending, entries, sealed};
 use super::shop::Shop;
 use super::tls::Authority;
@@ -77,17 +77,6 @@ impl<K> Scene<K> {
         assert_eq!(count(&lab, "key.released").await, 0);
         assert!(self.shop.asked().is_empty());
         agent.shutdown().await;
-    }
-}
-
-/// Waits until a pull has failed, and says why.
-async fn refused(session: &Session) -> String {
-    loop {
-        let status = session.status().await.unwrap();
-        let pull = status.assets.iter().find_map(|asset| asset.pull.clone()).unwrap();
-        if pull.failures > 0 {
-            return pull.code;
-        }
     }
 }
 

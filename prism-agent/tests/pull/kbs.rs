@@ -19,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use prism_agent::client::Session;
 use prism_attest::binding::ExpectedBinding;
 use prism_attest::{Endorsements, Evidence, judge};
 use prism_core::digest::Digest;
@@ -223,4 +224,15 @@ fn wrap(secret: &[u8], point: &[u8]) -> String {
         "tag": URL_SAFE_NO_PAD.encode(tag),
     })
     .to_string()
+}
+
+/// Waits until a pull has failed, and gives what the agent says of it in public: the code.
+pub(crate) async fn refused(session: &Session) -> String {
+    loop {
+        let status = session.status().await.unwrap();
+        let pull = status.assets.iter().find_map(|asset| asset.pull.clone()).unwrap();
+        if pull.failures > 0 {
+            return pull.code;
+        }
+    }
 }

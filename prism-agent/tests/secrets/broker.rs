@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use prism_agent::client::{RetryPolicy, Session};
+use prism_agent::client::RetryPolicy;
 use prism_agent::pull::PullConfig;
 use prism_agent::server::Agent;
 use prism_core::digest::Digest;
@@ -14,7 +14,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::common::Computation;
 use crate::common::computation::policy;
 use crate::hidden::hidden;
-use crate::kbs::{Fault, Kbs};
+use crate::kbs::{Fault, Kbs, refused};
 use crate::marked::Marked;
 use crate::people::join;
 use crate::tls::Authority;
@@ -50,17 +50,6 @@ fn brokered(kbs: &Kbs) -> Computation {
             release: KeyRelease::Kbs { url, resource },
         });
     })
-}
-
-/// What the agent says of this broker in public: the code.
-async fn refused(session: &Session) -> String {
-    loop {
-        let status = session.status().await.unwrap();
-        let pull = status.assets.iter().find_map(|asset| asset.pull.clone()).unwrap();
-        if pull.failures > 0 {
-            return pull.code;
-        }
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
