@@ -16,6 +16,8 @@
 mod capture;
 mod cgroup;
 mod collect;
+mod devices;
+mod executable;
 mod interpreter;
 mod layers;
 mod link;
@@ -38,14 +40,15 @@ use prism_core::entropy::{SystemEntropy, draw};
 use tokio_util::sync::CancellationToken;
 
 pub use collect::{CollectError, Collected, ResultFile, ResultLimits, ResultsDir, Withheld, collect_results};
+pub use devices::device_nodes;
 pub use interpreter::{Interpreter, InterpreterError};
 pub use layers::{Layer, LayerState, Layers, UnknownLayer};
 pub use outcome::{Captured, End, Progress, RunError, RunOutcome};
 pub use requirements::{LOCK_NAME, LockError, RequirementsError, check_lock};
 pub use sandbox::helper_main_if_asked;
-pub use spec::{DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
+pub use spec::{AuxiliaryInput, DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
 
-use sandbox::wire::{Job, Order};
+use sandbox::wire::{Job, Order, Program};
 use scratch::Scratch;
 pub(crate) use scratch::try_remove_tree;
 use supervise::{Executed, Execution, execute};
@@ -142,9 +145,15 @@ fn check(spec: &RunSpec) -> Result<(), RunError> {
     if let Some(name) = spec.environment.keys().find(|name| !plain(name)) {
         return bad("plain names of variables", name);
     }
-    let Runtime::Python(Python { interpreter, .. }) = &spec.runtime;
-    if spec.work.starts_with(&interpreter.prefix) {
+    if spec.runtime.python().is_some_and(|python| spec.work.starts_with(&python.interpreter.prefix)) {
         return bad("a work directory outside the interpreter's, which the program can read", "one inside");
+    }
+    if matches!(spec.runtime, Runtime::Binary) {
+        let file = if folder { spec.algorithm.join(entry) } else { spec.algorithm.clone() };
+        executable::check(&file)?;
+    }
+    if let Some(input) = spec.auxiliary.iter().find(|input| spec::plain_relative(&input.place).is_none()) {
+        return bad("auxiliary files at plain relative paths", &input.place);
     }
     let mut words = spec.args.iter().chain(spec.environment.values());
     if words.any(|word| word.contains('\0')) {
@@ -162,24 +171,30 @@ fn algorithm_job(spec: &RunSpec) -> Result<Job, RunError> {
     let absolute = |path: &Path| path.canonicalize().map_err(RunError::io("find the run's files"));
     let datasets = spec.datasets.iter().map(|input| Ok((input.name.to_string(), absolute(&input.path)?)));
     let entry = if spec.algorithm.is_dir() { spec.entry.as_ref().map(PathBuf::from) } else { None };
+    let auxiliary = spec.auxiliary.iter().map(|input| Ok((PathBuf::from(&input.place), absolute(&input.path)?)));
     Ok(Job::Run {
         algorithm: absolute(&spec.algorithm)?,
         entry,
         args: spec.args.clone(),
         datasets: datasets.collect::<Result<_, RunError>>()?,
+        auxiliary: auxiliary.collect::<Result<_, RunError>>()?,
     })
 }
 
 /// An order without a job worth its name; the callers put theirs in.
 fn order(run: &Run) -> Order {
     let Run { spec, scratch, fallback, uid } = run;
-    let Runtime::Python(Python { interpreter, .. }) = &spec.runtime;
+    let program = match &spec.runtime {
+        Runtime::Python(python) => Program::Python(python.interpreter.clone()),
+        Runtime::Binary => Program::Binary,
+    };
     Order {
         scratch: scratch.path().to_owned(),
         fallback: fallback.as_ref().map(|scratch| scratch.path().to_owned()),
         uid: *uid,
         job: Job::Install { requirements: PathBuf::new(), network: false },
-        interpreter: interpreter.clone(),
+        program,
+        devices: spec.devices.clone(),
         environment: spec.environment.clone(),
         limits: spec.limits,
         required: spec.demanded(),
@@ -193,7 +208,7 @@ async fn install(
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
     cancel: &CancellationToken,
 ) -> Result<(), RunError> {
-    let Runtime::Python(Python { requirements, .. }) = &run.spec.runtime;
+    let Some(Python { requirements, .. }) = run.spec.runtime.python() else { return Ok(()) };
     let (folder, environment) = match requirements {
         Requirements::None => return Ok(()),
         Requirements::Offline { dir } => (offline_folder(dir)?, None),
@@ -203,6 +218,7 @@ async fn install(
     order.job = Job::Install { requirements: folder, network: environment.is_some() };
     order.environment = environment.cloned().unwrap_or_else(BTreeMap::new);
     order.required.remove(&Layer::DatasetsCopy);
+    order.devices.clear();
     if environment.is_some() {
         order.required.remove(&Layer::NetworkNamespace);
     }
@@ -250,7 +266,7 @@ fn tidy(run: &Run) -> io::Result<()> {
         if disk.join("env").exists() {
             take_back(&disk.join("env"), own)?;
         }
-        for name in ["space", "root", "code", "lower"] {
+        for name in ["space", "root", "code", "auxiliary", "lower"] {
             match std::fs::remove_dir_all(disk.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

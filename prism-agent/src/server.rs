@@ -12,6 +12,7 @@ mod door;
 mod engine;
 mod gate;
 mod ledger;
+mod means;
 mod pace;
 #[cfg(feature = "pull")]
 mod pulls;

@@ -15,6 +15,8 @@ mod life;
 mod limits;
 #[path = "sandbox/packages.rs"]
 mod packages;
+#[path = "sandbox/programs.rs"]
+mod programs;
 #[path = "sandbox/situation.rs"]
 mod situation;
 #[path = "sandbox/world.rs"]
@@ -50,7 +52,7 @@ fn run_all(situation: Situation) -> ExitCode {
     situation.enter();
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let all = [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL].concat();
+    let all = [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL].concat();
     let mut failed = 0;
     for (name, test) in all.into_iter().filter(|(name, _)| wanted(name)) {
         let verdict = catch_unwind(AssertUnwindSafe(test));

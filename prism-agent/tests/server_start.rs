@@ -119,3 +119,41 @@ async fn a_pretend_machine_needs_a_manifest_that_names_it() {
     let computation = Computation::with(|manifest, _| manifest.platform = real);
     assert_eq!(computation.try_start().await.unwrap_err().code(), Code::PlatformUnsupported);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn terms_that_this_machine_cannot_keep_are_refused_before_anything_is_kept() {
+    use prism_core::manifest::{Algorithm, Device, Runtime};
+    let cases: [fn(&mut Algorithm); 3] = [
+        |terms| terms.interpreter = Some("3.1".parse().unwrap()),
+        |terms| terms.runtime = Runtime::Image,
+        |terms| terms.devices = vec![Device::AmdGpu],
+    ];
+    for (number, change) in cases.into_iter().enumerate() {
+        if number == 2 && !prism_agent::runner::device_nodes(Device::AmdGpu).is_empty() {
+            continue;
+        }
+        let computation = Computation::with(|manifest, _| change(&mut manifest.algorithm));
+        let error = computation.try_start().await.unwrap_err();
+        assert_eq!(error.code(), Code::ManifestUnsupported, "{error}");
+        assert!(!computation.dir.path().join("state").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_may_name_the_version_of_the_interpreter() {
+    let found = prism_agent::runner::Interpreter::find(None).await.unwrap();
+    for version in [found.minor_version(), &found.version] {
+        let version = version.parse().unwrap();
+        let computation = Computation::with(|manifest, _| manifest.algorithm.interpreter = Some(version));
+        computation.start().await.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_without_an_interpreter_takes_no_python_program() {
+    let computation = Computation::new();
+    let mut config = computation.config();
+    config.runner.python = Some("/nonexistent/python3".into());
+    let started = prism_agent::server::Agent::start(config, computation.signed.clone()).await;
+    assert_eq!(started.unwrap_err().code(), Code::FileMissing);
+}

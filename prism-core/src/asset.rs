@@ -17,6 +17,8 @@ pub enum AssetKind {
     Algorithm,
     /// What the program needs installed.
     Requirements,
+    /// What the program looks for in its `HOME`.
+    Auxiliary,
     /// Data.
     Dataset,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for AssetKind {
         f.write_str(match self {
             Self::Algorithm => "algorithm",
             Self::Requirements => "requirements",
+            Self::Auxiliary => "auxiliary",
             Self::Dataset => "dataset",
         })
     }

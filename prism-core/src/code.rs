@@ -98,6 +98,8 @@ codes! {
     ApprovalInvalid = "manifest.approval-invalid", NotTrusted;
     /// The manifest is not valid yet or no longer.
     ManifestNotCurrent = "manifest.not-current", Refused;
+    /// The manifest has terms that this agent cannot keep.
+    ManifestUnsupported = "manifest.unsupported", Refused;
     /// A policy file is malformed, or leaves something out.
     PolicyMalformed = "policy.malformed", Usage;
     /// A drafted policy that nobody has confirmed yet.

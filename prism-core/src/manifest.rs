@@ -9,21 +9,26 @@ mod approval;
 mod check;
 mod dataset;
 pub mod draft;
+mod media;
 mod object;
+mod optional;
 mod participant;
 pub mod platform;
 mod results;
+mod version;
 
-pub use algorithm::{Algorithm, Install, Limits, Requirements, Runtime, SandboxLayer, Variable};
+pub use algorithm::{Algorithm, Auxiliary, Device, Install, Limits, Requirements, Runtime, SandboxLayer, Variable};
 pub use approval::{ApprovalError, SignedManifest};
 pub use check::ManifestError;
 pub use dataset::Dataset;
+pub use media::{MediaType, MediaTypeError};
 pub use object::{
     Codec, GRANT_MAX, GrantError, HttpsUrl, KeyRelease, ObjectKey, ObjectUrl, ResourcePath, ResourcePathError,
     SealedObject, UrlError, grant, grant_cobblestone, granted,
 };
 pub use participant::{Participant, Role};
 pub use results::{LogsPolicy, Network, Results};
+pub use version::{PythonVersion, PythonVersionError};
 
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +127,7 @@ impl Manifest {
         self.participants.iter().find(|p| &p.key == key)
     }
 
-    /// Everything that has to be brought in: the algorithm, its requirements, every dataset, in the manifest's order.
+    /// Everything that has to be brought in: the algorithm, its requirements and auxiliary files, every dataset, in the manifest's order.
     #[must_use]
     pub fn assets(&self) -> Vec<AssetTerms> {
         let algorithm = &self.algorithm;
@@ -140,6 +145,14 @@ impl Manifest {
             provider: algorithm.provider.clone(),
             digest: requirements.digest,
             size: requirements.size,
+            source: None,
+        }));
+        assets.extend(algorithm.auxiliary.iter().map(|auxiliary| AssetTerms {
+            kind: AssetKind::Auxiliary,
+            name: auxiliary.name.clone(),
+            provider: algorithm.provider.clone(),
+            digest: auxiliary.digest,
+            size: auxiliary.size,
             source: None,
         }));
         assets.extend(self.datasets.iter().map(|dataset| AssetTerms {

@@ -32,6 +32,10 @@ pub struct RunSpec {
     pub environment: BTreeMap<String, String>,
     /// What appears in `datasets/`.
     pub datasets: Vec<DatasetInput>,
+    /// What appears in `HOME`, where the program may read it.
+    pub auxiliary: Vec<AuxiliaryInput>,
+    /// Device nodes that the program may open, beside the few that every run has.
+    pub devices: Vec<PathBuf>,
     /// How the algorithm is executed.
     pub runtime: Runtime,
     /// Bounds on the run.
@@ -52,6 +56,8 @@ impl RunSpec {
             args: Vec::new(),
             environment: BTreeMap::new(),
             datasets: Vec::new(),
+            auxiliary: Vec::new(),
+            devices: Vec::new(),
             runtime,
             limits: Limits::default(),
             required: BTreeSet::new(),
@@ -82,12 +88,41 @@ impl DatasetInput {
     }
 }
 
+/// A file or directory beside the program, as the run gets it.
+#[derive(Clone, Debug)]
+pub struct AuxiliaryInput {
+    /// Where it appears: a plain relative path below `HOME`.
+    pub place: String,
+    /// The agent's copy. It is never written to.
+    pub path: PathBuf,
+}
+
+impl AuxiliaryInput {
+    /// The file or directory `path` at `place` below `HOME`.
+    #[must_use]
+    pub fn new(place: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        Self { place: place.into(), path: path.into() }
+    }
+}
+
 /// How an algorithm is executed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Runtime {
     /// A Python program.
     Python(Python),
+    /// An ELF executable for this machine.
+    Binary,
+}
+
+impl Runtime {
+    /// The requirements and the interpreter they are for, if there can be any.
+    pub(super) const fn python(&self) -> Option<&Python> {
+        match self {
+            Self::Python(python) => Some(python),
+            Self::Binary => None,
+        }
+    }
 }
 
 /// A Python program's interpreter and packages.

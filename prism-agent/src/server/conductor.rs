@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use super::config::AgentConfig;
 use super::engine::{Duty, Engine, Interrupted, now};
 use super::ledger::LedgerError;
 use super::pulls::Pulls;
@@ -47,9 +46,8 @@ impl Conductor {
         engine: Engine,
         duties: mpsc::UnboundedReceiver<Duty>,
         pulls: Arc<Pulls>,
-        config: &AgentConfig,
+        setting: Setting,
     ) -> Self {
-        let setting = Setting { runner: config.runner.clone(), unpacking: config.limits.unpacking() };
         let (uploads, setting) = (Arc::default(), Arc::new(setting));
         Self { engine, duties, uploads, pulls, setting, run: None, unlogged: None }
     }

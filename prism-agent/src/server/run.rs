@@ -1,5 +1,6 @@
 //! One run: unpack, execute, check, seal. Each step is logged before the next begins.
 
+mod conditions;
 mod deliver;
 mod prepare;
 mod report;
@@ -15,17 +16,28 @@ use prism_core::lifecycle::Effect;
 use prism_core::name::Name;
 use tokio_util::sync::CancellationToken;
 
-use super::config::RunnerConfig;
+use super::config::{AgentConfig, RunnerConfig};
 use super::engine::Engine;
 use super::ledger::LedgerError;
-use crate::runner::{self, Interpreter, RunOutcome};
+use super::means::Means;
+use crate::runner::{self, RunOutcome};
+use conditions::conditions;
 
 /// What does not change from run to run.
 pub(super) struct Setting {
     /// How algorithms are executed.
-    pub(super) runner: RunnerConfig,
+    runner: RunnerConfig,
+    /// What executes this one.
+    means: Means,
     /// What one asset may unpack to.
-    pub(super) unpacking: archive::Limits,
+    unpacking: archive::Limits,
+}
+
+impl Setting {
+    /// How an agent with this configuration executes the one algorithm for which it found `means`.
+    pub(super) fn new(config: &AgentConfig, means: Means) -> Self {
+        Self { runner: config.runner.clone(), means, unpacking: config.limits.unpacking() }
+    }
 }
 
 /// Runs the algorithm once and seals what it made, unless `cancel` comes first.
@@ -62,26 +74,20 @@ pub(super) async fn execute(engine: Engine, setting: Arc<Setting>, cancel: Cance
 type Attempt = Result<(RunExitBody, Option<RunOutcome>), Code>;
 
 async fn attempt(engine: &Engine, setting: &Arc<Setting>, cancel: &CancellationToken) -> Attempt {
-    let interpreter = match Interpreter::find(setting.runner.python.as_deref()).await {
-        Ok(interpreter) => interpreter,
-        Err(error) => {
-            tracing::error!(%error, "there is no interpreter for the algorithm");
-            return Ok((report::not_executed(RunEnd::PreparationFailed), None));
-        }
-    };
     let (preparing, until) = (Arc::clone(setting), cancel.clone());
-    let spec = engine.blocking(move |engine| prepare::spec(engine, &preparing, interpreter, &until)).await;
+    let spec = engine.blocking(move |engine| prepare::spec(engine, &preparing, &until)).await;
     let spec = match spec {
         Ok(Ok(spec)) => spec,
         Ok(Err(error)) => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "the run could not be prepared");
-            let not_executed = (report::not_executed(RunEnd::PreparationFailed), None);
+            let not_executed = (report::not_executed(RunEnd::PreparationFailed, error.code()), None);
             return error.fault_of_agent().map_or(Ok(not_executed), Err);
         }
-        Err(_) => return Ok((report::not_executed(RunEnd::RunnerFailed), None)),
+        Err(_) => return Ok((report::not_executed(RunEnd::RunnerFailed, Code::Internal), None)),
     };
+    let conditions = conditions(&setting.means, spec.limits.processors()).await;
     match runner::run(spec, &mut |progress| tracing::info!(?progress, "the run goes on"), cancel.clone()).await {
-        Ok(outcome) => Ok((report::executed(&outcome), Some(outcome))),
+        Ok(outcome) => Ok((report::executed(&outcome, conditions), Some(outcome))),
         Err(error) => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "nothing was executed");
             Ok((report::refused(&error), None))

@@ -34,8 +34,10 @@ use super::door::Door;
 use super::engine::{Engine, now};
 use super::gate::GateLayer;
 use super::ledger::{Ledger, LedgerError};
+use super::means::{Means, TermError};
 use super::pulls::Pulls;
 use super::registry::{Registry, ServerStream};
+use super::run::Setting;
 use super::service::{Boot, Service};
 use super::shares::Fair;
 use super::store::{Store, StoreError};
@@ -72,6 +74,9 @@ pub enum StartError {
         /// The kinds that the manifest names.
         named: String,
     },
+    /// The manifest has terms that this agent cannot keep.
+    #[error(transparent)]
+    Term(#[from] TermError),
     /// The manifest names a source that the agent may not ask.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -104,6 +109,7 @@ impl Coded for StartError {
             Self::Manifest(error) => error.code(),
             Self::PlatformNotNamed { .. } => Code::PlatformUnsupported,
             Self::Source(error) => error.code(),
+            Self::Term(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Attester(error) => error.code(),
             Self::Listen { .. } => Code::AgentUnreachable,
@@ -138,7 +144,8 @@ impl Agent {
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let local_addr = listener.local_addr().map_err(listen)?;
         let limits = config.limits.clone();
-        let waking = task::spawn_blocking(move || Awake::wake(&config, manifest)).await;
+        let means = Means::find(&manifest.manifest().algorithm, &config.runner).await?;
+        let waking = task::spawn_blocking(move || Awake::wake(&config, manifest, means)).await;
         let awake = waking.map_err(|error| StartError::Log(Box::new(error)))??;
         Ok(awake.open_doors(listener, local_addr, limits))
     }
@@ -157,7 +164,7 @@ struct Awake {
 }
 
 impl Awake {
-    fn wake(config: &AgentConfig, manifest: SignedManifest) -> Result<Self, StartError> {
+    fn wake(config: &AgentConfig, manifest: SignedManifest, means: Means) -> Result<Self, StartError> {
         manifest.manifest().require_current(now())?;
         config.pull.require_reach(manifest.manifest())?;
         let attester = Attester::open(&config.platform, now())?;
@@ -178,7 +185,7 @@ impl Awake {
         let tls = TlsAcceptor::from(channel::server_config(certificate)?);
         let release_key = Identity::generate(RecipientKind::Hybrid, &mut SystemEntropy::default())?;
         let pulls = Arc::new(Pulls::new(config.pull.clone(), config.limits.clone(), release_key));
-        let conductor = Conductor::new(engine.clone(), duties, Arc::clone(&pulls), config);
+        let conductor = Conductor::new(engine.clone(), duties, Arc::clone(&pulls), Setting::new(config, means));
         Ok(Self { boot, lost, attester, binding, tls, engine, conductor, pulls })
     }
 

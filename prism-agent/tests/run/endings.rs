@@ -1,6 +1,6 @@
 //! Runs that do not end well.
 
-use prism_core::audit::entry::{Entry, Event, Outcome, RunEnd};
+use prism_core::audit::entry::{Entry, Event, Outcome, RunEnd, RunExitBody};
 use prism_core::digest::Digest;
 use prism_core::envelope::PayloadType;
 use prism_core::statement::StopBody;
@@ -41,8 +41,13 @@ pub(crate) async fn events(peer: &mut Peer) -> Vec<Event> {
 }
 
 pub(crate) fn end(events: &[Event]) -> (RunEnd, i32) {
+    let body = exit(events);
+    (body.end, body.status)
+}
+
+fn exit(events: &[Event]) -> &RunExitBody {
     let exit = events.iter().find_map(|event| match event {
-        Event::RunExit(body) => Some((body.end, body.status)),
+        Event::RunExit(body) => Some(&**body),
         _ => None,
     });
     exit.expect("the run's exit is not in the log")
@@ -72,6 +77,11 @@ async fn a_run_beyond_its_time_ends_the_computation() {
     let (events, outcome) = run_to_its_end(&computation).await;
     assert_eq!(outcome, Some(Outcome::Failed));
     assert_eq!(end(&events), (RunEnd::WallLimit, 0));
+    let body = exit(&events);
+    assert_eq!(body.code, None);
+    let conditions = body.conditions.as_ref().unwrap();
+    assert!(conditions.interpreter.starts_with("cpython 3."), "{}", conditions.interpreter);
+    assert!((conditions.processors, conditions.kernel.is_empty()) == (1, false), "{conditions:?}");
 }
 
 async fn a_run_is_stopped_with_everything_it_started() {
@@ -116,6 +126,8 @@ async fn a_dataset_that_is_no_archive_is_not_unpacked() {
     let (events, outcome) = run_to_its_end(&computation).await;
     assert_eq!(outcome, Some(Outcome::Failed));
     assert_eq!(end(&events), (RunEnd::PreparationFailed, 0));
+    assert_eq!(exit(&events).code.as_deref(), Some("archive.unsafe"));
+    assert_eq!(exit(&events).conditions, None);
 }
 
 async fn what_the_algorithm_prints_is_read_while_it_runs() {

@@ -117,6 +117,8 @@ fn exit() -> Event {
         stdout: nothing.clone(),
         stderr: nothing,
         wall_ms: 1,
+        code: None,
+        conditions: None,
     }))
 }
 

@@ -94,6 +94,8 @@ fn exit(status: i32) -> Event {
         stdout: nothing.clone(),
         stderr: nothing,
         wall_ms: 1,
+        code: None,
+        conditions: None,
     }))
 }
 

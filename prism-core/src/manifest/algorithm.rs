@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::optional::{filled, present};
+use super::version::PythonVersion;
 use crate::digest::Digest;
 use crate::name::Name;
 
@@ -30,9 +32,18 @@ pub struct Algorithm {
     pub args: Vec<String>,
     /// Environment variables, beside the fixed few that every run has.
     pub environment: Vec<Variable>,
+    /// The version of the agent's interpreter; not written when any will do. Only for [`Runtime::Python3`].
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<PythonVersion>,
     /// What has to be installed before; `null` when nothing.
     #[serde(deserialize_with = "required")]
     pub requirements: Option<Requirements>,
+    /// Files that the program looks for in its `HOME`, such as pre-trained weights; not written when there are none.
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Vec::is_empty")]
+    pub auxiliary: Vec<Auxiliary>,
+    /// Devices without which the run is refused; not written when there are none.
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Device>,
     /// Bounds on what the run may use.
     pub limits: Limits,
     /// Sandbox layers without which the run is refused; the others are used where the machine has them.
@@ -51,12 +62,21 @@ fn required<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
 pub enum Runtime {
     /// The agent's Python 3 interpreter.
     Python3,
+    /// None: the entry is an ELF executable for the agent's machine.
+    Binary,
+    /// The agent's WebAssembly host, with WASI.
+    Wasm,
+    /// None: the asset is an archive of an OCI image, whose configuration names what is executed.
+    Image,
 }
 
 impl fmt::Display for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Python3 => "python3",
+            Self::Binary => "binary",
+            Self::Wasm => "wasm",
+            Self::Image => "image",
         })
     }
 }
@@ -87,6 +107,52 @@ pub struct Requirements {
     pub install: Install,
 }
 
+/// A file or folder that the algorithm's provider brings beside the program. Nobody but the run sees it, and the run sees
+/// a copy of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "built field by field by whoever drafts a manifest")]
+pub struct Auxiliary {
+    /// The asset's name.
+    pub name: Name,
+    /// Digest of the bytes that are brought.
+    pub digest: Digest,
+    /// Their number.
+    pub size: u64,
+    /// Whether the asset is an archive that the agent unpacks.
+    pub unpack: bool,
+    /// Where the program finds it: a path below `HOME`, such as `.cache/torch/hub/checkpoints/resnet18-f37072fd.pth`.
+    pub path: String,
+}
+
+/// A kind of device that a run can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Device {
+    /// Every NVIDIA GPU of the machine, as its driver shows it.
+    NvidiaGpu,
+    /// Every AMD GPU of the machine, as its driver shows it.
+    AmdGpu,
+}
+
+impl Device {
+    /// The device as manifests write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NvidiaGpu => "nvidia-gpu",
+            Self::AmdGpu => "amd-gpu",
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
 /// How requirements are installed: always before any dataset is visible, always from a lock file with hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -113,6 +179,9 @@ pub struct Limits {
     pub open_files: u32,
     /// Bytes that the run may write to its own files, results included.
     pub disk_bytes: u64,
+    /// Bytes that the run may write in its copy of `datasets/`; not written when they count as `disk_bytes`.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub datasets_bytes: Option<u64>,
     /// Bytes of standard output and standard error that are kept, each.
     pub output_bytes: u64,
     /// Seconds of wall time, installation of requirements included.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::{Algorithm, Codec, Dataset, KeyRelease, Limits, Manifest, SealedObject};
+use super::{Algorithm, Codec, Dataset, KeyRelease, Limits, Manifest, Runtime, SealedObject};
 use crate::UnixSeconds;
 use crate::audit::entry::AGENT;
 use crate::code::{Code, Coded};
@@ -65,6 +65,8 @@ impl Coded for ManifestError {
 const LINE_MAX: usize = 200;
 const PARTICIPANTS_MAX: usize = 64;
 const DATASETS_MAX: usize = 256;
+const AUXILIARY_MAX: usize = 64;
+const MEDIA_TYPES_MAX: usize = 64;
 const ARGUMENTS_MAX: usize = 256;
 const ARGUMENT_MAX: usize = 4096;
 const YEAR_SECONDS: u64 = 366 * 24 * 3600;
@@ -150,6 +152,7 @@ fn parts(manifest: &Manifest) -> Checked {
         ("results.consumers", &manifest.results.consumers),
         ("logs.stdout", &manifest.logs.stdout),
         ("logs.stderr", &manifest.logs.stderr),
+        ("logs.metrics", &manifest.logs.metrics),
         ("reviewers", &manifest.reviewers),
         ("auditors", &manifest.auditors),
     ] {
@@ -195,18 +198,64 @@ fn sizes(source: &SealedObject, plain: u64) -> (&'static str, String) {
 }
 
 fn algorithm(algorithm: &Algorithm) -> Checked {
-    let entry = &algorithm.entry;
-    let named = if algorithm.unpack { is_inner_path(entry) } else { algorithm.name.as_str() == entry };
-    let expected = "a relative path inside the algorithm's archive, or the algorithm's own name when it is one file";
-    require(named, "algorithm.entry", expected, entry.escape_debug())?;
+    entry(algorithm)?;
     let args = &algorithm.args;
     let plain = args.len() <= ARGUMENTS_MAX && args.iter().all(|arg| arg.len() <= ARGUMENT_MAX && !arg.contains('\0'));
     require(plain, "algorithm.args", "at most 256 arguments of at most 4096 bytes without NUL", args.len())?;
     environment(algorithm)?;
-    let layers: BTreeSet<_> = algorithm.sandbox.iter().collect();
-    let once = layers.len() == algorithm.sandbox.len();
-    require(once, "algorithm.sandbox", "every layer at most once", algorithm.sandbox.len())?;
+    once("algorithm.sandbox", "every layer at most once", &algorithm.sandbox)?;
+    once("algorithm.devices", "every kind of device at most once", &algorithm.devices)?;
+    python(algorithm)?;
+    auxiliary(algorithm)?;
     limits(&algorithm.limits)
+}
+
+fn entry(algorithm: &Algorithm) -> Checked {
+    let entry = &algorithm.entry;
+    let image = algorithm.runtime == Runtime::Image;
+    require(!(image && algorithm.unpack), "algorithm.unpack", "false, because an image is one file", "true")?;
+    let named = if algorithm.unpack { is_inner_path(entry) } else { algorithm.name.as_str() == entry };
+    let expected = "a relative path inside the algorithm's archive, or the algorithm's own name when it is one file";
+    require(named, "algorithm.entry", expected, entry.escape_debug())
+}
+
+fn once<T: Ord>(field: &str, expected: &'static str, list: &[T]) -> Checked {
+    let distinct: BTreeSet<_> = list.iter().collect();
+    require(distinct.len() == list.len(), field, expected, list.len())
+}
+
+/// What only a Python program can have.
+fn python(algorithm: &Algorithm) -> Checked {
+    if algorithm.runtime == Runtime::Python3 {
+        return Ok(());
+    }
+    let found = || format!("one beside the runtime {}", algorithm.runtime);
+    let none = algorithm.interpreter.is_none();
+    require(none, "algorithm.interpreter", "no version, because the runtime is not python3", found())?;
+    let none = algorithm.requirements.is_none();
+    require(none, "algorithm.requirements", "null, because the runtime is not python3", found())
+}
+
+/// Every auxiliary file has a place of its own, in which no other lies.
+fn auxiliary(algorithm: &Algorithm) -> Checked {
+    let files = &algorithm.auxiliary;
+    require(files.len() <= AUXILIARY_MAX, "algorithm.auxiliary", "at most 64 auxiliary files", files.len())?;
+    let mut taken: Vec<&str> = Vec::new();
+    for (i, file) in files.iter().enumerate() {
+        let field = format!("algorithm.auxiliary[{i}].path");
+        let expected = "a relative path below the program's HOME";
+        require(is_inner_path(&file.path), &field, expected, file.path.escape_debug())?;
+        let apart = taken.iter().all(|other| !within(other, &file.path) && !within(&file.path, other));
+        require(apart, &field, "a path that is neither, nor lies in, that of another", file.path.escape_debug())?;
+        taken.push(&file.path);
+    }
+    Ok(())
+}
+
+/// Whether `path` is `folder` or lies in it, where machines do not tell cases apart as well.
+fn within(folder: &str, path: &str) -> bool {
+    let (folder, path) = (folder.to_lowercase(), path.to_lowercase());
+    path.strip_prefix(&folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn is_inner_path(path: &str) -> bool {
@@ -241,6 +290,7 @@ fn limits(limits: &Limits) -> Checked {
         ("processes", limits.processes.into(), 1..=1 << 20, "1 to 1048576"),
         ("open_files", limits.open_files.into(), 16..=1 << 20, "16 to 1048576"),
         ("disk_bytes", limits.disk_bytes, bytes.clone(), "1 byte to 1 PiB"),
+        ("datasets_bytes", limits.datasets_bytes.unwrap_or(1), bytes, "1 byte to 1 PiB"),
         ("output_bytes", limits.output_bytes, 0..=1 << 30, "at most 1 GiB"),
         ("wall_seconds", limits.wall_seconds, 1..=YEAR_SECONDS, "1 second to one year"),
     ] {
@@ -254,5 +304,8 @@ fn results(manifest: &Manifest) -> Checked {
     require(!results.consumers.is_empty(), "results.consumers", "at least one consumer", "none")?;
     require((1..=1 << 50).contains(&results.max_bytes), "results.max_bytes", "1 byte to 1 PiB", results.max_bytes)?;
     let listed = (1..=64).contains(&results.files.len()) && results.files.iter().all(|pattern| is_inner_path(pattern));
-    require(listed, "results.files", "1 to 64 relative patterns such as \"model.npz\" or \"**\"", results.files.len())
+    require(listed, "results.files", "1 to 64 relative patterns such as \"model.npz\" or \"**\"", results.files.len())?;
+    let types = &results.media_types;
+    require(types.len() <= MEDIA_TYPES_MAX, "results.media_types", "at most 64 media types", types.len())?;
+    once("results.media_types", "every media type at most once", types)
 }

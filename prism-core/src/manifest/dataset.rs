@@ -1,8 +1,9 @@
 //! What the algorithm runs on.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::SealedObject;
+use super::optional::present;
 use crate::digest::Digest;
 use crate::name::Name;
 
@@ -26,9 +27,4 @@ pub struct Dataset {
     /// Where it lies sealed, if the agent fetches it; not written when the provider uploads it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub source: Option<SealedObject>,
-}
-
-/// A field that may be absent but not `null`: the same terms have one form.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }

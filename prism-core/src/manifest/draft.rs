@@ -14,7 +14,10 @@ use serde::Deserialize;
 use super::platform::{
     AzureSnpPolicy, AzureTdxPolicy, PlatformPolicy, SimulatedPolicy, SimulatedTdxPolicy, SnpPolicy, TdxPolicy,
 };
-use super::{Codec, HttpsUrl, Manifest, ManifestError, ObjectUrl, ResourcePath, Runtime, SandboxLayer};
+use super::{
+    Codec, Device, HttpsUrl, Manifest, ManifestError, MediaType, ObjectUrl, PythonVersion, ResourcePath, Runtime,
+    SandboxLayer,
+};
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
 use crate::key::PublicKey;
@@ -149,11 +152,38 @@ pub struct DraftAlgorithm {
     pub environment: BTreeMap<String, String>,
     /// A lock file, or a folder (or its `.zip`) with `requirements.lock` and the wheels. Default: none.
     pub requirements: Option<String>,
+    /// The version of the agent's interpreter, such as `3.11`. Default: any.
+    pub interpreter: Option<PythonVersion>,
+    /// Files that the program looks for in its `HOME`. Default: none.
+    #[serde(default)]
+    pub auxiliary: Vec<DraftAuxiliary>,
+    /// Devices without which the run is refused. Default: none.
+    #[serde(default)]
+    pub devices: Vec<Device>,
     /// Bounds on what the run may use.
     #[serde(default)]
     pub limits: DraftLimits,
     /// Sandbox layers without which the run is refused. Default: no-new-privileges, seccomp, resource-limits.
     pub sandbox: Option<Vec<SandboxLayer>>,
+}
+
+/// A file or folder beside the program.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct DraftAuxiliary {
+    /// The file or folder; or `name`, `digest` and `size` when it is elsewhere.
+    pub file: Option<String>,
+    /// The asset's name. Default: the name of the file or folder.
+    pub name: Option<Name>,
+    /// Digest, when the file is elsewhere.
+    pub digest: Option<Digest>,
+    /// Size, when the file is elsewhere.
+    pub size: Option<Bytes>,
+    /// Where the program finds it, below its `HOME`.
+    pub path: String,
+    /// Whether the agent unpacks it. Default: folders are unpacked, files are not.
+    pub unpack: Option<bool>,
 }
 
 /// Bounds on what the run may use.
@@ -171,6 +201,8 @@ pub struct DraftLimits {
     pub open_files: Option<u32>,
     /// What the run may write to its files. Default: 10 GiB.
     pub disk: Option<Bytes>,
+    /// What the run may write in its copy of `datasets/`. Default: it counts as `disk`.
+    pub datasets: Option<Bytes>,
     /// Kept standard output and standard error, each. Default: 1 MiB.
     pub output: Option<Bytes>,
     /// Wall time, installation of requirements included. Default: 1 hour.
@@ -240,6 +272,9 @@ pub struct DraftResults {
     pub max: Option<Bytes>,
     /// Patterns of files that may leave. Default: every file.
     pub files: Option<Vec<String>>,
+    /// What the files may be, judged by their content, such as `image/png`. Default: anything.
+    #[serde(default)]
+    pub media_types: Vec<MediaType>,
 }
 
 /// Who may read what the algorithm prints.
@@ -253,6 +288,9 @@ pub struct DraftLogs {
     /// Readers of standard error.
     #[serde(default)]
     pub stderr: Vec<Name>,
+    /// Readers of the figures in `metrics` lines.
+    #[serde(default)]
+    pub metrics: Vec<Name>,
 }
 
 /// What has to be read before a draft can be completed.
@@ -344,7 +382,9 @@ impl Draft {
         let keys = self.participants.values().map(|p| &p.key).filter(|key| key.parse::<PublicKey>().is_err());
         let algorithm = [&self.algorithm.file, &self.algorithm.requirements];
         let sealed = self.datasets.iter().filter_map(|d| d.source.as_ref()).map(|source| &source.sealed);
-        let assets = algorithm.into_iter().chain(self.datasets.iter().map(|d| &d.file)).chain(sealed).flatten();
+        let auxiliary = self.algorithm.auxiliary.iter().map(|auxiliary| &auxiliary.file);
+        let datasets = self.datasets.iter().map(|dataset| &dataset.file);
+        let assets = algorithm.into_iter().chain(auxiliary).chain(datasets).chain(sealed).flatten();
         let mut sources: BTreeSet<Source> = keys.cloned().map(Source::Key).collect();
         sources.extend(assets.cloned().map(Source::Asset));
         sources.extend(self.platform.policy.clone().map(Source::Policy));

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::media::MediaType;
+use super::optional::filled;
 use crate::name::Name;
 
 /// Terms of the result.
@@ -16,17 +18,23 @@ pub struct Results {
     /// Patterns (`*` and `?` within one path component, `**` for any folders) of which every result file has to match
     /// one; `["**"]` permits all.
     pub files: Vec<String>,
+    /// What the result files may be, judged by their content; not written when anything will do.
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Vec::is_empty")]
+    pub media_types: Vec<MediaType>,
 }
 
 /// Who may read what the algorithm prints while and after it runs; empty lists mean nobody.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::exhaustive_structs, reason = "a pair")]
+#[expect(clippy::exhaustive_structs, reason = "built field by field by whoever drafts a manifest")]
 pub struct LogsPolicy {
     /// Readers of standard output.
     pub stdout: Vec<Name>,
     /// Readers of standard error.
     pub stderr: Vec<Name>,
+    /// Readers of the figures that the algorithm prints as `metrics` lines; not written when nobody is.
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<Name>,
 }
 
 /// What the algorithm may reach over a network.

@@ -1,3 +1,5 @@
+mod runner;
+
 use super::platform::{Accept, Minimum, PlatformPolicy, Product, Profile, SimulatedPolicy, SnpPolicy, Tcb};
 use super::*;
 use crate::code::{Code, Coded};
@@ -41,8 +43,9 @@ pub(crate) fn sample() -> (Manifest, Vec<SigningKey>) {
             consumers: vec!["institute".parse().unwrap()],
             max_bytes: 1_000_000,
             files: vec!["**".to_owned()],
+            media_types: vec![],
         },
-        logs: LogsPolicy { stdout: vec![], stderr: vec![] },
+        logs: LogsPolicy { stdout: vec![], stderr: vec![], metrics: vec![] },
         network: Network::None,
         reviewers: vec![],
         auditors: vec![],
@@ -69,13 +72,17 @@ fn algorithm() -> Algorithm {
         entry: "train.py".to_owned(),
         args: vec!["--epochs".to_owned(), "3".to_owned()],
         environment: vec![Variable { name: "SEED".to_owned(), value: "1".to_owned() }],
+        interpreter: None,
         requirements: None,
+        auxiliary: vec![],
+        devices: vec![],
         limits: Limits {
             memory_bytes: 1 << 30,
             cpu_milli: 2000,
             processes: 64,
             open_files: 256,
             disk_bytes: 1 << 30,
+            datasets_bytes: None,
             output_bytes: 1 << 20,
             wall_seconds: 600,
         },

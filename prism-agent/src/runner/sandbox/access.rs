@@ -47,11 +47,14 @@ pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, Rulese
         ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST))?;
     }
     let (read, write) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));
+    // What a GPU is for goes over ioctl.
+    let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
     let created = ruleset
         .create()?
         .add_rules(path_beneath_rules(readable(order, place), read))?
         .add_rules(path_beneath_rules(writable(order, place), write))?
-        .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?;
+        .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(&order.devices, device))?;
     let status = created.restrict_self()?;
     Ok(match (status.ruleset, status.landlock) {
         (RulesetStatus::NotEnforced, _) => LayerState::Unavailable("not in this kernel".to_owned()),
@@ -75,12 +78,10 @@ fn detail(abi: ABI, private: bool) -> String {
 
 fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).collect();
-    paths.extend([
-        place.code.clone(),
-        place.environment.clone(),
-        order.interpreter.prefix.clone(),
-        order.interpreter.executable.clone(),
-    ]);
+    paths.extend([place.code.clone(), place.environment.clone()]);
+    if let Some(interpreter) = order.interpreter() {
+        paths.extend([interpreter.prefix.clone(), interpreter.executable.clone()]);
+    }
     if place.private {
         paths.extend([PathBuf::from("/etc"), PathBuf::from("/proc")]);
     } else {

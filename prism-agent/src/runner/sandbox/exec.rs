@@ -3,14 +3,14 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, setrlimit};
 
 use super::line::Line;
 use super::place::Place;
-use super::wire::{Job, Message, Order};
+use super::wire::{Job, Message, Order, Program};
 use super::{During, Failure, REFUSED, access, errno, filter};
 use crate::runner::layers::{Layer, LayerState, Layers};
 use crate::runner::processes::Processes;
@@ -114,18 +114,25 @@ fn pin(count: usize) -> io::Result<()> {
 }
 
 fn command(order: &Order, place: &Place) -> Command {
-    let python = place.environment.join("bin/python");
     let mut command = match &order.job {
         Job::Install { network, .. } => {
             // The host's interpreter has pip; the environment it fills has none.
-            let mut command = Command::new(&order.interpreter.executable);
+            let mut command = Command::new(order.interpreter().map_or(Path::new(""), |found| &found.executable));
             command.args(["-I", "-c", INSTALLER]).arg(&place.environment).arg(&place.code);
             command.arg(if *network { "index" } else { "offline" });
             command
         }
         Job::Run { entry, args, .. } => {
-            let mut command = Command::new(&python);
-            command.arg(entry.as_ref().map_or_else(|| place.code.clone(), |entry| place.code.join(entry))).args(args);
+            let entry = entry.as_ref().map_or_else(|| place.code.clone(), |entry| place.code.join(entry));
+            let mut command = match &order.program {
+                Program::Python(_) => {
+                    let mut command = Command::new(place.environment.join("bin/python"));
+                    command.arg(entry);
+                    command
+                }
+                Program::Binary => Command::new(entry),
+            };
+            command.args(args);
             command
         }
     };
@@ -133,6 +140,8 @@ fn command(order: &Order, place: &Place) -> Command {
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", place.environment.join("bin").display());
     command.env("PATH", path).env("HOME", &place.home).env("TMPDIR", &place.temporary);
     command.env("LANG", "C.UTF-8").env("USER", "prism").env("LOGNAME", "prism");
+    // The order of sets is the same in every run.
+    command.env("PYTHONHASHSEED", "0");
     command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1").env("PIP_CONFIG_FILE", "/dev/null");
     for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
         command.env(threads, order.limits.processors().to_string());

@@ -36,8 +36,9 @@ pub(super) fn main(mut first: First) -> i32 {
 /// `None` when the helper died meanwhile.
 fn build(first: &mut First) -> Result<Option<place::Place>, Failure> {
     die_with_parent()?;
+    let groups = identity::groups_of(&first.order.devices);
     let place = place::build(&first.order, &first.who, &mut first.layers)?;
-    identity::give_up_privileges(&first.who, &mut first.layers)?;
+    identity::give_up_privileges(&first.who, &groups, &mut first.layers)?;
     // Changing the user clears the death signal. The greeting afterwards shows that the helper lived until then.
     die_with_parent()?;
     let mut hello = [HELLO];

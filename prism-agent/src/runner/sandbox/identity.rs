@@ -1,5 +1,9 @@
 //! Who the program is: a user of its own where the agent is root, and without a capability everywhere.
 
+use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
 use rustix::fs::{Gid, Uid};
 use rustix::process::{getegid, geteuid};
 use rustix::thread::{CapabilitiesSecureBits, CapabilitySet, CapabilitySets};
@@ -47,8 +51,16 @@ fn is_mapped(file: &str, id: u32) -> bool {
     })
 }
 
-/// Becomes `who` and drops every capability for good.
-pub(super) fn give_up_privileges(who: &Who, layers: &mut Layers) -> Result<(), Failure> {
+/// The groups that may open these devices where not everyone may; never root's.
+pub(super) fn groups_of(devices: &[PathBuf]) -> Vec<Gid> {
+    let metas = devices.iter().filter_map(|device| std::fs::metadata(device).ok());
+    let closed = metas.filter(|meta| meta.mode() & 0o006 != 0o006 && meta.mode() & 0o060 == 0o060 && meta.gid() != 0);
+    let groups: BTreeSet<u32> = closed.map(|meta| meta.gid()).collect();
+    groups.into_iter().map(Gid::from_raw).collect()
+}
+
+/// Becomes `who`, with these groups beside its own, and drops every capability for good.
+pub(super) fn give_up_privileges(who: &Who, groups: &[Gid], layers: &mut Layers) -> Result<(), Failure> {
     let may_drop = rustix::thread::capabilities(None).is_ok_and(|s| s.effective.contains(CapabilitySet::SETPCAP));
     if may_drop {
         for number in 0..64 {
@@ -62,7 +74,7 @@ pub(super) fn give_up_privileges(who: &Who, layers: &mut Layers) -> Result<(), F
     }
     if who.separate {
         let (uid, gid) = (Uid::from_raw(who.uid), Gid::from_raw(who.gid));
-        rustix::thread::set_thread_groups(&[]).during("leave all groups")?;
+        rustix::thread::set_thread_groups(groups).during("leave all groups")?;
         rustix::thread::set_thread_res_gid(gid, gid, gid).during("change the group")?;
         rustix::thread::set_thread_res_uid(uid, uid, uid).during("change the user")?;
     }

@@ -9,7 +9,7 @@ use rustix::thread::UnshareFlags;
 
 use super::identity::Who;
 use super::root::Broken;
-use super::wire::{Job, Order};
+use super::wire::{Job, Order, Program};
 use super::{During, Failure, root, stage, sys};
 use crate::runner::layers::{Layer, Layers};
 
@@ -68,6 +68,14 @@ pub(super) fn code_source(order: &Order) -> &Path {
     match &order.job {
         Job::Install { requirements, .. } => requirements,
         Job::Run { algorithm, .. } => algorithm,
+    }
+}
+
+/// The file below the algorithm that is executed itself, empty when it is the algorithm.
+pub(super) fn executable(order: &Order) -> Option<&Path> {
+    match (&order.program, &order.job) {
+        (Program::Binary, Job::Run { entry, .. }) => Some(entry.as_deref().unwrap_or_else(|| Path::new(""))),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::mount::{
 };
 
 use super::identity::Who;
-use super::place::{Place, code_source, file_name, make_space};
+use super::place::{Place, code_source, executable, file_name, make_space};
 use super::wire::{Job, Order};
 use super::{During, Failure, dataset, stage, sys};
 use crate::runner::interpreter::Interpreter;
@@ -44,8 +44,12 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     let root = Path::new("root");
     memory(root, "mode=755,size=16m,nr_inodes=16k").during("mount the root")?;
     system::show(root, who, order.job.network())?;
+    for device in &order.devices {
+        bind(device, &under(root, device), None).during("show a device")?;
+    }
     show_space(order, who, root)?;
     let code = show_code(order, who, root)?;
+    show_auxiliary(order, who, root)?;
     show_environment(order, who, root)?;
     show_interpreter(order, root)?;
     if let Job::Run { datasets, .. } = &order.job {
@@ -86,9 +90,11 @@ fn show_space(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
 fn show_code(order: &Order, who: &Who, root: &Path) -> Result<PathBuf, Failure> {
     let source = code_source(order);
     let inside = Path::new("algorithm");
-    let shown = if who.separate && !stage::is_public(source) {
+    let executable = executable(order);
+    let shown = if executable.is_some() || (who.separate && !stage::is_public(source)) {
         let copy = Path::new("code").join(file_name(source)?);
         stage::copy_public(source, &copy).during("copy the algorithm")?;
+        stage::make_executable(&copy, executable).during("make the algorithm executable")?;
         copy
     } else {
         source.to_owned()
@@ -98,8 +104,27 @@ fn show_code(order: &Order, who: &Who, root: &Path) -> Result<PathBuf, Failure> 
     Ok(Path::new("/").join(target))
 }
 
+/// Each auxiliary file where the program looks for it, read-only.
+fn show_auxiliary(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
+    let Job::Run { auxiliary, .. } = &order.job else { return Ok(()) };
+    for (number, (target, source)) in auxiliary.iter().enumerate() {
+        let shown = if who.separate && !stage::is_public(source) {
+            let copy = Path::new("auxiliary").join(number.to_string());
+            stage::copy_public(source, &copy).during("copy an auxiliary file")?;
+            copy
+        } else {
+            source.to_owned()
+        };
+        let home = Path::new("space/home/prism");
+        stage::make_way(home, target, who).during("make way for an auxiliary file")?;
+        bind(&shown, &root.join("home/prism").join(target), Some(READ_ONLY)).during("show an auxiliary file")?;
+    }
+    Ok(())
+}
+
 fn show_environment(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
-    lay_out_environment(Path::new("env"), &order.interpreter).during("lay out the environment")?;
+    let Some(interpreter) = order.interpreter() else { return Ok(()) };
+    lay_out_environment(Path::new("env"), interpreter).during("lay out the environment")?;
     let installing = matches!(order.job, Job::Install { .. });
     if installing && who.separate {
         stage::give(Path::new("env"), who, true).during("hand over the environment")?;
@@ -109,7 +134,7 @@ fn show_environment(order: &Order, who: &Who, root: &Path) -> Result<(), Failure
 }
 
 fn show_interpreter(order: &Order, root: &Path) -> Result<(), Failure> {
-    let Interpreter { executable, prefix, .. } = &order.interpreter;
+    let Some(Interpreter { executable, prefix, .. }) = order.interpreter() else { return Ok(()) };
     if system::shows(executable) && system::shows(&prefix.join("lib")) {
         return Ok(());
     }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use super::identity::Who;
-use super::place::{Place, code_source, file_name, make_space};
+use super::place::{Place, code_source, executable, file_name, make_space};
 use super::wire::{Job, Order};
 use super::{During, Failure};
 use crate::runner::layers::{Layer, Layers};
@@ -22,11 +22,15 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     let code = base.join("code");
     let code = if source.is_dir() { code } else { code.join(file_name(source)?) };
     copy_public(source, &code).during("copy the algorithm")?;
-    if let Job::Run { datasets, .. } = &order.job {
+    make_executable(&code, executable(order)).during("make the algorithm executable")?;
+    if let Job::Run { datasets, auxiliary, .. } = &order.job {
+        copy_auxiliary(auxiliary, &space.join("home/prism"), who)?;
         copy_datasets(datasets, &space.join("work/datasets"), who)?;
         layers.active(Layer::DatasetsCopy, "copy");
     }
-    lay_out_environment(&env, &order.interpreter).during("lay out the environment")?;
+    if let Some(interpreter) = order.interpreter() {
+        lay_out_environment(&env, interpreter).during("lay out the environment")?;
+    }
     if who.separate {
         admit(base, who).during("admit the run's user")?;
         give(&space, who, false).during("hand over the run's space")?;
@@ -36,6 +40,39 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     }
     layers.active(Layer::DiskLimit, "polling");
     Place::at(&space, env, code, false)
+}
+
+/// Full copies of the auxiliary files, which their owner alone could write; the program is not their owner if it can be.
+fn copy_auxiliary(auxiliary: &[(PathBuf, PathBuf)], home: &Path, who: &Who) -> Result<(), Failure> {
+    for (target, source) in auxiliary {
+        make_way(home, target, who).during("make way for an auxiliary file")?;
+        copy_public(source, &home.join(target)).during("copy an auxiliary file")?;
+    }
+    Ok(())
+}
+
+/// Makes the directories above `target` below `home`, owned by `who`.
+pub(super) fn make_way(home: &Path, target: &Path, who: &Who) -> io::Result<()> {
+    let mut above: Vec<_> = target.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()).collect();
+    above.reverse();
+    for path in above {
+        let directory = home.join(path);
+        match fs::create_dir(&directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        if who.separate {
+            lchown(&directory, Some(who.uid), Some(who.gid))?;
+        }
+    }
+    Ok(())
+}
+
+/// Lets everyone execute the file `entry` below a copy of the algorithm.
+pub(super) fn make_executable(code: &Path, entry: Option<&Path>) -> io::Result<()> {
+    let Some(entry) = entry else { return Ok(()) };
+    let file = if entry.as_os_str().is_empty() { code.to_owned() } else { code.join(entry) };
+    fs::set_permissions(file, Permissions::from_mode(0o755))
 }
 
 /// Full copies of the datasets, owned by `who`.

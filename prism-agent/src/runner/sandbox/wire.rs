@@ -19,12 +19,23 @@ pub(crate) struct Order {
     /// The user that the program gets when the agent is root.
     pub(crate) uid: u32,
     pub(crate) job: Job,
-    pub(crate) interpreter: Interpreter,
+    pub(crate) program: Program,
+    /// Device nodes that the program may open.
+    pub(crate) devices: Vec<PathBuf>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
     pub(crate) required: BTreeSet<Layer>,
     /// What the agent has done already: limits that cgroups enforce.
     pub(crate) layers: Layers,
+}
+
+/// What executes the job's code.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Program {
+    /// An interpreter of the agent's machine.
+    Python(Interpreter),
+    /// Nothing: it is an executable.
+    Binary,
 }
 
 /// What is executed.
@@ -33,7 +44,13 @@ pub(crate) enum Job {
     /// Installs packages from `requirements` into the environment.
     Install { requirements: PathBuf, network: bool },
     /// Runs the algorithm.
-    Run { algorithm: PathBuf, entry: Option<PathBuf>, args: Vec<String>, datasets: Vec<(String, PathBuf)> },
+    Run {
+        algorithm: PathBuf,
+        entry: Option<PathBuf>,
+        args: Vec<String>,
+        datasets: Vec<(String, PathBuf)>,
+        auxiliary: Vec<(PathBuf, PathBuf)>,
+    },
 }
 
 impl Job {
@@ -43,6 +60,14 @@ impl Job {
 }
 
 impl Order {
+    /// The interpreter, if one executes the code.
+    pub(crate) const fn interpreter(&self) -> Option<&Interpreter> {
+        match &self.program {
+            Program::Python(interpreter) => Some(interpreter),
+            Program::Binary => None,
+        }
+    }
+
     /// Where the run lives on disk when it has no root of its own.
     pub(crate) fn disk(&self) -> &Path {
         self.fallback.as_deref().unwrap_or(&self.scratch)

@@ -13,7 +13,10 @@ use super::super::store::create_private;
 use super::super::upload::disk_code;
 use super::unpack::{UnpackAssetError, Unpacker};
 use super::{Setting, asset};
-use crate::runner::{DatasetInput, Interpreter, Layer, Limits, Python, Requirements, RunSpec, Runtime, UnknownLayer};
+use crate::runner::{
+    AuxiliaryInput, DatasetInput, Layer, Limits, Python, Requirements, RunSpec, Runtime, UnknownLayer,
+};
+use crate::server::means::Program;
 
 /// Why a run could not be prepared.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,16 @@ pub(super) enum PrepareError {
     /// The agent's disk refused.
     #[error("expected to lay out the run's files, found an error of the system")]
     Disk(#[from] io::Error),
+}
+
+impl Coded for PrepareError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unpack(error) => error.code(),
+            Self::Layer(_) => Code::SandboxUnavailable,
+            Self::Disk(error) => disk_code(error.kind()),
+        }
+    }
 }
 
 impl PrepareError {
@@ -43,12 +56,7 @@ impl PrepareError {
 }
 
 /// Unpacks what has to be unpacked and says what to run, unless `cancel` comes first. Blocking threads only.
-pub(super) fn spec(
-    engine: &Engine,
-    setting: &Setting,
-    interpreter: Interpreter,
-    cancel: &CancellationToken,
-) -> Result<RunSpec, PrepareError> {
+pub(super) fn spec(engine: &Engine, setting: &Setting, cancel: &CancellationToken) -> Result<RunSpec, PrepareError> {
     let config = &setting.runner;
     let unpacker = Unpacker { room: engine.store().room(), limits: &setting.unpacking, cancel };
     let manifest = engine.signed().manifest();
@@ -56,7 +64,12 @@ pub(super) fn spec(
     let work = root.join("work");
     fs::create_dir(&work)?;
     keep_output(engine, &work)?;
-    let runtime = Runtime::Python(Python::new(interpreter, requirements(engine, setting, &unpacker)?));
+    let runtime = match &setting.means.program {
+        Program::Python(interpreter) => {
+            Runtime::Python(Python::new(interpreter.clone(), requirements(engine, setting, &unpacker)?))
+        }
+        Program::Binary => Runtime::Binary,
+    };
     let mut spec = RunSpec::new(work, algorithm(engine, &unpacker)?, runtime);
     if let Some(helper) = &config.helper {
         spec.helper.clone_from(helper);
@@ -66,6 +79,8 @@ pub(super) fn spec(
     spec.args.clone_from(&terms.args);
     spec.environment = terms.environment.iter().map(|v| (v.name.clone(), v.value.clone())).collect();
     spec.datasets = datasets(engine, manifest, &unpacker)?;
+    spec.auxiliary = auxiliary(engine, &unpacker)?;
+    spec.devices.clone_from(&setting.means.devices);
     spec.limits = Limits::from(&terms.limits);
     spec.required = terms.sandbox.iter().map(|layer| Layer::try_from(*layer)).collect::<Result<_, _>>()?;
     Ok(spec)
@@ -106,6 +121,23 @@ fn requirements(engine: &Engine, setting: &Setting, unpacker: &Unpacker<'_>) -> 
     let dir = engine.store().run().join("requirements");
     unpacker.unpack(&file, &dir)?;
     Ok(Requirements::Offline { dir })
+}
+
+fn auxiliary(engine: &Engine, unpacker: &Unpacker<'_>) -> Result<Vec<AuxiliaryInput>, PrepareError> {
+    let files = &engine.signed().manifest().algorithm.auxiliary;
+    let folders = engine.store().run().join("auxiliary");
+    fs::create_dir(&folders)?;
+    let mut inputs = Vec::new();
+    for file in files {
+        let mut path = asset(engine, &file.name);
+        if file.unpack {
+            let folder = folders.join(file.name.as_str());
+            unpacker.unpack(&path, &folder)?;
+            path = folder;
+        }
+        inputs.push(AuxiliaryInput::new(&file.path, path));
+    }
+    Ok(inputs)
 }
 
 fn datasets(engine: &Engine, manifest: &Manifest, unpacker: &Unpacker<'_>) -> Result<Vec<DatasetInput>, PrepareError> {

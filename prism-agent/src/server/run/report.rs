@@ -1,13 +1,14 @@
 //! What the log says of a run: how it ended and what the sandbox was made of; digests of what was printed, not the words.
 
-use prism_core::audit::entry::{LayerReport, LayerState, Output, RunEnd, RunExitBody};
+use prism_core::audit::entry::{Conditions, LayerReport, LayerState, Output, RunEnd, RunExitBody};
+use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::manifest::SandboxLayer;
 
 use crate::runner::{self, Captured, End, Layer, Layers, RunError, RunOutcome};
 
 /// The entry for a run that was executed.
-pub(super) fn executed(outcome: &RunOutcome) -> RunExitBody {
+pub(super) fn executed(outcome: &RunOutcome, conditions: Conditions) -> RunExitBody {
     let (end, status) = ending(outcome.end, outcome.survivors);
     RunExitBody {
         run: 1,
@@ -17,6 +18,8 @@ pub(super) fn executed(outcome: &RunOutcome) -> RunExitBody {
         stdout: output(&outcome.stdout),
         stderr: output(&outcome.stderr),
         wall_ms: u64::try_from(outcome.wall.as_millis()).unwrap_or(u64::MAX),
+        code: None,
+        conditions: Some(conditions),
     }
 }
 
@@ -37,13 +40,14 @@ fn ending(end: End, survivors: u32) -> (RunEnd, i32) {
 
 /// The entry for a run of which nothing was executed.
 pub(super) fn refused(error: &RunError) -> RunExitBody {
-    let mut body = not_executed(match error {
+    let end = match error {
         RunError::LayerMissing { .. } => RunEnd::SandboxUnavailable,
         RunError::Requirements(_) => RunEnd::RequirementsFailed,
         RunError::Stopped => RunEnd::Stopped,
         RunError::Spec { .. } | RunError::Interpreter { .. } => RunEnd::PreparationFailed,
         _ => RunEnd::RunnerFailed,
-    });
+    };
+    let mut body = not_executed(end, error.code());
     if let RunError::LayerMissing { layers: report, .. } = error {
         body.layers = layers(report);
     }
@@ -51,9 +55,19 @@ pub(super) fn refused(error: &RunError) -> RunExitBody {
 }
 
 /// The entry for a run that did not come to the runner.
-pub(super) fn not_executed(end: RunEnd) -> RunExitBody {
+pub(super) fn not_executed(end: RunEnd, code: Code) -> RunExitBody {
     let nothing = || Output { bytes: 0, digest: Digest::sha256(b"") };
-    RunExitBody { run: 1, end, status: 0, layers: Vec::new(), stdout: nothing(), stderr: nothing(), wall_ms: 0 }
+    RunExitBody {
+        run: 1,
+        end,
+        status: 0,
+        layers: Vec::new(),
+        stdout: nothing(),
+        stderr: nothing(),
+        wall_ms: 0,
+        code: Some(code.to_string()),
+        conditions: None,
+    }
 }
 
 fn output(captured: &Captured) -> Output {

@@ -1,6 +1,6 @@
 //! What can happen in a run: the closed list of types (protocol, section 8).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::manifest::SandboxLayer;
@@ -63,6 +63,11 @@ events! {
     Error(ErrorBody) = "error";
     /// The log ends.
     LogClose(LogCloseBody) = "log.close";
+}
+
+/// A field that may be absent but not `null`: the same entry has one form.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 macro_rules! body {
@@ -224,6 +229,29 @@ body! {
         stderr: Output,
         /// Wall time in milliseconds.
         wall_ms: u64,
+        /// Why nothing was executed, as a stable code; not written when something was.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        code: Option<String>,
+        /// What the manifest does not fix and could differ in another run of the same terms; not written when nothing
+        /// was executed.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        conditions: Option<Conditions>,
+    }
+}
+
+body! {
+    /// The conditions of a run. Printable text of at most 120 characters each, `unknown` where the machine does not say.
+    Conditions {
+        /// Version of the agent's interpreter or host, such as `cpython 3.11.7`; `none` where the program brings its own.
+        interpreter: String,
+        /// The C library of the agent's system, such as `glibc 2.36`.
+        libc: String,
+        /// The kernel's release.
+        kernel: String,
+        /// The processor's model: libraries choose their arithmetic by it.
+        processor: String,
+        /// Processors that the run could use: the order of parallel sums depends on it.
+        processors: u32,
     }
 }
 

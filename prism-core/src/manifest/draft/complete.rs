@@ -1,15 +1,16 @@
 //! From the short form to the manifest.
 
 use super::{
-    Bytes, Draft, DraftAlgorithm, DraftDataset, DraftError, DraftKbs, DraftSimulator, DraftSource, Facts, Resolved,
+    Bytes, Draft, DraftAlgorithm, DraftAuxiliary, DraftDataset, DraftError, DraftKbs, DraftSimulator, DraftSource,
+    Facts, Resolved,
 };
 use crate::digest::Digest;
 use crate::hexadecimal::HexBytes;
 use crate::key::PublicKey;
 use crate::manifest::platform::{PlatformPolicy, Profile};
 use crate::manifest::{
-    Algorithm, Codec, Dataset, Format, Install, KeyRelease, Limits, LogsPolicy, Manifest, Network, Participant,
-    Requirements, Results, Runtime, SandboxLayer, SealedObject, Variable,
+    Algorithm, Auxiliary, Codec, Dataset, Format, Install, KeyRelease, Limits, LogsPolicy, Manifest, Network,
+    Participant, Requirements, Results, Runtime, SandboxLayer, SealedObject, Variable,
 };
 use crate::name::Name;
 
@@ -37,8 +38,13 @@ pub(super) fn complete(draft: &Draft, resolved: &Resolved, salt: [u8; 16], now: 
             consumers: draft.results.consumers.clone(),
             max_bytes: draft.results.max.map_or(GIB, |max| max.0),
             files: draft.results.files.clone().unwrap_or_else(|| vec!["**".to_owned()]),
+            media_types: draft.results.media_types.clone(),
         },
-        logs: LogsPolicy { stdout: draft.logs.stdout.clone(), stderr: draft.logs.stderr.clone() },
+        logs: LogsPolicy {
+            stdout: draft.logs.stdout.clone(),
+            stderr: draft.logs.stderr.clone(),
+            metrics: draft.logs.metrics.clone(),
+        },
         network: Network::None,
         reviewers: Vec::new(),
         auditors: draft.auditors.clone(),
@@ -232,7 +238,11 @@ fn algorithm(draft: &DraftAlgorithm, resolved: &Resolved) -> Result<Algorithm, D
         size: draft.size,
     };
     let Found { name, facts } = find(&written, resolved)?;
+    let auxiliary = draft.auxiliary.iter().enumerate();
     let one_file = draft.entry.as_deref().is_none_or(|entry| name == *entry);
+    if facts.folder && draft.runtime == Some(Runtime::Image) {
+        return Err(field("algorithm.file", "an image as one file: an archive in the OCI layout", "a folder"));
+    }
     if facts.folder && one_file {
         return Err(field("algorithm.entry", "the file in the folder that runs, such as \"train.py\"", "none"));
     }
@@ -248,11 +258,31 @@ fn algorithm(draft: &DraftAlgorithm, resolved: &Resolved) -> Result<Algorithm, D
         args: draft.args.clone(),
         environment: draft.environment.iter().map(variable).collect(),
         requirements: draft.requirements.as_deref().map(|path| requirements(path, resolved)).transpose()?,
+        interpreter: draft.interpreter,
+        auxiliary: auxiliary.map(|(i, file)| self::auxiliary(i, file, resolved)).collect::<Result<_, _>>()?,
+        devices: draft.devices.clone(),
         limits: limits(draft),
         sandbox: draft.sandbox.clone().unwrap_or_else(|| {
             vec![SandboxLayer::NoNewPrivileges, SandboxLayer::Seccomp, SandboxLayer::ResourceLimits]
         }),
     })
+}
+
+fn auxiliary(index: usize, draft: &DraftAuxiliary, resolved: &Resolved) -> Result<Auxiliary, DraftError> {
+    let place = format!("algorithm.auxiliary[{index}]");
+    let written = Written {
+        place: &place,
+        file: draft.file.as_deref(),
+        name: draft.name.as_ref(),
+        digest: draft.digest,
+        size: draft.size,
+    };
+    let Found { name, facts } = find(&written, resolved)?;
+    if facts.folder && draft.unpack == Some(false) {
+        return Err(field(format!("{place}.unpack"), "true, because it is a folder", "false"));
+    }
+    let unpack = draft.unpack.unwrap_or(facts.folder);
+    Ok(Auxiliary { name, digest: facts.digest, size: facts.size, unpack, path: draft.path.clone() })
 }
 
 fn requirements(path: &str, resolved: &Resolved) -> Result<Requirements, DraftError> {
@@ -272,6 +302,7 @@ fn limits(draft: &DraftAlgorithm) -> Limits {
         processes: limits.processes.unwrap_or(256),
         open_files: limits.open_files.unwrap_or(1024),
         disk_bytes: limits.disk.map_or(10 * GIB, |disk| disk.0),
+        datasets_bytes: limits.datasets.map(|datasets| datasets.0),
         output_bytes: limits.output.map_or(MIB, |output| output.0),
         wall_seconds: limits.time.map_or(HOUR, |time| time.0),
     }

@@ -1,3 +1,5 @@
+mod runner;
+
 use serde_json::{Value, json};
 
 use super::*;

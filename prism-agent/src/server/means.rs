@@ -1,0 +1,100 @@
+//! What this agent executes algorithms with. Terms that it cannot keep are refused before it wakes: nobody's data comes
+//! to a machine that could not run the algorithm on them.
+
+use std::path::PathBuf;
+
+use prism_core::code::{Code, Coded};
+use prism_core::manifest::{Algorithm, Device, PythonVersion, Runtime};
+
+use super::config::RunnerConfig;
+use crate::runner::{Interpreter, InterpreterError, device_nodes};
+
+/// Terms of a manifest that this agent cannot keep.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TermError {
+    /// There is no interpreter.
+    #[error(transparent)]
+    Interpreter(#[from] InterpreterError),
+    /// The interpreter is of another version.
+    #[error(
+        "expected a Python {expected} interpreter, as the manifest says, found {found}; configure another with --python"
+    )]
+    Version {
+        /// The manifest's version.
+        expected: PythonVersion,
+        /// The interpreter's version.
+        found: String,
+    },
+    /// Nothing executes programs of this kind.
+    #[error("expected an agent that executes {runtime} programs, as the manifest says, found one that does not")]
+    Runtime {
+        /// The manifest's runtime.
+        runtime: Runtime,
+    },
+    /// A device is absent.
+    #[error(
+        "expected a machine with {device}, as the manifest says, found none; use such a machine and load its driver"
+    )]
+    Device {
+        /// The manifest's device.
+        device: Device,
+    },
+}
+
+impl Coded for TermError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Interpreter(error) => error.code(),
+            _ => Code::ManifestUnsupported,
+        }
+    }
+}
+
+/// What was found on this machine for one manifest.
+#[derive(Clone, Debug)]
+pub(super) struct Means {
+    /// What executes the algorithm.
+    pub(super) program: Program,
+    /// Nodes of the devices that the manifest asks for.
+    pub(super) devices: Vec<PathBuf>,
+}
+
+/// What executes an algorithm.
+#[derive(Clone, Debug)]
+pub(super) enum Program {
+    /// This interpreter.
+    Python(Interpreter),
+    /// The machine itself.
+    Binary,
+}
+
+impl Means {
+    /// Looks for what `terms` need.
+    pub(super) async fn find(terms: &Algorithm, config: &RunnerConfig) -> Result<Self, TermError> {
+        let program = match terms.runtime {
+            Runtime::Python3 => Program::Python(interpreter(terms.interpreter.as_ref(), config).await?),
+            Runtime::Binary => Program::Binary,
+            runtime => return Err(TermError::Runtime { runtime }),
+        };
+        let mut devices = Vec::new();
+        for device in terms.devices.iter().copied() {
+            let nodes = device_nodes(device);
+            if nodes.is_empty() {
+                return Err(TermError::Device { device });
+            }
+            devices.extend(nodes);
+        }
+        Ok(Self { program, devices })
+    }
+}
+
+async fn interpreter(wanted: Option<&PythonVersion>, config: &RunnerConfig) -> Result<Interpreter, TermError> {
+    let interpreter = Interpreter::find(config.python.as_deref()).await?;
+    match wanted {
+        Some(version) if !version.admits(&interpreter.version) => {
+            Err(TermError::Version { expected: *version, found: interpreter.version })
+        }
+        _ => Ok(interpreter),
+    }
+}

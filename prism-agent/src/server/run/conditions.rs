@@ -1,0 +1,71 @@
+//! What the manifest does not fix: under the same conditions a deterministic program makes the same result.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use prism_core::audit::entry::Conditions;
+use prism_core::printable::is_printable_line;
+use tokio::process::Command;
+
+use crate::server::means::{Means, Program};
+
+/// Longest text of a condition, in characters.
+const TEXT_MAX: usize = 120;
+
+/// Most of `/proc/cpuinfo` that is read: the model stands near the beginning.
+const CPUINFO_MAX: u64 = 64 << 10;
+
+/// The conditions of a run with `means` that may use `processors` of them.
+pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
+    let interpreter = match &means.program {
+        Program::Python(found) => format!("{} {}", found.implementation, found.version),
+        Program::Binary => "none".to_owned(),
+    };
+    let available =
+        std::thread::available_parallelism().map_or(u32::MAX, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+    Conditions {
+        interpreter: text(&interpreter),
+        libc: text(&libc().await.unwrap_or_default()),
+        kernel: text(&rustix::system::uname().release().to_string_lossy()),
+        processor: text(&tokio::task::spawn_blocking(processor).await.ok().flatten().unwrap_or_default()),
+        processors: processors.min(available),
+    }
+}
+
+/// One printable line of bounded length; the machine's own words are not believed to be one.
+fn text(found: &str) -> String {
+    let found = found.trim();
+    if found.is_empty() || !is_printable_line(found) {
+        return "unknown".to_owned();
+    }
+    found.chars().take(TEXT_MAX).collect()
+}
+
+/// `glibc 2.36`; nothing where the C library is another.
+async fn libc() -> Option<String> {
+    let mut command = Command::new("getconf");
+    command.arg("GNU_LIBC_VERSION").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let output = command.output().await.ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+fn processor() -> Option<String> {
+    let file = std::fs::File::open("/proc/cpuinfo").ok()?.take(CPUINFO_MAX);
+    let lines = BufReader::new(file).lines().map_while(Result::ok);
+    let mut models =
+        lines.filter_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, m)| m.to_owned()));
+    models.next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_machine_says_is_one_bounded_printable_line() {
+        assert_eq!(text(" glibc 2.36\n"), "glibc 2.36");
+        assert_eq!(text(""), "unknown");
+        assert_eq!(text("a\u{1b}[2Jb"), "unknown");
+        assert_eq!(text(&"x".repeat(500)).len(), TEXT_MAX);
+    }
+}
