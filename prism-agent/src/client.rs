@@ -16,6 +16,7 @@ mod connecting;
 mod error;
 mod logs;
 mod memory;
+mod metrics;
 mod options;
 mod receipt;
 mod release;
@@ -38,6 +39,7 @@ pub use self::connecting::Connecting;
 pub use self::error::{AttestError, AuthenticateError, CallError, ConnectError, LogError, SessionError, SignError};
 pub use self::logs::{LogChunk, Logs};
 pub use self::memory::CheckpointStore;
+pub use self::metrics::Metrics;
 #[cfg(feature = "pull")]
 pub(crate) use self::options::Retries;
 pub use self::options::{Options, RetryPolicy};

@@ -7,6 +7,7 @@
 //! - [`archive`]: folders as one canonical archive, and archives unpacked without trust;
 //! - [`lifecycle`]: the run's states, one total pure function;
 //! - [`audit`]: the append-only log of what happened, [`transcript`]: all of it in one file;
+//! - [`metric`]: figures that an algorithm prints for those who may read them;
 //! - [`release`]: how a result is released exactly once, [`seal`]: files at rest, [`jwe`]: secrets of key brokers;
 //! - [`statement`]: what participants sign while they talk to an agent;
 //! - [`code`]: the stable error codes of every language.
@@ -28,6 +29,7 @@ pub mod jwe;
 pub mod key;
 pub mod lifecycle;
 pub mod manifest;
+pub mod metric;
 pub mod name;
 pub mod printable;
 pub mod release;

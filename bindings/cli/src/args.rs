@@ -12,7 +12,7 @@ use prism_core::manifest::SignedManifest;
 use crate::commands::release;
 use crate::commands::{
     agent, attest, attestation, attester, audit, checksum, completions, doctor, endorsements, explain, grant, keys,
-    manifest, measure, open, policy, result, seal, status, transcript, upload, watch,
+    manifest, measure, metrics, open, policy, result, seal, status, transcript, upload, watch,
 };
 #[cfg(feature = "simulator")]
 use crate::commands::{simulate, simulator};
@@ -138,6 +138,9 @@ pub(crate) enum Command {
     /// Follow what the program prints, if the manifest lets you
     #[command(after_help = watch::LOGS_EXAMPLE)]
     Logs(watch::Logs),
+    /// Follow the figures that the program prints, if the manifest lets you
+    #[command(after_help = metrics::EXAMPLE)]
+    Metrics(metrics::ShowMetrics),
     /// Say how things stand
     #[command(after_help = status::EXAMPLE)]
     Status(status::ShowStatus),

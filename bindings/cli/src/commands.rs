@@ -14,6 +14,7 @@ pub(crate) mod grant;
 pub(crate) mod keys;
 pub(crate) mod manifest;
 pub(crate) mod measure;
+pub(crate) mod metrics;
 pub(crate) mod open;
 pub(crate) mod policy;
 #[cfg(feature = "pull")]
@@ -57,6 +58,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Release(release) => release.run(printer),
         Command::Watch(watch) => watch.run(printer),
         Command::Logs(logs) => logs.run(printer),
+        Command::Metrics(metrics) => metrics.run(printer),
         Command::Status(status) => status.run(printer),
         Command::Stop(stop) => stop.run(printer),
         Command::Result(result) => result.run(printer),

@@ -125,6 +125,10 @@ fn terms(code: Code) -> Row {
             "The manifest is not valid yet, or no longer.",
             "check this machine's clock; if the time is right, the owner makes a manifest with new dates and all approve it",
         ),
+        Code::ManifestUnsupported => (
+            "The manifest has terms that this agent's machine cannot keep.",
+            "use a machine with the interpreter, host or device that the message names, or agree on other terms",
+        ),
         Code::PolicyMalformed => (
             "A policy file is malformed, names something unknown or leaves something out.",
             "correct the place that is named; every field has to be there, and what may be anything says \"any\". `prism policy new` drafts a whole one",

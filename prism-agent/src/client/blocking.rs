@@ -19,7 +19,7 @@ use prism_core::manifest::{Role, SignedManifest};
 use prism_core::name::Name;
 use prism_core::seal::{CobblestoneKey, Identity};
 
-pub use self::stream::{Logs, Watch};
+pub use self::stream::{Logs, Metrics, Watch};
 pub use self::worker::Interrupt;
 
 use self::worker::Worker;
@@ -274,5 +274,11 @@ impl Session {
     #[must_use]
     pub fn logs(&self) -> Logs {
         Logs::start(Arc::clone(&self.worker), self.inner.logs())
+    }
+
+    /// Reads the figures that the algorithm prints. See [`super::Session::metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        Metrics::start(Arc::clone(&self.worker), self.inner.metrics())
     }
 }

@@ -363,6 +363,12 @@ pub enum SessionError {
         /// The boot that answers now.
         found: String,
     },
+    /// What the agent sent is not what the call asks for.
+    #[error("expected {expected} from the agent, found something else; is it an agent of this version?")]
+    Malformed {
+        /// What should have come.
+        expected: &'static str,
+    },
 }
 
 impl Coded for SessionError {
@@ -376,6 +382,7 @@ impl Coded for SessionError {
             Self::Log(error) => error.code(),
             // Deliberately not a code that is tried again: what the agent held is lost, and a person has to know.
             Self::OtherBoot { .. } => Code::StateRefused,
+            Self::Malformed { .. } => Code::AgentMisbehaved,
         }
     }
 }

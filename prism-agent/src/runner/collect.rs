@@ -1,5 +1,6 @@
 //! Takes what the algorithm left in `results/`, after its last process is dead and without believing a name of it.
 
+mod media;
 mod pattern;
 
 use std::fs::File;
@@ -9,6 +10,7 @@ use std::path::Path;
 
 use prism_core::archive::{NameSet, SafePath};
 use prism_core::code::{Code, Coded};
+use prism_core::manifest::MediaType;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, statat};
 
 use super::scratch::Scratch;
@@ -58,11 +60,13 @@ pub struct ResultLimits {
     pub entries: usize,
     /// Allowed names, empty for all: `*` and `?` stay within one part of the path, `**` stands for any parts.
     pub patterns: Vec<String>,
+    /// Allowed media types, judged by the files' content; empty for all.
+    pub media_types: Vec<MediaType>,
 }
 
 impl Default for ResultLimits {
     fn default() -> Self {
-        Self { total_bytes: 1 << 30, entries: 10_000, patterns: Vec::new() }
+        Self { total_bytes: 1 << 30, entries: 10_000, patterns: Vec::new(), media_types: Vec::new() }
     }
 }
 
@@ -88,6 +92,8 @@ pub struct Withheld {
     pub misnamed: usize,
     /// Names that no pattern allows.
     pub unlisted: usize,
+    /// Content that is of no allowed media type.
+    pub mistyped: usize,
 }
 
 /// One file that may leave.
@@ -233,7 +239,28 @@ impl Walk<'_> {
         if total_bytes > self.limits.total_bytes {
             return Err(CollectError::TooLarge { limit: self.limits.total_bytes });
         }
+        // Only now: what is too much is not read.
+        let total_bytes = self.keep_admitted(total_bytes)?;
         Ok(Collected { files: self.files, total_bytes, withheld: self.withheld })
+    }
+}
+
+impl Walk<'_> {
+    /// Withholds the files that are of no allowed media type; the result is what the others have in bytes.
+    fn keep_admitted(&mut self, total_bytes: u64) -> Result<u64, CollectError> {
+        let wanted = &self.limits.media_types;
+        if wanted.is_empty() {
+            return Ok(total_bytes);
+        }
+        let found = std::mem::take(&mut self.files);
+        for file in found {
+            if media::is_admitted(&mut file.open()?, wanted)? {
+                self.files.push(file);
+            } else {
+                self.withheld.mistyped += 1;
+            }
+        }
+        Ok(self.files.iter().fold(0, |sum, file| sum.saturating_add(file.size)))
     }
 }
 

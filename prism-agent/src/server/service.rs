@@ -2,6 +2,7 @@
 
 mod entrance;
 mod log;
+mod metrics;
 mod outlet;
 mod release;
 mod results;
@@ -86,6 +87,7 @@ impl Service {
 impl agent_server::Agent for Service {
     type WatchStream = Reply<wire::WatchResponse>;
     type LogsStream = Reply<wire::LogsResponse>;
+    type MetricsStream = Reply<wire::MetricsResponse>;
     type DownloadResultStream = Reply<wire::DownloadResultResponse>;
     type TranscriptStream = Reply<wire::TranscriptResponse>;
 
@@ -139,6 +141,11 @@ impl agent_server::Agent for Service {
     async fn logs(&self, request: Request<wire::LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {
         let (member, outlet) = (member(&request)?, self.outlet(&request)?);
         log::output(self, &member, outlet, request.into_inner()).map(Response::new)
+    }
+
+    async fn metrics(&self, request: Request<wire::MetricsRequest>) -> Result<Response<Self::MetricsStream>, Status> {
+        let (member, outlet) = (member(&request)?, self.outlet(&request)?);
+        metrics::metrics(self, &member, outlet, request.into_inner()).map(Response::new)
     }
 
     async fn stop(&self, request: Request<wire::StopRequest>) -> Result<Response<wire::StopResponse>, Status> {

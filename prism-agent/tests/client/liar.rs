@@ -102,6 +102,7 @@ fn speaker(envelope: &[u8]) -> Actor {
 impl agent_server::Agent for Service {
     type WatchStream = Reply<wire::WatchResponse>;
     type LogsStream = Reply<wire::LogsResponse>;
+    type MetricsStream = Reply<wire::MetricsResponse>;
     type DownloadResultStream = Reply<wire::DownloadResultResponse>;
     type TranscriptStream = Reply<wire::TranscriptResponse>;
 
@@ -195,6 +196,11 @@ impl agent_server::Agent for Service {
 
     async fn logs(&self, _: Request<wire::LogsRequest>) -> Answered<Self::LogsStream> {
         Err(Status::unimplemented("logs"))
+    }
+
+    async fn metrics(&self, _: Request<wire::MetricsRequest>) -> Answered<Self::MetricsStream> {
+        let told = self.world().lies.metrics.clone();
+        Ok(Response::new(Box::pin(tokio_stream::iter(told.into_iter().map(Ok)))))
     }
 
     async fn stop(&self, request: Request<wire::StopRequest>) -> Answered<wire::StopResponse> {

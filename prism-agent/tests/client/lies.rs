@@ -338,3 +338,30 @@ async fn clones_that_ask_while_the_log_grows_accuse_nobody_of_a_fork() {
         task.await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn figures_that_no_line_can_hold_are_refused() {
+    let computation = Computation::new();
+    let liar = Liar::start(&computation).await;
+    let session = join(liar.address, &computation, "lab").await;
+    let line = |offset, name: &str, value| {
+        let values = [(name.to_owned(), value)].into();
+        crate::common::wire::MetricsResponse { offset, step: None, values }
+    };
+    let good = || line(1, "loss", 0.5);
+    for second in [
+        line(2, "loss", f64::NAN),
+        line(2, "loss", f64::INFINITY),
+        line(2, "\u{1b}[2J", 0.5),
+        line(2, "", 0.5),
+        line(1, "loss", 0.5),
+        crate::common::wire::MetricsResponse { offset: 2, step: Some(1), values: std::collections::HashMap::new() },
+    ] {
+        liar.lie(|lies| lies.metrics = vec![good(), second.clone(), good()]);
+        let mut metrics = session.metrics();
+        assert!(metrics.next().await.unwrap().is_ok());
+        let refused = metrics.next().await.unwrap().unwrap_err();
+        assert_eq!(refused.code(), Code::AgentMisbehaved, "{second:?}");
+        assert!(metrics.next().await.is_none(), "nothing more is believed");
+    }
+}

@@ -6,16 +6,30 @@ use prism_agent::client::{LogChunk, ResultOptions};
 use prism_agent::server::Agent;
 use prism_attest::audit::{AuditReport, ExpectedComputation, audit};
 use prism_core::archive::{Limits, SafePath, Sink, unpack};
-use prism_core::code::Code;
+use prism_core::code::{Code, Coded};
 use prism_core::lifecycle::Phase;
 
 use crate::common::Computation;
-use crate::common::computation::now;
+use crate::common::computation::{name, now};
 use crate::people::{code, join};
-use crate::scene::{ASSETS, TRAIN, computation, give, until};
+use crate::scene::{ASSETS, TRAIN, computation, computation_with, give, until};
 use crate::tests;
 
-tests!["whole": three_datasets_in_any_order_become_one_result_that_a_stranger_audits, what_is_printed_goes_to_whom_the_manifest_names];
+tests!["whole":
+    three_datasets_in_any_order_become_one_result_that_a_stranger_audits,
+    figures_go_to_whom_the_manifest_names_and_to_nobody_else,
+    what_is_printed_goes_to_whom_the_manifest_names,
+];
+
+/// Prints figures among other things, the last without an end of line.
+const FIGURES: &str = r#"
+import sys
+print("hello")
+print('metrics {"step": 1, "loss": 2, "accuracy": 0.5}')
+print("metrics are great")
+print('metrics {"patients": 3}', flush=True)
+sys.stdout.write('metrics {"step": 2, "loss": 1e-9}')
+"#;
 
 /// Keeps the one file that the result has.
 #[derive(Default)]
@@ -65,6 +79,38 @@ pub(crate) async fn the_whole_day(computation: &Computation, agent: Agent) -> Au
     let report = audit(&std::fs::read(&transcript).unwrap(), expected, now());
     assert!(report.holds(), "{:?}", report.broken().collect::<Vec<_>>());
     report
+}
+
+async fn figures_go_to_whom_the_manifest_names_and_to_nobody_else() {
+    let computation = computation_with(FIGURES, |manifest| {
+        manifest.logs.stdout.clear();
+        manifest.logs.metrics = vec![name("institute")];
+    });
+    let agent = computation.start().await;
+    let address = agent.local_addr().to_string();
+    let institute = join(&address, &computation, "institute").await;
+    let mut metrics = institute.metrics();
+    give(&address, &computation, &ASSETS).await;
+    let mut read = Vec::new();
+    while let Some(line) = metrics.next().await {
+        let line = line.unwrap();
+        read.push((line.step, line.values.into_iter().collect::<Vec<_>>()));
+    }
+    let figure = |name: &str, value: f64| (name.to_owned(), value);
+    let expected = [
+        (Some(1), vec![figure("accuracy", 0.5), figure("loss", 2.0)]),
+        (None, vec![figure("patients", 3.0)]),
+        (Some(2), vec![figure("loss", 1e-9)]),
+    ];
+    assert_eq!(read, expected);
+    // Nobody reads the rest of what is printed, and the figures are for the institute alone.
+    let refused = institute.logs().next().await.unwrap().unwrap_err();
+    assert_eq!(refused.code(), Code::RoleRefused);
+    for stranger in ["lab", "hospital-1"] {
+        let refused = join(&address, &computation, stranger).await.metrics().next().await.unwrap().unwrap_err();
+        assert_eq!(refused.code(), Code::RoleRefused, "{stranger}");
+    }
+    agent.shutdown().await;
 }
 
 async fn what_is_printed_goes_to_whom_the_manifest_names() {

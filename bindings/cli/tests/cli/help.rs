@@ -58,6 +58,7 @@ fn every_command_explains_itself_with_an_example() {
         "data",
         "watch",
         "logs",
+        "metrics",
         "status",
         "stop",
         "result",

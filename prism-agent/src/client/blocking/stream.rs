@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
+use prism_core::metric;
 use tokio::task::AbortHandle;
 
 use super::worker::Worker;
@@ -83,4 +84,6 @@ streams! {
     Watch of Observed;
     /// What the algorithm writes. See [`crate::client::Logs`].
     Logs of LogChunk;
+    /// The figures that the algorithm prints. See [`crate::client::Metrics`].
+    Metrics of metric::Metrics;
 }

@@ -16,6 +16,21 @@ fn names(collected: &Collected) -> Vec<&str> {
 }
 
 #[test]
+fn a_file_of_another_kind_than_allowed_stays_inside() {
+    let dir = tempfile::tempdir().unwrap();
+    let results = dir.path().join("results");
+    fs::create_dir(&results).unwrap();
+    fs::write(results.join("curve.png"), b"patients, not pixels").unwrap();
+    fs::write(results.join("scores.json"), b"{}").unwrap();
+    let limits = ResultLimits { media_types: vec!["image/png".parse().unwrap()], ..ResultLimits::default() };
+    let collected = collect_results(&ResultsDir::open(dir.path()).unwrap(), &limits).unwrap();
+    assert_eq!((collected.files.len(), collected.total_bytes, collected.withheld.mistyped), (0, 0, 2));
+    let limits = ResultLimits { media_types: vec!["application/json".parse().unwrap()], ..ResultLimits::default() };
+    let collected = collect_results(&ResultsDir::open(dir.path()).unwrap(), &limits).unwrap();
+    assert_eq!((collected.files[0].name(), collected.total_bytes, collected.withheld.mistyped), ("scores.json", 2, 1));
+}
+
+#[test]
 fn regular_files_come_sorted_with_relative_names() {
     let (dir, open) = results();
     let root = dir.path().join(RESULTS);

@@ -125,8 +125,8 @@ impl Parcels {
 /// of its own, and the archive in the clear is nowhere.
 pub(super) fn seal(engine: &Engine, results: &ResultsDir, cancel: &CancellationToken) -> Result<Parcels, DeliverError> {
     let terms = &engine.signed().manifest().results;
-    let patterns = terms.files.clone();
-    let limits = ResultLimits { total_bytes: terms.max_bytes, patterns, ..ResultLimits::default() };
+    let (patterns, media_types) = (terms.files.clone(), terms.media_types.clone());
+    let limits = ResultLimits { total_bytes: terms.max_bytes, patterns, media_types, ..ResultLimits::default() };
     let collected = collect_results(results, &limits)?;
     if collected.withheld != Withheld::default() {
         tracing::warn!(withheld = ?collected.withheld, "some of what the algorithm left stays inside");

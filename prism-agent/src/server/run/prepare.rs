@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use prism_core::code::{Code, Coded};
 use prism_core::manifest::{Install, Manifest};
+use prism_core::name::Name;
 use tokio_util::sync::CancellationToken;
 
 use super::super::engine::Engine;
@@ -90,8 +91,10 @@ pub(super) fn spec(engine: &Engine, setting: &Setting, cancel: &CancellationToke
 /// kept: it goes with the run.
 fn keep_output(engine: &Engine, work: &std::path::Path) -> io::Result<()> {
     let policy = &engine.signed().manifest().logs;
-    let streams = [("stdout", &policy.stdout), ("stderr", &policy.stderr)];
-    for (stream, _) in streams.into_iter().filter(|(_, readers)| !readers.is_empty()) {
+    let has_readers = |stream: &[Name]| !stream.is_empty();
+    let stdout = has_readers(&policy.stdout) || has_readers(&policy.metrics);
+    let streams = [("stdout", stdout), ("stderr", has_readers(&policy.stderr))];
+    for (stream, _) in streams.into_iter().filter(|(_, kept)| *kept) {
         let kept = engine.store().output(stream);
         create_private(&kept)?;
         fs::hard_link(&kept, work.join(stream))?;

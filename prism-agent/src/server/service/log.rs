@@ -13,12 +13,13 @@ use prism_core::lifecycle::Phase;
 use prism_core::name::Name;
 use prism_core::release::Release;
 use prism_core::transcript::{Base64Bytes, EvidenceRecord, Transcript, TranscriptError, TranscriptFormat};
+use tokio::sync::watch::Receiver;
 use tonic::Status;
 
 use super::outlet::{Outlet, Tap};
 use super::{Reply, Service, refuse};
 use crate::server::attest::Report;
-use crate::server::engine::{Engine, Interrupted};
+use crate::server::engine::{Engine, Interrupted, Mark};
 use crate::server::ledger::Line;
 use crate::server::session::Member;
 use crate::server::vault::Holding;
@@ -190,7 +191,7 @@ pub(super) fn output(
         return Err(wire::refusal(Code::RoleRefused, words));
     }
     let tails = [
-        stdout.then_some(Tail { stream: "stdout", offset: request.stdout_offset, wrap: Output::Stdout }),
+        stdout.then_some(Tail::stdout(request.stdout_offset)),
         stderr.then_some(Tail { stream: "stderr", offset: request.stderr_offset, wrap: Output::Stderr }),
     ];
     let (mut tap, answers) = outlet.open(QUEUE);
@@ -206,10 +207,17 @@ pub(super) fn output(
 
 /// One stream of the algorithm's output and how much of it the reader has.
 #[derive(Clone, Copy)]
-struct Tail {
+pub(super) struct Tail {
     stream: &'static str,
     offset: u64,
     wrap: fn(Bytes) -> Output,
+}
+
+impl Tail {
+    /// Standard output from `offset` on.
+    pub(super) const fn stdout(offset: u64) -> Self {
+        Self { stream: "stdout", offset, wrap: Output::Stdout }
+    }
 }
 
 async fn tail(engine: &Engine, mut tails: Vec<Tail>, tap: &mut Tap<wire::LogsResponse>) {
@@ -237,18 +245,21 @@ async fn tail(engine: &Engine, mut tails: Vec<Tail>, tap: &mut Tap<wire::LogsRes
         match (quiet, ended) {
             (true, true) => return,
             (false, _) => {}
-            (true, false) => {
-                let _ = tokio::time::timeout(TAIL, mark.changed()).await;
-            }
+            (true, false) => pause(&mut mark).await,
         }
     }
 }
 
-const fn has_ended(phase: Phase) -> bool {
+/// Waits for the next state, or until it is time to look at the output again.
+pub(super) async fn pause(mark: &mut Receiver<Mark>) {
+    let _ = tokio::time::timeout(TAIL, mark.changed()).await;
+}
+
+pub(super) const fn has_ended(phase: Phase) -> bool {
     matches!(phase, Phase::Delivering | Phase::Failed | Phase::Stopped | Phase::Closed)
 }
 
-fn read_at(engine: &Engine, tail: Tail) -> io::Result<Bytes> {
+pub(super) fn read_at(engine: &Engine, tail: Tail) -> io::Result<Bytes> {
     let mut file = match File::open(engine.store().output(tail.stream)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Bytes::new()),
         opened => opened?,

@@ -231,6 +231,24 @@ pub mod logs_response {
         Stderr(::prost::bytes::Bytes),
     }
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MetricsRequest {
+    /// The offset of the last answer that the client has already; 0 from the beginning.
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MetricsResponse {
+    /// Where the agent goes on after these figures.
+    #[prost(uint64, tag = "1")]
+    pub offset: u64,
+    /// What the algorithm counts, if it says so.
+    #[prost(uint64, optional, tag = "2")]
+    pub step: ::core::option::Option<u64>,
+    /// Finite figures by name.
+    #[prost(map = "string, double", tag = "3")]
+    pub values: ::std::collections::HashMap<::prost::alloc::string::String, f64>,
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StopRequest {
     /// DSSE envelope over a statement "stop.v1".
@@ -693,6 +711,32 @@ pub mod agent_client {
             req.extensions_mut().insert(GrpcMethod::new("prism.agent.v1.Agent", "Logs"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// The figures that the algorithm prints as "metrics" lines, for those whom the manifest lets read them; ends when the
+        /// run has ended and everything was sent.
+        pub async fn metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::MetricsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/prism.agent.v1.Agent/Metrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("prism.agent.v1.Agent", "Metrics"));
+            self.inner.server_streaming(req, path, codec).await
+        }
         /// Stops the computation for good.
         pub async fn stop(
             &mut self,
@@ -966,6 +1010,18 @@ pub mod agent_server {
             &self,
             request: tonic::Request<super::LogsRequest>,
         ) -> std::result::Result<tonic::Response<Self::LogsStream>, tonic::Status>;
+        /// Server streaming response type for the Metrics method.
+        type MetricsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::MetricsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// The figures that the algorithm prints as "metrics" lines, for those whom the manifest lets read them; ends when the
+        /// run has ended and everything was sent.
+        async fn metrics(
+            &self,
+            request: tonic::Request<super::MetricsRequest>,
+        ) -> std::result::Result<tonic::Response<Self::MetricsStream>, tonic::Status>;
         /// Stops the computation for good.
         async fn stop(
             &self,
@@ -1453,6 +1509,52 @@ pub mod agent_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = LogsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/prism.agent.v1.Agent/Metrics" => {
+                    #[allow(non_camel_case_types)]
+                    struct MetricsSvc<T: Agent>(pub Arc<T>);
+                    impl<
+                        T: Agent,
+                    > tonic::server::ServerStreamingService<super::MetricsRequest>
+                    for MetricsSvc<T> {
+                        type Response = super::MetricsResponse;
+                        type ResponseStream = T::MetricsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MetricsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Agent>::metrics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MetricsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -48,6 +48,8 @@ pub(crate) struct Lies {
     pub(crate) misnumbered: bool,
     /// Receipts are of a log that only their holder is shown.
     pub(crate) hidden_log: bool,
+    /// Figures that it says the algorithm printed.
+    pub(crate) metrics: Vec<wire::MetricsResponse>,
     /// What `UploadStatus` says.
     pub(crate) durable: u64,
     /// The recipient that it gives for released keys.
