@@ -70,6 +70,7 @@ fn replay(bytes: &[u8], expected: ExpectedComputation, now: UnixSeconds, notes: 
         simulated: replayed.simulated,
         entries: replayed.entries,
         releases: replayed.releases,
+        conditions: replayed.conditions,
         outcome: replayed.outcome,
     })
 }

@@ -61,6 +61,9 @@ fn open(f: &mut Formatter<'_>, body: &LogOpenBody) -> fmt::Result {
 }
 
 fn exit(f: &mut Formatter<'_>, body: &RunExitBody) -> fmt::Result {
+    if let Some(code) = &body.code {
+        return write!(f, "the program {} ({})", end(body), Safe::new(code));
+    }
     write!(f, "the program {} after {}.{} s", end(body), body.wall_ms / 1000, body.wall_ms / 100 % 10)?;
     let missing: Vec<_> =
         body.layers.iter().filter(|l| l.state != LayerState::Active).map(|l| l.layer.name()).collect();
@@ -85,7 +88,7 @@ fn end(body: &RunExitBody) -> String {
         RunEnd::Stopped => "was stopped".to_owned(),
         RunEnd::SandboxUnavailable => "did not start: a demanded sandbox layer is missing".to_owned(),
         RunEnd::RequirementsFailed => "did not start: its requirements could not be installed".to_owned(),
-        RunEnd::PreparationFailed => "did not start: an asset could not be unpacked".to_owned(),
+        RunEnd::PreparationFailed => "did not start: what was brought cannot be run".to_owned(),
         _ => "FAILED: the runner itself failed".to_owned(),
     }
 }

@@ -6,6 +6,7 @@ use prism_agent::client::{LogChunk, ResultOptions};
 use prism_agent::server::Agent;
 use prism_attest::audit::{AuditReport, ExpectedComputation, audit};
 use prism_core::archive::{Limits, SafePath, Sink, unpack};
+use prism_core::audit::entry::Event;
 use prism_core::code::{Code, Coded};
 use prism_core::lifecycle::Phase;
 
@@ -17,9 +18,19 @@ use crate::tests;
 
 tests!["whole":
     three_datasets_in_any_order_become_one_result_that_a_stranger_audits,
+    the_same_inputs_give_the_same_archive_and_the_log_says_what_could_differ,
     figures_go_to_whom_the_manifest_names_and_to_nobody_else,
     what_is_printed_goes_to_whom_the_manifest_names,
 ];
+
+/// Writes files in an order that only hashing decides, at other times.
+const UNORDERED: &str = r#"
+import os
+for name in {"a", "b", "c", "d", "e", "f"}:
+    os.makedirs("results/" + name, exist_ok=True)
+    with open("results/" + name + "/order.txt", "w") as out:
+        out.write(" ".join({str(n) for n in range(50)}))
+"#;
 
 /// Prints figures among other things, the last without an end of line.
 const FIGURES: &str = r#"
@@ -49,7 +60,9 @@ impl Sink for OneFile {
 async fn three_datasets_in_any_order_become_one_result_that_a_stranger_audits() {
     let computation = computation(TRAIN);
     let agent = computation.start().await;
-    the_whole_day(&computation, agent).await;
+    let report = the_whole_day(&computation, agent).await;
+    let conditions = report.summary().unwrap().conditions.as_ref().unwrap();
+    assert!(conditions.interpreter.starts_with("cpython 3."), "{conditions:?}");
 }
 
 /// Uploads, the run, the result once, and a transcript in which a stranger finds nothing broken.
@@ -79,6 +92,28 @@ pub(crate) async fn the_whole_day(computation: &Computation, agent: Agent) -> Au
     let report = audit(&std::fs::read(&transcript).unwrap(), expected, now());
     assert!(report.holds(), "{:?}", report.broken().collect::<Vec<_>>());
     report
+}
+
+async fn the_same_inputs_give_the_same_archive_and_the_log_says_what_could_differ() {
+    let mut archives = Vec::new();
+    for _ in 0..2 {
+        let computation = computation(UNORDERED);
+        let agent = computation.start().await;
+        let address = agent.local_addr().to_string();
+        let institute = join(&address, &computation, "institute").await;
+        let mut watch = institute.watch(0);
+        give(&address, &computation, &ASSETS).await;
+        let exit = until(&mut watch, "run.exit").await;
+        let Event::RunExit(body) = &exit.entry.event else { panic!("{exit:?}") };
+        let conditions = body.conditions.as_ref().unwrap();
+        assert!(conditions.interpreter.starts_with("cpython 3.") && conditions.processors > 0, "{conditions:?}");
+        until(&mut watch, "result.sealed").await;
+        let out = computation.dir.path().join("results.zip");
+        institute.result(&out, ResultOptions::default(), |_| {}).await.unwrap();
+        archives.push(std::fs::read(out).unwrap());
+        agent.shutdown().await;
+    }
+    assert_eq!(archives[0], archives[1]);
 }
 
 async fn figures_go_to_whom_the_manifest_names_and_to_nobody_else() {

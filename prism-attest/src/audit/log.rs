@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use prism_core::audit::checkpoint::SignedCheckpoint;
-use prism_core::audit::entry::{Entry, Event, LogOpenBody, Outcome};
+use prism_core::audit::entry::{Conditions, Entry, Event, LogOpenBody, Outcome};
 use prism_core::audit::proof::Receipt;
 use prism_core::audit::tree::{Tree, leaf_hash};
 use prism_core::digest::Digest;
@@ -18,6 +18,7 @@ pub(super) struct Replayed {
     pub(super) simulated: bool,
     pub(super) entries: u64,
     pub(super) releases: Vec<KeyReleased>,
+    pub(super) conditions: Option<Conditions>,
     pub(super) outcome: Option<Outcome>,
 }
 
@@ -32,7 +33,15 @@ pub(super) fn check(ground: &Ground<'_>, notes: &mut Notes) -> Replayed {
     let ended = outcome.map_or("no log.close: what happened afterwards is unknown".to_owned(), |o| format!("{o:?}"));
     notes.check(Rule::LogComplete, outcome.is_some(), "the last entry", ended);
     let releases = releases(ground, &entries);
-    Replayed { simulated: is_simulated(ground), entries: entries.len() as u64, releases, outcome }
+    let conditions = entries.iter().find_map(conditions).cloned();
+    Replayed { simulated: is_simulated(ground), entries: entries.len() as u64, releases, conditions, outcome }
+}
+
+fn conditions(entry: &Entry) -> Option<&Conditions> {
+    match &entry.event {
+        Event::RunExit(body) => body.conditions.as_ref(),
+        _ => None,
+    }
 }
 
 fn releases(ground: &Ground<'_>, entries: &[Entry]) -> Vec<KeyReleased> {

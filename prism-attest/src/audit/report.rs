@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use prism_core::audit::entry::{Actor, Outcome, Releaser};
+use prism_core::audit::entry::{Actor, Conditions, Outcome, Releaser};
 use prism_core::digest::Digest;
 use prism_core::manifest::ObjectUrl;
 use prism_core::name::Name;
@@ -122,6 +122,9 @@ pub struct Summary {
     pub entries: u64,
     /// Every key that was released to the agent, in the log's order.
     pub releases: Vec<KeyReleased>,
+    /// What the manifest does not fix, of the run that was executed: another run of the same terms could differ where
+    /// these do, or where the program draws time or randomness.
+    pub conditions: Option<Conditions>,
     /// How the computation ended; `None` when the log is not closed.
     pub outcome: Option<Outcome>,
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prism_attest::audit::{AuditReport, ExpectedComputation, KeyReleased, audit};
-use prism_core::audit::entry::Releaser;
+use prism_core::audit::entry::{Conditions, Releaser};
 use prism_core::code::Code;
 use prism_core::transcript::TRANSCRIPT_MAX;
 use serde::Serialize;
@@ -78,6 +78,13 @@ impl Audit {
     }
 }
 
+/// What another run of the same terms could differ by.
+fn words(conditions: &Conditions) -> String {
+    let Conditions { interpreter, libc, kernel, processor, processors } = conditions;
+    let interpreter = if interpreter == "none" { "no interpreter" } else { interpreter };
+    format!("{interpreter}, {libc}, kernel {kernel}, {processors} of {processor}")
+}
+
 impl fmt::Display for Audited<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.simulated {
@@ -96,6 +103,9 @@ impl fmt::Display for Audited<'_> {
                 let KeyReleased { asset, actor, by, entry, .. } = release;
                 let who = if *by == Releaser::Kbs { "its key broker".to_owned() } else { actor.to_string() };
                 writeln!(f, "  key released  of {asset} ({place}) by {who} to the agent, entry {entry}")?;
+            }
+            if let Some(conditions) = &summary.conditions {
+                writeln!(f, "  ran with      {}", Safe::new(&words(conditions)))?;
             }
             let outcome = summary.outcome.map_or("not known, the log is not closed", entry::outcome);
             writeln!(f, "  outcome       {outcome}")?;

@@ -153,6 +153,9 @@ impl fmt::Display for Shown {
         }
         let (state, boot, platform) = (Safe::new(&self.state), Safe::new(&self.boot), Safe::new(&self.platform));
         writeln!(f, "state: {state}   boot {boot}   platform {platform}   {} log entries", self.log_size)?;
+        if matches!(self.state.as_str(), "Failed" | "Stopped" | "Closed") {
+            writeln!(f, "  `prism watch` says how it came to that")?;
+        }
         for asset in &self.assets {
             let name = Safe::new(&asset.name);
             let Asset { provider, durable, size: whole, .. } = asset;
