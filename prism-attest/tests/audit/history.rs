@@ -4,8 +4,8 @@ use std::sync::OnceLock;
 
 use prism_attest::{AgentBinding, Evidence};
 use prism_core::audit::entry::{
-    AssetBody, AuthBody, AuthRefusedBody, Entry, Event, EvidenceBody, KeyReleasedBody, LayerReport, LayerState,
-    LogCloseBody, LogOpenBody, ManifestBody, Outcome, Output, OutputBody, Releaser, ResultAckedBody,
+    AssetBody, AuthBody, AuthRefusedBody, Conditions, Entry, Event, EvidenceBody, KeyReleasedBody, LayerReport,
+    LayerState, LogCloseBody, LogOpenBody, ManifestBody, Outcome, Output, OutputBody, Releaser, ResultAckedBody,
     ResultReleasedBody, ResultSealedBody, RunEnd, RunExitBody, RunStartBody, SessionBody,
 };
 use prism_core::digest::Digest;
@@ -118,7 +118,13 @@ fn exit() -> Event {
         stderr: nothing,
         wall_ms: 1,
         code: None,
-        conditions: None,
+        conditions: Some(Conditions {
+            interpreter: "cpython 3.11.2".to_owned(),
+            libc: "glibc 2.36".to_owned(),
+            kernel: "6.1.0".to_owned(),
+            processor: "unknown".to_owned(),
+            processors: 2,
+        }),
     }))
 }
 

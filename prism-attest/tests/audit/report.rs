@@ -42,7 +42,8 @@ fn a_report_is_written_as_json_that_programs_can_read() {
     };
     assert_eq!(keys(&report), ["findings", "holds", "summary"]);
     assert_eq!(report["holds"], false);
-    let names = ["boot", "entries", "manifest", "outcome", "participants", "releases", "simulated", "title"];
+    let names =
+        ["boot", "conditions", "entries", "manifest", "outcome", "participants", "releases", "simulated", "title"];
     assert_eq!(keys(&report["summary"]), names);
     assert_eq!(report["summary"]["boot"], "b0".repeat(16));
     assert_eq!(report["summary"]["manifest"], world().signed.digest().to_string());
@@ -62,6 +63,7 @@ fn a_whole_report_says_how_the_computation_ended() {
     let report = serde_json::to_value(story().report()).unwrap();
     assert_eq!((&report["holds"], &report["summary"]["outcome"]), (&true.into(), &"completed".into()));
     assert_eq!(report["summary"]["simulated"], true);
+    assert_eq!(report["summary"]["conditions"]["kernel"], "6.1.0");
 }
 
 #[test]
