@@ -21,6 +21,7 @@ mod executable;
 mod interpreter;
 mod layers;
 mod link;
+mod module;
 mod outcome;
 mod processes;
 mod requirements;
@@ -28,6 +29,7 @@ mod sandbox;
 mod scratch;
 mod spec;
 mod supervise;
+mod wasm_host;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -47,6 +49,7 @@ pub use outcome::{Captured, End, Progress, RunError, RunOutcome};
 pub use requirements::{LOCK_NAME, LockError, RequirementsError, check_lock};
 pub use sandbox::helper_main_if_asked;
 pub use spec::{AuxiliaryInput, DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
+pub use wasm_host::{WasmHost, WasmHostError};
 
 use sandbox::wire::{Job, Order, Program};
 use scratch::Scratch;
@@ -148,9 +151,11 @@ fn check(spec: &RunSpec) -> Result<(), RunError> {
     if spec.runtime.python().is_some_and(|python| spec.work.starts_with(&python.interpreter.prefix)) {
         return bad("a work directory outside the interpreter's, which the program can read", "one inside");
     }
-    if matches!(spec.runtime, Runtime::Binary) {
-        let file = if folder { spec.algorithm.join(entry) } else { spec.algorithm.clone() };
-        executable::check(&file)?;
+    let file = if folder { spec.algorithm.join(entry) } else { spec.algorithm.clone() };
+    match &spec.runtime {
+        Runtime::Python(_) => {}
+        Runtime::Binary => executable::check(&file)?,
+        Runtime::Wasm(_) => module::check(&file)?,
     }
     if let Some(input) = spec.auxiliary.iter().find(|input| spec::plain_relative(&input.place).is_none()) {
         return bad("auxiliary files at plain relative paths", &input.place);
@@ -187,6 +192,7 @@ fn order(run: &Run) -> Order {
     let program = match &spec.runtime {
         Runtime::Python(python) => Program::Python(python.interpreter.clone()),
         Runtime::Binary => Program::Binary,
+        Runtime::Wasm(host) => Program::Wasm { host: host.executable.clone() },
     };
     Order {
         scratch: scratch.path().to_owned(),

@@ -72,14 +72,23 @@ fn the_agent_knows_no_binding() {
 }
 
 #[test]
+fn the_agent_carries_no_compiler() {
+    forbid("prism-agent/src", &["wasmtime::", "wasmtime_", "cranelift"], &[]);
+    forbid("prism-agent/wasm/src", &["prism_core", "prism_attest", "prism_agent"], &[]);
+    let manifest = fs::read_to_string(root().join("prism-agent/Cargo.toml")).unwrap();
+    assert!(!manifest.contains("wasmtime") && !manifest.contains("prism-wasm"));
+}
+
+#[test]
 fn the_command_leaves_cryptography_and_parsing_to_the_crates_below() {
     forbid("bindings/cli/src", &["aws_lc_rs", "x509_parser", "rustls", "tonic", "prost"], &[]);
 }
 
 #[test]
 fn danger_has_one_room() {
-    let crates = ["prism-core/src", "prism-attest/src", "prism-agent/src", "bindings/cli/src", "examples/src"];
-    for folder in crates {
+    let libraries = ["prism-core/src", "prism-attest/src", "prism-agent/src"];
+    let programs = ["prism-agent/wasm/src", "bindings/cli/src", "examples/src"];
+    for folder in libraries.into_iter().chain(programs) {
         // Beside the sandbox, one file calls a C library: Intel's quotes come from nowhere else on older kernels.
         let rooms = ["runner/sandbox", "prism-agent/src/attester/tdx_attest.rs"];
         forbid(folder, &["unsafe {", "unsafe fn", "unsafe impl"], &rooms);

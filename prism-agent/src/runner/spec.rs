@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::interpreter::Interpreter;
 use super::layers::Layer;
+use super::wasm_host::WasmHost;
 
 /// One execution of an algorithm: every path is the agent's, none of them is visible to the program under this name.
 #[derive(Clone, Debug)]
@@ -113,6 +114,8 @@ pub enum Runtime {
     Python(Python),
     /// An ELF executable for this machine.
     Binary,
+    /// A WebAssembly module for WASI preview 1.
+    Wasm(WasmHost),
 }
 
 impl Runtime {
@@ -120,7 +123,7 @@ impl Runtime {
     pub(super) const fn python(&self) -> Option<&Python> {
         match self {
             Self::Python(python) => Some(python),
-            Self::Binary => None,
+            Self::Binary | Self::Wasm(_) => None,
         }
     }
 }

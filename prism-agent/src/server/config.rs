@@ -34,6 +34,8 @@ pub struct AgentConfig {
 pub struct RunnerConfig {
     /// The Python interpreter; `None` looks for one on the machine.
     pub python: Option<PathBuf>,
+    /// The WebAssembly host; `None` is `prism-wasm` beside this program.
+    pub wasm_host: Option<PathBuf>,
     /// The program that builds the sandbox; `None` is this program itself, which must call
     /// [`crate::runner::helper_main_if_asked`] first thing in `main`.
     pub helper: Option<PathBuf>,
@@ -43,10 +45,11 @@ pub struct RunnerConfig {
 
 impl fmt::Debug for RunnerConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { python, helper, index } = self;
+        let Self { python, wasm_host, helper, index } = self;
         let names: Vec<&String> = index.keys().collect();
         f.debug_struct("RunnerConfig")
             .field("python", python)
+            .field("wasm_host", wasm_host)
             .field("helper", helper)
             .field("index", &names)
             .finish_non_exhaustive()

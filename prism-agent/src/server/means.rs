@@ -7,7 +7,7 @@ use prism_core::code::{Code, Coded};
 use prism_core::manifest::{Algorithm, Device, PythonVersion, Runtime};
 
 use super::config::RunnerConfig;
-use crate::runner::{Interpreter, InterpreterError, device_nodes};
+use crate::runner::{Interpreter, InterpreterError, WasmHost, WasmHostError, device_nodes};
 
 /// Terms of a manifest that this agent cannot keep.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,9 @@ pub enum TermError {
         /// The interpreter's version.
         found: String,
     },
+    /// There is no WebAssembly host.
+    #[error(transparent)]
+    WasmHost(#[from] WasmHostError),
     /// Nothing executes programs of this kind.
     #[error("expected an agent that executes {runtime} programs, as the manifest says, found one that does not")]
     Runtime {
@@ -46,6 +49,7 @@ impl Coded for TermError {
     fn code(&self) -> Code {
         match self {
             Self::Interpreter(error) => error.code(),
+            Self::WasmHost(error) => error.code(),
             _ => Code::ManifestUnsupported,
         }
     }
@@ -67,6 +71,8 @@ pub(super) enum Program {
     Python(Interpreter),
     /// The machine itself.
     Binary,
+    /// This host.
+    Wasm(WasmHost),
 }
 
 impl Means {
@@ -75,6 +81,7 @@ impl Means {
         let program = match terms.runtime {
             Runtime::Python3 => Program::Python(interpreter(terms.interpreter.as_ref(), config).await?),
             Runtime::Binary => Program::Binary,
+            Runtime::Wasm => Program::Wasm(WasmHost::find(config.wasm_host.as_deref()).await?),
             runtime => return Err(TermError::Runtime { runtime }),
         };
         let mut devices = Vec::new();

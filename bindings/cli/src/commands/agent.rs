@@ -74,6 +74,9 @@ pub(crate) struct Serve {
     /// The virtual machine privilege level of SEV-SNP to ask reports for [default: 0]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
     vmpl: Option<u8>,
+    /// What executes WebAssembly programs [default: prism-wasm, beside prism]
+    #[arg(long, value_name = "FILE")]
+    wasm_host: Option<PathBuf>,
     #[cfg(feature = "pull")]
     #[command(flatten)]
     pull: PullArgs,
@@ -125,7 +128,8 @@ impl AgentCommand {
         let Self::Serve(serve) = self;
         let signed = serve.manifest.read()?;
         let platform = platform(serve.platform, serve.endorsements, serve.vmpl)?;
-        let config = AgentConfig::new(serve.listen, serve.state, platform);
+        let mut config = AgentConfig::new(serve.listen, serve.state, platform);
+        config.runner.wasm_host = serve.wasm_host;
         #[cfg(feature = "pull")]
         let config = config.fetching(serve.pull.config()?);
         diagnostics();

@@ -131,6 +131,11 @@ fn command(order: &Order, place: &Place) -> Command {
                     command
                 }
                 Program::Binary => Command::new(entry),
+                Program::Wasm { .. } => {
+                    let mut command = Command::new(place.wasm_host());
+                    command.arg(entry);
+                    command
+                }
             };
             command.args(args);
             command

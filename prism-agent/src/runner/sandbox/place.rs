@@ -13,6 +13,9 @@ use super::wire::{Job, Order, Program};
 use super::{During, Failure, root, stage, sys};
 use crate::runner::layers::{Layer, Layers};
 
+/// The WebAssembly host in the environment's directory.
+pub(super) const WASM_HOST: &str = "wasm-host";
+
 /// The paths as the program sees them.
 pub(super) struct Place {
     /// Working directory, with `datasets/` and `results/`.
@@ -37,6 +40,11 @@ impl Place {
         let work_fd = rustix::fs::open(&work, flags, Mode::empty()).during("open the working directory")?;
         let home = base.join("home").join("prism");
         Ok(Self { work, home, temporary: base.join("tmp"), environment, code, work_fd, private })
+    }
+
+    /// The WebAssembly host, in a run that has one.
+    pub(super) fn wasm_host(&self) -> PathBuf {
+        self.environment.join(WASM_HOST)
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::mount::{
 };
 
 use super::identity::Who;
-use super::place::{Place, code_source, executable, file_name, make_space};
+use super::place::{Place, WASM_HOST, code_source, executable, file_name, make_space};
 use super::wire::{Job, Order};
 use super::{During, Failure, dataset, stage, sys};
 use crate::runner::interpreter::Interpreter;
@@ -52,6 +52,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     show_auxiliary(order, who, root)?;
     show_environment(order, who, root)?;
     show_interpreter(order, root)?;
+    show_wasm_host(order, who, root)?;
     if let Job::Run { datasets, .. } = &order.job {
         dataset::show(datasets, &root.join("work/datasets"), who, layers).map_err(Broken::Fatal)?;
     }
@@ -139,6 +140,18 @@ fn show_interpreter(order: &Order, root: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     bind(prefix, &under(root, prefix), Some(READ_ONLY)).during("show the interpreter")
+}
+
+fn show_wasm_host(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
+    let Some(host) = order.wasm_host() else { return Ok(()) };
+    let shown = if who.separate && !stage::is_public(host) {
+        let copy = Path::new("env").join(WASM_HOST);
+        stage::copy_public(host, &copy).during("copy the WebAssembly host")?;
+        copy
+    } else {
+        host.to_owned()
+    };
+    bind(&shown, &root.join("env").join(WASM_HOST), Some(READ_ONLY)).during("show the WebAssembly host")
 }
 
 /// An absolute path below the new root.

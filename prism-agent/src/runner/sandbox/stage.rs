@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use super::identity::Who;
-use super::place::{Place, code_source, executable, file_name, make_space};
+use super::place::{Place, WASM_HOST, code_source, executable, file_name, make_space};
 use super::wire::{Job, Order};
 use super::{During, Failure};
 use crate::runner::layers::{Layer, Layers};
@@ -30,6 +30,9 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     }
     if let Some(interpreter) = order.interpreter() {
         lay_out_environment(&env, interpreter).during("lay out the environment")?;
+    }
+    if let Some(host) = order.wasm_host() {
+        copy_public(host, &env.join(WASM_HOST)).during("copy the WebAssembly host")?;
     }
     if who.separate {
         admit(base, who).during("admit the run's user")?;

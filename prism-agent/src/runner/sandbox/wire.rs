@@ -36,6 +36,8 @@ pub(crate) enum Program {
     Python(Interpreter),
     /// Nothing: it is an executable.
     Binary,
+    /// A program of the agent's machine, which executes WebAssembly.
+    Wasm { host: PathBuf },
 }
 
 /// What is executed.
@@ -64,7 +66,15 @@ impl Order {
     pub(crate) const fn interpreter(&self) -> Option<&Interpreter> {
         match &self.program {
             Program::Python(interpreter) => Some(interpreter),
-            Program::Binary => None,
+            Program::Binary | Program::Wasm { .. } => None,
+        }
+    }
+
+    /// The WebAssembly host, if one executes the code.
+    pub(crate) fn wasm_host(&self) -> Option<&Path> {
+        match &self.program {
+            Program::Wasm { host } => Some(host),
+            Program::Python(_) | Program::Binary => None,
         }
     }
 

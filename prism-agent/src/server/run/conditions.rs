@@ -20,6 +20,7 @@ pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
     let interpreter = match &means.program {
         Program::Python(found) => format!("{} {}", found.implementation, found.version),
         Program::Binary => "none".to_owned(),
+        Program::Wasm(host) => host.engine.clone(),
     };
     let available =
         std::thread::available_parallelism().map_or(u32::MAX, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));

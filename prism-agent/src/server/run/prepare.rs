@@ -70,6 +70,7 @@ pub(super) fn spec(engine: &Engine, setting: &Setting, cancel: &CancellationToke
             Runtime::Python(Python::new(interpreter.clone(), requirements(engine, setting, &unpacker)?))
         }
         Program::Binary => Runtime::Binary,
+        Program::Wasm(host) => Runtime::Wasm(host.clone()),
     };
     let mut spec = RunSpec::new(work, algorithm(engine, &unpacker)?, runtime);
     if let Some(helper) = &config.helper {
