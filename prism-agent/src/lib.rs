@@ -6,6 +6,7 @@ pub(crate) mod channel;
 pub mod client;
 pub mod endorser;
 pub mod files;
+pub mod index;
 pub mod precautions;
 pub mod pull;
 pub(crate) mod ranges;

@@ -32,13 +32,13 @@ mod supervise;
 mod wasm_host;
 mod watch;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use prism_core::entropy::{SystemEntropy, draw};
+use prism_core::requirements::{Lock, Target};
 use tokio_util::sync::CancellationToken;
 
 pub use collect::{CollectError, Collected, ResultFile, ResultLimits, ResultsDir, Withheld, collect_results};
@@ -46,7 +46,9 @@ pub use devices::device_nodes;
 pub use interpreter::{Interpreter, InterpreterError};
 pub use layers::{Layer, LayerState, Layers, UnknownLayer};
 pub use outcome::{Captured, End, Progress, RunError, RunOutcome};
-pub use requirements::{LOCK_NAME, LockError, RequirementsError, check_lock};
+pub use requirements::{LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
+#[cfg(feature = "pull")]
+pub(crate) use requirements::{absent, candidates};
 pub use sandbox::helper_main_if_asked;
 pub use spec::{AuxiliaryInput, DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
 pub use wasm_host::{WasmHost, WasmHostError};
@@ -56,6 +58,8 @@ use scratch::Scratch;
 pub(crate) use scratch::try_remove_tree;
 use supervise::{Executed, Execution, execute};
 use watch::Walked;
+
+use crate::index::PackageIndex;
 
 /// User ids that no distribution, container or name service hands out: systemd's table of ids calls them unused.
 const FIRST_UID: u32 = 0x7000_0000;
@@ -198,7 +202,7 @@ fn order(run: &Run) -> Order {
         scratch: scratch.path().to_owned(),
         fallback: fallback.as_ref().map(|scratch| scratch.path().to_owned()),
         uid: *uid,
-        job: Job::Install { requirements: PathBuf::new(), network: false },
+        job: Job::Install { wheels: PathBuf::new(), files: Vec::new() },
         program,
         devices: spec.devices.clone(),
         environment: spec.environment.clone(),
@@ -208,61 +212,93 @@ fn order(run: &Run) -> Order {
     }
 }
 
-/// Installs the requirements in a sandbox that has neither datasets nor results.
+/// Installs the requirements in a sandbox that has neither datasets nor results nor a network.
 async fn install(
     run: &Run,
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
     cancel: &CancellationToken,
 ) -> Result<(), RunError> {
-    let Some(Python { requirements, .. }) = run.spec.runtime.python() else { return Ok(()) };
-    let (folder, environment) = match requirements {
-        Requirements::None => return Ok(()),
-        Requirements::Offline { dir } => (offline_folder(dir)?, None),
-        Requirements::Index { lock, environment } => (index_folder(lock, run)?, Some(environment)),
+    let begin = Instant::now();
+    let wall = run.spec.limits.wall();
+    let chosen = tokio::select! {
+        chosen = choose(run, cancel) => chosen?,
+        () = cancel.cancelled() => return Err(RunError::Stopped),
+        () = tokio::time::sleep(wall) => {
+            let complaint = "the wheels were still being fetched".to_owned();
+            return Err(RunError::requirements(RequirementsError::Failed { end: End::WallLimit, complaint }));
+        }
     };
+    let Some((wheels, plan)) = chosen else { return Ok(()) };
     let mut order = order(run);
-    order.job = Job::Install { requirements: folder, network: environment.is_some() };
-    order.environment = environment.cloned().unwrap_or_else(BTreeMap::new);
+    order.job = Job::Install { wheels, files: plan.files };
+    order.environment.clear();
     order.required.remove(&Layer::DatasetsCopy);
     order.devices.clear();
-    if environment.is_some() {
-        order.required.remove(&Layer::NetworkNamespace);
-    }
     let execution = Execution {
         helper: &run.spec.helper,
         walked: Walked { paths: run.disks().map(Path::to_owned).collect(), limit: run.spec.limits.install_bytes },
         order,
         capture: (&run.spec.work, "install-"),
-        wall: run.spec.limits.wall(),
+        wall: wall.saturating_sub(begin.elapsed()),
         cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;
-    let refused = |error| RunError::Requirements(Box::new(error));
     let executed = match executed {
         Ok(executed) => executed,
         Err(error @ (RunError::Stopped | RunError::LayerMissing { .. })) => return Err(error),
-        Err(error) => return Err(refused(RequirementsError::Sandbox(Box::new(error)))),
+        Err(error) => return Err(RunError::requirements(RequirementsError::Sandbox(Box::new(error)))),
     };
     match executed.end {
         End::Exited(0) => tidy(run).map_err(RunError::io("close the environment")),
         End::Stopped => Err(RunError::Stopped),
-        end => Err(refused(RequirementsError::from_end(end, &executed.stdout.path, &executed.stderr.path))),
+        end => {
+            Err(RunError::requirements(RequirementsError::from_end(end, &executed.stdout.path, &executed.stderr.path)))
+        }
     }
 }
 
-fn offline_folder(dir: &Path) -> Result<PathBuf, RunError> {
-    requirements::read_lock(&dir.join(LOCK_NAME)).map_err(|error| RunError::Requirements(Box::new(error)))?;
-    dir.canonicalize().map_err(RunError::io("find the requirements"))
+/// The folder with the wheels and which of them are installed; `None` when there is nothing to install.
+async fn choose(run: &Run, cancel: &CancellationToken) -> Result<Option<(PathBuf, Plan)>, RunError> {
+    let Some(Python { requirements, interpreter }) = run.spec.runtime.python() else { return Ok(None) };
+    let target = interpreter.target.clone();
+    match requirements {
+        Requirements::None => Ok(None),
+        Requirements::Offline { dir } => {
+            let (dir, cancel) = (dir.clone(), cancel.clone());
+            let chosen = tokio::task::spawn_blocking(move || {
+                let lock = requirements::read_lock(&dir.join(LOCK_NAME)).map_err(RunError::requirements)?;
+                let plan = choose_wheels(&lock, &target, &dir, &cancel).map_err(RunError::requirements)?;
+                let plan = plan.ok_or(RunError::Stopped)?;
+                let dir = dir.canonicalize().map_err(RunError::io("find the requirements"))?;
+                Ok(Some((dir, plan)))
+            });
+            chosen.await.map_err(|_| RunError::Helper { found: "a panic" })?
+        }
+        Requirements::Index { lock, index } => {
+            let lock = requirements::read_lock(lock).map_err(RunError::requirements)?;
+            let folder = run.scratch.path().join("wheels");
+            std::fs::create_dir(&folder).map_err(RunError::io("make a directory for the wheels"))?;
+            let plan = fetch(index, &lock, &target, &folder, run.spec.limits.install_bytes).await;
+            Ok(Some((folder, plan.map_err(RunError::requirements)?)))
+        }
+    }
 }
 
-/// A folder with the lock alone, which the agent has read and checked.
-fn index_folder(lock: &Path, run: &Run) -> Result<PathBuf, RunError> {
-    let text = requirements::read_lock(lock).map_err(|error| RunError::Requirements(Box::new(error)))?;
-    let folder = run.scratch.path().join("lock");
-    std::fs::create_dir(&folder)
-        .and_then(|()| std::fs::write(folder.join(LOCK_NAME), text))
-        .map_err(RunError::io("copy the lock"))?;
-    Ok(folder)
+#[cfg(feature = "pull")]
+async fn fetch(
+    index: &PackageIndex,
+    lock: &Lock,
+    target: &Target,
+    folder: &Path,
+    most: u64,
+) -> Result<Plan, RequirementsError> {
+    crate::index::fetch(index, (lock, target), folder, most, std::sync::Arc::new(|_| {})).await
+}
+
+#[cfg(not(feature = "pull"))]
+#[expect(clippy::unused_async, reason = "with `pull` it asks a network")]
+async fn fetch(_: &PackageIndex, _: &Lock, _: &Target, _: &Path, _: u64) -> Result<Plan, RequirementsError> {
+    Err(RequirementsError::Index(crate::index::IndexError::NotBuiltIn))
 }
 
 /// Takes the environment back from the installer's user and removes everything else that it had.
@@ -272,7 +308,7 @@ fn tidy(run: &Run) -> io::Result<()> {
         if disk.join("env").exists() {
             take_back(&disk.join("env"), own)?;
         }
-        for name in ["space", "root", "code", "auxiliary", "lower"] {
+        for name in ["space", "root", "code", "auxiliary", "lower", "wheels"] {
             match std::fs::remove_dir_all(disk.join(name)) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}

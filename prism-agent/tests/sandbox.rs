@@ -17,8 +17,17 @@ mod limits;
 mod packages;
 #[path = "sandbox/programs.rs"]
 mod programs;
+#[path = "index/shelf.rs"]
+#[expect(dead_code, reason = "the tests of the index plan more")]
+mod shelf;
 #[path = "sandbox/situation.rs"]
 mod situation;
+#[path = "pull/tls.rs"]
+mod tls;
+#[path = "sandbox/wheel.rs"]
+mod wheel;
+#[path = "sandbox/wheels.rs"]
+mod wheels;
 #[path = "sandbox/world.rs"]
 mod world;
 
@@ -52,7 +61,7 @@ fn run_all(situation: Situation) -> ExitCode {
     situation.enter();
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let all = [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL].concat();
+    let all = [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL, wheels::ALL].concat();
     let mut failed = 0;
     for (name, test) in all.into_iter().filter(|(name, _)| wanted(name)) {
         let verdict = catch_unwind(AssertUnwindSafe(test));

@@ -20,7 +20,6 @@ mod people;
 #[path = "pull/tls.rs"]
 mod tls;
 
-use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -29,6 +28,7 @@ use std::str::FromStr;
 use prism_agent::client::UploadOptions;
 use prism_agent::endorser::BaseUrl;
 use prism_agent::files::{Source, read_private, read_private_bytes, write_new_private};
+use prism_agent::index::PackageIndex;
 use prism_agent::pull::{AllowedHost, PullConfig, S3Credentials};
 use prism_agent::runner::Requirements;
 use prism_agent::seal::{Effort, OpenKey, OpenWith, SealTo, open, rewrap, seal};
@@ -192,20 +192,19 @@ fn an_address_with_a_password_or_a_ticket_in_it_is_refused_without_them() {
 #[test]
 fn what_opens_stores_and_indexes_shows_itself_in_no_configuration() {
     let secret = || Zeroizing::new(hex::encode(SECRET));
-    let index: BTreeMap<_, _> =
-        [("PIP_INDEX_URL".to_owned(), format!("https://user:{}@index.example", *secret()))].into();
+    let index: PackageIndex = format!("https://user:{}@index.example/simple", *secret()).parse().unwrap();
     let credentials = S3Credentials::new("id".to_owned(), secret(), Some(secret()));
     let mut config = PullConfig::default();
     config.s3.credentials = Some(credentials);
     let computation = Computation::new();
     let mut agent = computation.config().fetching(config);
-    agent.runner.index = index.clone();
-    let requirements = Requirements::Index { lock: PathBuf::new(), environment: index };
+    agent.runner.index = Some(index.clone());
+    let requirements = Requirements::Index { lock: PathBuf::new(), index: Box::new(index) };
     let marks = marks();
     let marks: Vec<&Marked> = marks.iter().collect();
     debugged(&marks, &agent);
     debugged(&marks, &requirements);
-    assert!(format!("{agent:?} {requirements:?}").matches("PIP_INDEX_URL").count() == 2);
+    assert!(format!("{agent:?} {requirements:?}").matches("index.example").count() == 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

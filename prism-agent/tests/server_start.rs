@@ -7,7 +7,10 @@ use std::path::Path;
 
 use common::wire;
 use common::{Computation, Peer};
+use prism_agent::server::{Agent, StartError};
 use prism_core::code::{Code, Coded};
+use prism_core::digest::Digest;
+use prism_core::manifest::{Install, Requirements};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_agent_on_the_same_directory_is_refused() {
@@ -142,7 +145,7 @@ async fn terms_that_this_machine_cannot_keep_are_refused_before_anything_is_kept
 #[tokio::test(flavor = "multi_thread")]
 async fn a_manifest_may_name_the_version_of_the_interpreter() {
     let found = prism_agent::runner::Interpreter::find(None).await.unwrap();
-    for version in [found.minor_version(), &found.version] {
+    for version in [found.minor_version(), &found.target.full_version] {
         let version = version.parse().unwrap();
         let computation = Computation::with(|manifest, _| manifest.algorithm.interpreter = Some(version));
         computation.start().await.shutdown().await;
@@ -154,6 +157,20 @@ async fn an_agent_without_an_interpreter_takes_no_python_program() {
     let computation = Computation::new();
     let mut config = computation.config();
     config.runner.python = Some("/nonexistent/python3".into());
-    let started = prism_agent::server::Agent::start(config, computation.signed.clone()).await;
+    let started = Agent::start(config, computation.signed.clone()).await;
     assert_eq!(started.unwrap_err().code(), Code::FileMissing);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_manifest_whose_packages_come_from_an_index_needs_an_agent_that_has_one() {
+    let computation = Computation::with(|manifest, _| {
+        let (name, digest) = ("lock".parse().unwrap(), Digest::sha256(b"lock"));
+        manifest.algorithm.requirements = Some(Requirements { name, digest, size: 4, install: Install::Index });
+    });
+    let error = computation.try_start().await.unwrap_err();
+    assert!(matches!(error, StartError::Index(_)), "{error:?}");
+    assert_eq!(error.code(), Code::SourceRefused);
+    let mut config = computation.config();
+    config.runner.index = Some("https://127.0.0.1:1/simple".parse().unwrap());
+    Agent::start(config, computation.signed.clone()).await.unwrap().shutdown().await;
 }

@@ -88,6 +88,18 @@ pub struct Summary {
     pub bytes: u64,
 }
 
+/// A file of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Member<'a> {
+    /// Its path.
+    pub path: &'a SafePath,
+    /// Its bytes when unpacked.
+    pub size: u64,
+    /// Whether a Unix system packed it as a program. Unpacking leaves that to the sink.
+    pub is_executable: bool,
+}
+
 /// A ZIP archive that was checked whole: what it holds is known before anything of it is written.
 ///
 /// Stored and deflated entries are read, ZIP64 too; modes, owners, times and comments are ignored.
@@ -124,6 +136,25 @@ impl<R: Read + Seek> Archive<R> {
     #[must_use]
     pub fn contents(&self) -> Summary {
         self.listing.summary()
+    }
+
+    /// Every file, in no order that means anything.
+    pub fn files(&self) -> impl Iterator<Item = Member<'_>> {
+        let files = self.listing.entries.iter().filter(|entry| entry.kind == names::Kind::File);
+        files.map(|entry| Member { path: &entry.path, size: entry.size, is_executable: entry.is_executable })
+    }
+
+    /// The content of one file, if it is there, of at most `most` bytes.
+    ///
+    /// # Errors
+    /// [`UnpackError`]: it is longer, its content is not what the list of entries says, or the reader failed.
+    pub fn read(&mut self, path: &str, most: u64) -> Result<Option<Vec<u8>>, UnpackError> {
+        let mut files = self.listing.entries.iter().filter(|entry| entry.kind == names::Kind::File);
+        let Some(entry) = files.find(|entry| entry.path.as_str() == path) else { return Ok(None) };
+        if entry.size > most {
+            return Err(UnpackError::TooLarge { bound: Bound::EntryBytes, limit: most, found: entry.size });
+        }
+        extract::one(&mut self.reader, entry).map(Some)
     }
 
     /// Unpacks everything into `sink`. After an error the sink may hold a part of the files: throw all of it away.

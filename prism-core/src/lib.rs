@@ -5,6 +5,7 @@
 //! - [`digest`], [`key`], [`envelope`]: what names things and who signed what;
 //! - [`manifest`]: the frozen terms that every participant approves, [`asset`]: what is brought in;
 //! - [`archive`]: folders as one canonical archive, and archives unpacked without trust;
+//! - [`requirements`]: which packages exactly, and which wheels of them fit an interpreter;
 //! - [`lifecycle`]: the run's states, one total pure function;
 //! - [`audit`]: the append-only log of what happened, [`transcript`]: all of it in one file;
 //! - [`metric`]: figures that an algorithm prints for those who may read them;
@@ -33,6 +34,7 @@ pub mod metric;
 pub mod name;
 pub mod printable;
 pub mod release;
+pub mod requirements;
 pub mod seal;
 pub mod statement;
 pub mod strict;

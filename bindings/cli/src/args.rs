@@ -12,7 +12,7 @@ use prism_core::manifest::SignedManifest;
 use crate::commands::release;
 use crate::commands::{
     agent, attest, attestation, attester, audit, checksum, completions, doctor, endorsements, explain, grant, keys,
-    manifest, measure, metrics, open, policy, result, seal, status, transcript, upload, watch,
+    manifest, measure, metrics, open, policy, requirements, result, seal, status, transcript, upload, watch,
 };
 #[cfg(feature = "simulator")]
 use crate::commands::{simulate, simulator};
@@ -90,6 +90,9 @@ pub(crate) enum Command {
     /// Write, show, approve and assemble the terms of a computation
     #[command(subcommand, after_help = manifest::EXAMPLE)]
     Manifest(manifest::Manifest),
+    /// Pin the packages that a program needs, and fetch their wheels
+    #[command(subcommand, after_help = requirements::EXAMPLE)]
+    Requirements(requirements::Requirements),
     /// Draft, check and show policies: which confidential machines are accepted
     #[command(subcommand, after_help = policy::EXAMPLE)]
     Policy(policy::Policy),

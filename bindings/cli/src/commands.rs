@@ -19,6 +19,7 @@ pub(crate) mod open;
 pub(crate) mod policy;
 #[cfg(feature = "pull")]
 pub(crate) mod release;
+pub(crate) mod requirements;
 pub(crate) mod result;
 pub(crate) mod seal;
 #[cfg(feature = "simulator")]
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command, printer: Printer) -> Outcome {
         Command::Checksum(checksum) => checksum.run(printer),
         Command::Manifest(manifest) => manifest.run(printer),
         Command::Endorsements(endorsements) => endorsements.run(printer),
+        Command::Requirements(requirements) => requirements.run(printer),
         Command::Policy(policy) => policy.run(printer),
         Command::Measure(measure) => measure.run(printer),
         #[cfg(feature = "simulator")]

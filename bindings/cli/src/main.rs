@@ -9,6 +9,8 @@ mod inputs;
 mod interrupt;
 mod listing;
 mod machines;
+#[cfg(feature = "pull")]
+mod packages;
 mod print;
 mod progress;
 mod session;

@@ -71,7 +71,8 @@ fn variable(name: &str) -> Option<Zeroizing<String>> {
     std::env::var(name).ok().filter(|value| !value.is_empty()).map(Zeroizing::new)
 }
 
-fn roots(path: &Path) -> Outcome<Vec<Vec<u8>>> {
+/// The certificates of a PEM file.
+pub(crate) fn roots(path: &Path) -> Outcome<Vec<Vec<u8>>> {
     let roots = PullConfig::roots_from_pem(&read(path, DOCUMENT_MAX)?);
     roots.map_err(|error| Failure::from(error).at(path.display()))
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::client::conn::http1;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderValue, RANGE, USER_AGENT};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HOST, HeaderValue, LOCATION, RANGE, USER_AGENT};
 use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs;
@@ -57,8 +57,8 @@ pub(crate) enum HttpsError {
     #[error("expected an answer of {0} in time, found none")]
     Late(AllowedHost),
     /// It is elsewhere, where nobody looks.
-    #[error("expected an answer of {0}, found that it points elsewhere; write the address where the object lies")]
-    Redirect(AllowedHost),
+    #[error("expected an answer of {host}, found that it points elsewhere; write the address where the object lies")]
+    Redirect { host: AllowedHost, to: Option<String> },
     /// It is packed, which changes its bytes.
     #[error("expected bytes as they lie at {0}, found them encoded for the way; turn that off there")]
     Encoding(AllowedHost),
@@ -203,7 +203,8 @@ fn address<B>(request: &mut Request<B>, host: &AllowedHost) {
 fn check_head(response: &Response<Incoming>, host: &AllowedHost, wants_part: bool) -> Result<(), HttpsError> {
     let status = response.status();
     if status.is_redirection() {
-        return Err(HttpsError::Redirect(host.clone()));
+        let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
+        return Err(HttpsError::Redirect { host: host.clone(), to });
     }
     if !status.is_success() {
         return Err(HttpsError::Status(status));

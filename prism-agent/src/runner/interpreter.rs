@@ -4,15 +4,33 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use prism_core::code::{Code, Coded};
+use prism_core::requirements::Target;
 use serde::{Deserialize, Serialize};
 use tokio::process::Command;
 
-/// Asked of the interpreter: where it and its library are. `-I` keeps variables and user packages out of the answer.
-const QUESTION: &str = "\
-import json, os, sys
+/// Asked of the interpreter: where it and its library are, and what wheels are made for it. `-I` keeps variables and user packages out of the answer.
+const QUESTION: &str = r"
+import json, os, platform, struct, subprocess, sys
 exe = os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable)
-print(json.dumps({'executable': exe, 'prefix': os.path.realpath(sys.base_prefix),
- 'version': '%d.%d.%d' % sys.version_info[:3], 'implementation': sys.implementation.name}))";
+machine = platform.machine()
+if struct.calcsize('P') == 4:
+    machine = {'x86_64': 'i686', 'aarch64': 'armv7l'}.get(machine, machine)
+def library():
+    try:
+        kind, version = os.confstr('CS_GNU_LIBC_VERSION').split()
+    except (AttributeError, OSError, ValueError):
+        try:
+            loader = '/lib/ld-musl-%s.so.1' % machine
+            said = subprocess.run([loader], stdin=subprocess.DEVNULL, capture_output=True, timeout=5).stderr.split()
+            kind, version = 'musl', said[said.index(b'Version') + 1].decode()
+        except (OSError, ValueError, IndexError, subprocess.SubprocessError):
+            return None
+    numbers = version.split('.')
+    return {'kind': kind, 'major': int(numbers[0]), 'minor': int(numbers[1])}
+cpython = sys.implementation.name == 'cpython'
+print(json.dumps({'executable': exe, 'prefix': os.path.realpath(sys.base_prefix), 'target': {
+ 'full_version': '%d.%d.%d' % sys.version_info[:3], 'implementation': sys.implementation.name, 'machine': machine,
+ 'abi': 'cp%d%d%s' % (sys.version_info[:2] + (sys.abiflags,)) if cpython else None, 'libc': library()}}))";
 
 /// Directories that are bound whole if an interpreter's prefix is one of them; anything shorter would show too much.
 const TOO_WIDE: &[&str] = &["/", "/home", "/root", "/opt", "/var", "/tmp", "/etc", "/srv", "/mnt", "/media", "/run"];
@@ -25,10 +43,8 @@ pub struct Interpreter {
     pub executable: PathBuf,
     /// The directory of its library: bound read-only into the sandbox when it is not part of the system.
     pub prefix: PathBuf,
-    /// Its version, such as `3.11.7`.
-    pub version: String,
-    /// Its implementation, such as `cpython`.
-    pub implementation: String,
+    /// What locks and wheels ask of it: its version, its implementation, the machine.
+    pub target: Target,
 }
 
 /// Why there is no interpreter.
@@ -73,8 +89,7 @@ impl Coded for InterpreterError {
 struct Answer {
     executable: PathBuf,
     prefix: PathBuf,
-    version: String,
-    implementation: String,
+    target: Target,
 }
 
 impl Interpreter {
@@ -98,8 +113,8 @@ impl Interpreter {
     }
 
     fn from_answer(answer: Answer) -> Result<Self, InterpreterError> {
-        let Answer { executable, prefix, version, implementation } = answer;
-        let mut numbers = version.split('.').map(str::parse::<u32>);
+        let Answer { executable, prefix, target } = answer;
+        let mut numbers = target.full_version.split('.').map(str::parse::<u32>);
         let recent = matches!((numbers.next(), numbers.next()), (Some(Ok(3)), Some(Ok(minor))) if minor >= 9);
         if !recent || !executable.is_absolute() || !prefix.is_absolute() {
             return Err(InterpreterError::NotPython { path: executable });
@@ -107,13 +122,13 @@ impl Interpreter {
         if TOO_WIDE.iter().any(|wide| prefix == Path::new(wide)) {
             return Err(InterpreterError::TooWide { prefix });
         }
-        Ok(Self { executable, prefix, version, implementation })
+        Ok(Self { executable, prefix, target })
     }
 
     /// `3.11` of `3.11.7`: the name of its library directory and the tag of wheels made for it.
     #[must_use]
     pub fn minor_version(&self) -> &str {
-        self.version.rsplit_once('.').map_or(self.version.as_str(), |(minor, _)| minor)
+        self.target.minor_version()
     }
 }
 
@@ -125,8 +140,13 @@ mod tests {
         Interpreter::from_answer(Answer {
             executable: PathBuf::from("/usr/bin/python3"),
             prefix: PathBuf::from(prefix),
-            version: version.to_owned(),
-            implementation: "cpython".to_owned(),
+            target: Target {
+                full_version: version.to_owned(),
+                implementation: "cpython".to_owned(),
+                abi: None,
+                machine: "x86_64".to_owned(),
+                libc: None,
+            },
         })
     }
 

@@ -175,6 +175,10 @@ pub enum RunError {
 }
 
 impl RunError {
+    pub(crate) fn requirements(error: RequirementsError) -> Self {
+        Self::Requirements(Box::new(error))
+    }
+
     pub(crate) fn io(step: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { step, source }
     }

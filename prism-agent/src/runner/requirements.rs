@@ -1,26 +1,34 @@
-//! Packages: read the lock strictly, install them in a sandbox of their own before any dataset is visible.
+//! Packages: read the lock strictly, choose the wheels that it pins, install them in a sandbox of their own before any
+//! dataset is visible. Nothing is ever built, no installer but this one is needed, and no sandbox has a network.
 
-mod lock;
+mod choose;
+mod fault;
+mod install;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use lock::{LockError, check_lock};
 use prism_core::code::{Code, Coded};
+use prism_core::requirements::{Lock, LockError, Target};
 
-use super::interpreter::Interpreter;
+pub use choose::{Plan, choose_wheels};
+#[cfg(feature = "pull")]
+pub(crate) use choose::{absent, candidates};
+pub use fault::WheelFault;
+pub(crate) use fault::{INSTALL_FAILED, InstallFault};
+pub(crate) use install::{Installation, lay_out_environment, main as install};
+
 use super::outcome::{End, RunError};
+use crate::index::IndexError;
 
 /// Name of the lock file in an offline requirements folder.
 pub const LOCK_NAME: &str = "requirements.lock";
 
-/// Exit code of the installer when the interpreter has no pip and no way to get one.
-pub(crate) const NO_PIP: i32 = 90;
-
 /// Largest lock file in bytes.
 const LOCK_MAX: u64 = 4 << 20;
 
-/// How many bytes of the installer's complaint an error keeps.
+/// Longest report of the installer in bytes, and how much of other output an error keeps.
+const REPORT_MAX: usize = 64 << 10;
 const COMPLAINT_MAX: usize = 2000;
 
 /// Why the requirements could not be installed.
@@ -30,8 +38,10 @@ pub enum RequirementsError {
     /// The lock file does not pin every package by hash.
     #[error("the lock file is not acceptable")]
     Lock(#[from] LockError),
-    /// The lock file cannot be read.
-    #[error("expected a readable lock file of at most 4 MiB at {path}, found none; add it to the requirements")]
+    /// The lock file, or what lies beside it, cannot be read.
+    #[error(
+        "expected to read {path} (a lock file has at most 4 MiB), found that it cannot be; see to the requirements"
+    )]
     Unreadable {
         /// Where it was looked for.
         path: PathBuf,
@@ -39,11 +49,58 @@ pub enum RequirementsError {
         #[source]
         source: io::Error,
     },
-    /// The interpreter has neither pip nor ensurepip.
+    /// No wheel of a package is there.
     #[error(
-        "expected pip or ensurepip beside the interpreter, found neither; install python3-pip on the agent's machine"
+        "expected a wheel of {package} {version}, found none; make the wheelhouse with `prism requirements wheelhouse`"
     )]
-    NoPip,
+    Absent {
+        /// The package.
+        package: String,
+        /// The version.
+        version: String,
+    },
+    /// Only the source of a package is there.
+    #[error(
+        "expected a wheel of {package} {version}, found only its source, which is never built; use a version that has wheels"
+    )]
+    SourceOnly {
+        /// The package.
+        package: String,
+        /// The version.
+        version: String,
+    },
+    /// Wheels of a package are there, for other interpreters or machines.
+    #[error(
+        "expected a wheel of {package} {version} for {wanted}, found wheels for others; add the one for this interpreter"
+    )]
+    NoneFits {
+        /// The package.
+        package: String,
+        /// The version.
+        version: String,
+        /// The interpreter and its machine.
+        wanted: String,
+    },
+    /// The wheel that fits is not one that the lock names.
+    #[error(
+        "expected {file} to have a SHA-256 of the lock, found another; use the file that was locked, or lock again"
+    )]
+    HashMismatch {
+        /// The wheel.
+        file: String,
+    },
+    /// A wheel that the lock names is not one that can be installed.
+    #[error("expected {file} to be a wheel that can be installed")]
+    Wheel {
+        /// The wheel.
+        file: String,
+        /// What is wrong with it.
+        #[source]
+        source: WheelFault,
+    },
+    /// The index did not help.
+    #[error("the packages could not be fetched")]
+    Index(#[from] IndexError),
     /// The installer ended otherwise than with success; nothing of the algorithm was executed.
     #[error("expected the installer to succeed, found: {end}; it said: {complaint}")]
     Failed {
@@ -64,68 +121,37 @@ impl Coded for RequirementsError {
 }
 
 impl RequirementsError {
+    /// What an installer that ended without success left.
     pub(crate) fn from_end(end: End, stdout: &Path, stderr: &Path) -> Self {
-        if end == End::Exited(NO_PIP) {
-            return Self::NoPip;
-        }
         let mut text = std::fs::read(stdout).unwrap_or_default();
+        if end == End::Exited(INSTALL_FAILED)
+            && text.len() <= REPORT_MAX
+            && let Ok(InstallFault { file, fault }) = serde_json::from_slice(&text)
+        {
+            return Self::Wheel { file: printable(&file), source: fault };
+        }
         text.extend(std::fs::read(stderr).unwrap_or_default());
         let tail = text.get(text.len().saturating_sub(COMPLAINT_MAX)..).unwrap_or_default();
-        let printable = |c: char| if c.is_control() { ' ' } else { c };
-        let complaint = String::from_utf8_lossy(tail).chars().map(printable).collect();
-        Self::Failed { end, complaint }
+        Self::Failed { end, complaint: printable(&String::from_utf8_lossy(tail)) }
     }
 }
 
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// An interpreter, for people.
+fn wanted(target: &Target) -> String {
+    format!("{} {} on {}", target.implementation, target.full_version, target.machine)
+}
+
 /// Reads and checks the lock file.
-pub(crate) fn read_lock(path: &Path) -> Result<String, RequirementsError> {
+pub(crate) fn read_lock(path: &Path) -> Result<Lock, RequirementsError> {
     let unreadable = |source| RequirementsError::Unreadable { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > LOCK_MAX {
         return Err(unreadable(io::Error::from(io::ErrorKind::FileTooLarge)));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    check_lock(&text)?;
-    Ok(text)
-}
-
-/// What the installer runs: pip of the interpreter if there is one, else the one that ensurepip carries.
-/// Arguments: environment, folder with the lock, `offline` or `index`.
-pub(crate) const INSTALLER: &str = r#"
-import importlib.util, subprocess, sys
-env, folder, mode = sys.argv[1:4]
-target = env + "/bin/python"
-if importlib.util.find_spec("pip"):
-    pip = [sys.executable, "-I", "-m", "pip", "--python", target]
-elif importlib.util.find_spec("ensurepip"):
-    if subprocess.call([target, "-I", "-m", "ensurepip", "--default-pip"]):
-        sys.exit(90)
-    pip = [target, "-I", "-m", "pip"]
-else:
-    sys.exit(90)
-command = pip + ["install", "--disable-pip-version-check", "--no-input", "--no-cache-dir", "--no-deps",
-    "--require-hashes", "--only-binary", ":all:", "-r", folder + "/requirements.lock"]
-if mode == "offline":
-    command += ["--no-index", "--find-links", folder]
-sys.exit(subprocess.call(command))
-"#;
-
-/// Lays out an empty virtual environment, as `python -m venv --without-pip` would: no process is needed for that. One
-/// that is there already, with what was installed into it, stays as it is.
-pub(crate) fn lay_out_environment(env: &Path, interpreter: &Interpreter) -> io::Result<()> {
-    use std::os::unix::fs::symlink;
-    if env.exists() {
-        return Ok(());
-    }
-    let minor = interpreter.minor_version();
-    std::fs::create_dir_all(env.join("bin"))?;
-    std::fs::create_dir_all(env.join(format!("lib/python{minor}/site-packages")))?;
-    symlink("lib", env.join("lib64"))?;
-    for name in ["python", "python3", &format!("python{minor}")] {
-        symlink(&interpreter.executable, env.join("bin").join(name))?;
-    }
-    let home = interpreter.executable.parent().unwrap_or_else(|| Path::new("/usr/bin"));
-    let text =
-        format!("home = {}\ninclude-system-site-packages = false\nversion = {}\n", home.display(), interpreter.version);
-    std::fs::write(env.join("pyvenv.cfg"), text)
+    Ok(Lock::read(&text)?)
 }

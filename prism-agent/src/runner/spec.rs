@@ -1,7 +1,6 @@
 //! What to run, on what, and within which bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::interpreter::Interpreter;
 use super::layers::Layer;
 use super::wasm_host::WasmHost;
+use crate::index::PackageIndex;
 
 /// One execution of an algorithm: every path is the agent's, none of them is visible to the program under this name.
 #[derive(Clone, Debug)]
@@ -146,40 +146,25 @@ impl Python {
     }
 }
 
-/// Packages that are installed before any dataset is visible, in a sandbox of their own. It shows no values of variables,
-/// which may hold passwords.
-#[derive(Clone, Default)]
+/// Packages that are installed before any dataset is visible, in a sandbox of their own that has no network.
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Requirements {
     /// The standard library is enough.
     #[default]
     None,
-    /// Wheels that came with the computation; there is no network.
+    /// Wheels that came with the computation.
     Offline {
         /// A folder with `requirements.lock`, every line pinned by hash, and the wheels.
         dir: PathBuf,
     },
-    /// Wheels from a package index; the install phase, and it alone, has a network.
+    /// Wheels from a package index, which the agent asks itself.
     Index {
         /// The lock file, every line pinned by hash.
         lock: PathBuf,
-        /// What the operator sets for the installer, such as `PIP_INDEX_URL`, `PIP_CERT` or `HTTPS_PROXY`. Nothing
-        /// is inherited from the agent.
-        environment: BTreeMap<String, String>,
+        /// The operator's index.
+        index: Box<PackageIndex>,
     },
-}
-
-impl fmt::Debug for Requirements {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("None"),
-            Self::Offline { dir } => f.debug_struct("Offline").field("dir", dir).finish(),
-            Self::Index { lock, environment } => {
-                let names: Vec<&String> = environment.keys().collect();
-                f.debug_struct("Index").field("lock", lock).field("environment", &names).finish()
-            }
-        }
-    }
 }
 
 /// Bounds on one run. Crossing one ends the run with a reason of its own.

@@ -1,13 +1,13 @@
 //! How an agent is set up.
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prism_core::archive;
+use prism_core::manifest::{Install, Manifest};
 
+use crate::index::{IndexError, PackageIndex};
 use crate::pull::PullConfig;
 
 /// What an agent needs to know before it wakes.
@@ -28,8 +28,8 @@ pub struct AgentConfig {
     pub limits: Limits,
 }
 
-/// How algorithms are executed. It shows no values of [`index`](Self::index), which may hold passwords.
-#[derive(Clone, Default, PartialEq, Eq)]
+/// How algorithms are executed.
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct RunnerConfig {
     /// The Python interpreter; `None` looks for one on the machine.
@@ -39,20 +39,22 @@ pub struct RunnerConfig {
     /// The program that builds the sandbox; `None` is this program itself, which must call
     /// [`crate::runner::helper_main_if_asked`] first thing in `main`.
     pub helper: Option<PathBuf>,
-    /// Variables for the installer of packages from an index, such as `PIP_INDEX_URL`. Nothing is inherited.
-    pub index: BTreeMap<String, String>,
+    /// Where the agent fetches the packages of a lock that comes without wheels. By default nowhere.
+    pub index: Option<PackageIndex>,
 }
 
-impl fmt::Debug for RunnerConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { python, wasm_host, helper, index } = self;
-        let names: Vec<&String> = index.keys().collect();
-        f.debug_struct("RunnerConfig")
-            .field("python", python)
-            .field("wasm_host", wasm_host)
-            .field("helper", helper)
-            .field("index", &names)
-            .finish_non_exhaustive()
+impl RunnerConfig {
+    /// Refuses terms that this agent could never fulfil, before anybody waits for it.
+    ///
+    /// # Errors
+    /// [`IndexError`] when packages are to come from an index that this agent does not have.
+    pub(crate) fn require_index(&self, manifest: &Manifest) -> Result<(), IndexError> {
+        let wanted = manifest.algorithm.requirements.as_ref().is_some_and(|terms| terms.install == Install::Index);
+        match &self.index {
+            None if wanted => Err(IndexError::NotConfigured),
+            Some(_) if wanted && cfg!(not(feature = "pull")) => Err(IndexError::NotBuiltIn),
+            _ => Ok(()),
+        }
     }
 }
 

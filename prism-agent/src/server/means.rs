@@ -99,8 +99,8 @@ impl Means {
 async fn interpreter(wanted: Option<&PythonVersion>, config: &RunnerConfig) -> Result<Interpreter, TermError> {
     let interpreter = Interpreter::find(config.python.as_deref()).await?;
     match wanted {
-        Some(version) if !version.admits(&interpreter.version) => {
-            Err(TermError::Version { expected: *version, found: interpreter.version })
+        Some(version) if !version.admits(&interpreter.target.full_version) => {
+            Err(TermError::Version { expected: *version, found: interpreter.target.full_version })
         }
         _ => Ok(interpreter),
     }

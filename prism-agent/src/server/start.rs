@@ -43,6 +43,7 @@ use super::shares::Fair;
 use super::store::{Store, StoreError};
 use crate::attester::{Attester, AttesterError};
 use crate::channel::{self, AgentCertificate, CertificateError};
+use crate::index::IndexError;
 use crate::pull::SourceError;
 use crate::wire::{self, agent_server::AgentServer};
 
@@ -80,6 +81,9 @@ pub enum StartError {
     /// The manifest names a source that the agent may not ask.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// The manifest wants packages from an index, and there is none.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The state directory cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -110,6 +114,7 @@ impl Coded for StartError {
             Self::PlatformNotNamed { .. } => Code::PlatformUnsupported,
             Self::Source(error) => error.code(),
             Self::Term(error) => error.code(),
+            Self::Index(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Attester(error) => error.code(),
             Self::Listen { .. } => Code::AgentUnreachable,
@@ -167,6 +172,7 @@ impl Awake {
     fn wake(config: &AgentConfig, manifest: SignedManifest, means: Means) -> Result<Self, StartError> {
         manifest.manifest().require_current(now())?;
         config.pull.require_reach(manifest.manifest())?;
+        config.runner.require_index(manifest.manifest())?;
         let attester = Attester::open(&config.platform, now())?;
         require_named(attester.platform(), manifest.manifest())?;
         let attester = attester.prepare_for(&manifest.manifest().platform)?;

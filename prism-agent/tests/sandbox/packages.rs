@@ -1,43 +1,32 @@
 //! Packages: pinned by hash, installed apart, read-only afterwards.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 
+use prism_agent::index::PackageIndex;
 use prism_agent::runner::{
-    Interpreter, LOCK_NAME, Layer, LockError, Progress, Python, Requirements, RequirementsError, RunError, Runtime, run,
+    Interpreter, LOCK_NAME, Layer, Progress, Python, Requirements, RequirementsError, RunError, Runtime, run,
 };
-use prism_core::digest::Digest;
+use prism_core::requirements::LockError;
 
+use crate::shelf::{Shelf, authority};
 use crate::tests;
+use crate::wheel::{Wheel, wheelhouse, write_lock};
 use crate::world::{Verdict, World, block_on, interpreter};
 
 tests!["packages":
     wheels_are_installed_offline_and_cannot_be_changed_by_the_program,
+    everything_that_a_wheel_brings_lands_where_python_looks_for_it,
+    the_wheel_that_fits_best_is_installed_and_what_is_not_needed_is_not,
+    a_file_that_two_wheels_bring_is_the_later_ones,
     a_wheel_with_another_hash_is_refused,
     a_lock_without_hashes_is_refused_before_anything_runs,
     a_package_that_is_not_there_is_refused,
     a_source_package_is_never_built,
-    an_index_is_reached_while_installing_and_only_then,
-    the_installer_sees_no_dataset,
+    an_index_is_asked_by_the_agent_and_no_sandbox_has_a_network,
     without_requirements_the_hosts_packages_are_out_of_sight,
     an_interpreter_below_a_closed_home_works_or_is_refused_clearly,
 ];
-
-const WHEEL: &str = "prism_probe-1.0-py3-none-any.whl";
-
-/// A wheel as any tool would make it, written by the interpreter's own zipfile.
-const MAKE_WHEEL: &str = r#"
-import sys, zipfile
-info = "prism_probe-1.0.dist-info/"
-with zipfile.ZipFile(sys.argv[1], "w") as wheel:
-    wheel.writestr("prism_probe.py", "VALUE = 42\n")
-    wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: prism-probe\nVersion: 1.0\n")
-    wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: x\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-    wheel.writestr(info + "RECORD", "prism_probe.py,,\n" + info + "METADATA,,\n" + info + "WHEEL,,\n" + info + "RECORD,,\n")
-"#;
 
 /// Uses the package, then tries to change it.
 const USE: &str = "\
@@ -52,44 +41,16 @@ try: socket.socket()
 except OSError: print('no network')
 ";
 
-fn python(arguments: &[&str]) -> Command {
-    let mut command = Command::new(interpreter().executable);
-    command.arg("-I").args(arguments);
-    command
-}
-
-/// Whether this interpreter can install anything.
-fn can_install() -> bool {
-    let probe = "import importlib.util as u, sys; sys.exit(not (u.find_spec('pip') or u.find_spec('ensurepip')))";
-    python(&["-c", probe]).status().unwrap().success()
-}
-
-macro_rules! needs_pip {
-    () => {
-        if !can_install() {
-            return Verdict::Skipped("the interpreter has no pip".to_owned());
-        }
-    };
-}
-
-/// A folder with the wheel and a lock; the result is the wheel's hash.
-fn wheelhouse(dir: &Path) -> String {
-    fs::create_dir_all(dir).unwrap();
-    let wheel = dir.join(WHEEL);
-    assert!(python(&["-c", MAKE_WHEEL, wheel.to_str().unwrap()]).status().unwrap().success());
-    let hash = Digest::sha256(&fs::read(wheel).unwrap()).to_hex();
-    fs::write(dir.join(LOCK_NAME), format!("prism-probe==1.0 \\\n    --hash=sha256:{hash}\n")).unwrap();
-    hash
-}
-
-fn offline(code: &str) -> (World, PathBuf) {
+/// A program and the folder that its wheels will be in.
+pub(crate) fn offline(code: &str) -> (World, PathBuf) {
     let mut world = World::python(code);
     let dir = world.dir.path().join("wheels");
     world.spec.runtime = Runtime::Python(Python::new(interpreter(), Requirements::Offline { dir: dir.clone() }));
     (world, dir)
 }
 
-fn refusal(world: &World) -> RequirementsError {
+/// Why nothing was executed.
+pub(crate) fn refusal(world: &World) -> RequirementsError {
     match world.attempt() {
         Err(RunError::Requirements(error)) => *error,
         other => panic!("{:?}", other.map(|ran| ran.stdout)),
@@ -97,22 +58,90 @@ fn refusal(world: &World) -> RequirementsError {
 }
 
 fn wheels_are_installed_offline_and_cannot_be_changed_by_the_program() -> Verdict {
-    needs_pip!();
     let (world, dir) = offline(USE);
-    wheelhouse(&dir);
+    wheelhouse(&dir, &[Wheel::probe()]);
     assert_eq!(world.run().succeeded().stdout, "no network\n");
     Verdict::Held
 }
 
+/// Looks at everything that was installed.
+const LOOK: &str = r#"
+import csv, hashlib, base64, importlib.metadata, os, pathlib, subprocess, sys
+site = pathlib.Path([p for p in sys.path if p.endswith("site-packages")][0])
+distribution = importlib.metadata.distribution("prism-probe")
+print(distribution.version, distribution.read_text("INSTALLER").strip())
+for path, digest, size in csv.reader(distribution.read_text("RECORD").splitlines()):
+    if path == "prism_probe-1.0.dist-info/RECORD":
+        assert (digest, size) == ("", "")
+        continue
+    content = (site / path).read_bytes()
+    right = "sha256=" + base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    assert (digest, size) == (right, str(len(content))), path
+print([p for p, _, _ in csv.reader(distribution.read_text("RECORD").splitlines()) if p.startswith("..")])
+print(pathlib.Path(sys.prefix, "share/probe/data.txt").read_text(), (site / "extra/tool").stat().st_mode & 0o777 == 0o755)
+for program in ("probe-main", "probe-script"):
+    print(program, subprocess.run([program, "x y"], capture_output=True, text=True, check=True).stdout.strip())
+print(list((site / "__pycache__").glob("prism_probe.*.pyc")) != [], list(site.rglob("*.h")))
+"#;
+
+fn everything_that_a_wheel_brings_lands_where_python_looks_for_it() -> Verdict {
+    let (world, dir) = offline(LOOK);
+    let module = "import sys\nVALUE = 42\nclass Tool:\n    @staticmethod\n    def main():\n        print('called', sys.argv[1], sys.prefix != sys.base_prefix)\n";
+    let data = "prism_probe-1.0.data";
+    let wheel = Wheel::probe()
+        .replacing("prism_probe.py", module)
+        .with("old_python_2.py", "print 'no module of ours'\n")
+        .with(&format!("{data}/data/share/probe/data.txt"), "data")
+        .with(&format!("{data}/platlib/extra/__init__.py"), "")
+        .with_mode("extra/tool", "#!/bin/sh\n", 0o100_755)
+        .with(&format!("{data}/headers/probe.h"), "int x;\n")
+        .with(
+            &format!("{data}/scripts/probe-script"),
+            "#!python -s\nimport sys, prism_probe\nprint(sys.argv[1], prism_probe.VALUE)\n",
+        )
+        .with("prism_probe-1.0.dist-info/entry_points.txt", "[console_scripts]\nprobe-main = prism_probe:Tool.main\n");
+    wheelhouse(&dir, &[wheel]);
+    let expected = "1.0 prism\n\
+        ['../../../bin/probe-main', '../../../bin/probe-script', '../../../share/probe/data.txt']\n\
+        data True\nprobe-main called x y True\nprobe-script x y 42\nTrue []\n";
+    assert_eq!(world.run().succeeded().stdout, expected);
+    Verdict::Held
+}
+
+fn the_wheel_that_fits_best_is_installed_and_what_is_not_needed_is_not() -> Verdict {
+    let (world, dir) = offline("import probe; print(probe.MADE_FOR)");
+    let target = interpreter().target;
+    let own = format!("cp3{0}-cp3{0}-linux_{1}", &target.minor_version()[2..], target.machine);
+    let tags = ["py3-none-any", &own, "cp32-cp32m-linux_x86_64", "cp311-cp311-win_amd64"];
+    let wheel = |tags: &&str| Wheel::new("probe", tags).with("probe.py", &format!("MADE_FOR = '{tags}'"));
+    let hashes: Vec<String> = tags.iter().map(wheel).map(|wheel| wheel.write(&dir)).collect();
+    let all = [&[String::new()], hashes.as_slice()].concat().join(" --hash=sha256:");
+    let elsewhere = format!("absent==1.0 ; sys_platform == 'win32' --hash=sha256:{}\n", "0".repeat(64));
+    fs::write(dir.join(LOCK_NAME), format!("{elsewhere}probe==1.0{all}\n")).unwrap();
+    assert_eq!(world.run().succeeded().stdout, format!("{own}\n"));
+    // The lock names the wheel for everyone only: it is the one that was agreed on.
+    write_lock(&dir, &[("probe", &hashes[0])]);
+    let again = offline("import probe; print(probe.MADE_FOR)");
+    let mut world = again.0;
+    world.spec.runtime = Runtime::Python(Python::new(interpreter(), Requirements::Offline { dir }));
+    assert_eq!(world.run().succeeded().stdout, "py3-none-any\n");
+    Verdict::Held
+}
+
+fn a_file_that_two_wheels_bring_is_the_later_ones() -> Verdict {
+    let (world, dir) = offline("import shared; print(shared.NAME)");
+    let wheel = |name: &str| Wheel::new(name, "py3-none-any").with("shared.py", &format!("NAME = '{name}'"));
+    wheelhouse(&dir, &[wheel("zeta"), wheel("alpha")]);
+    assert_eq!(world.run().succeeded().stdout, "zeta\n");
+    Verdict::Held
+}
+
 fn a_wheel_with_another_hash_is_refused() -> Verdict {
-    needs_pip!();
     let (world, dir) = offline("print('executed')");
-    wheelhouse(&dir);
-    fs::write(dir.join(LOCK_NAME), format!("prism-probe==1.0 --hash=sha256:{}\n", "0".repeat(64))).unwrap();
-    match refusal(&world) {
-        RequirementsError::Failed { complaint, .. } => assert!(complaint.contains("HASH"), "{complaint}"),
-        other => panic!("{other:?}"),
-    }
+    let wheel = Wheel::probe();
+    wheel.write(&dir);
+    write_lock(&dir, &[("prism-probe", &"0".repeat(64))]);
+    assert!(matches!(refusal(&world), RequirementsError::HashMismatch { file } if file == wheel.file));
     assert!(!world.spec.work.join("stdout").exists());
     Verdict::Held
 }
@@ -129,98 +158,54 @@ fn a_lock_without_hashes_is_refused_before_anything_runs() -> Verdict {
 }
 
 fn a_package_that_is_not_there_is_refused() -> Verdict {
-    needs_pip!();
     let (world, dir) = offline("print('executed')");
-    wheelhouse(&dir);
-    fs::remove_file(dir.join(WHEEL)).unwrap();
-    assert!(matches!(refusal(&world), RequirementsError::Failed { .. }));
+    let hash = Wheel::new("prism_probe", "cp32-cp32m-linux_x86_64").write(&dir);
+    write_lock(&dir, &[("prism-probe", &hash)]);
+    assert!(matches!(refusal(&world), RequirementsError::NoneFits { package, .. } if package == "prism-probe"));
+    fs::remove_file(dir.join("prism_probe-1.0-cp32-cp32m-linux_x86_64.whl")).unwrap();
+    // Another version is another package.
+    fs::write(dir.join("prism_probe-1.1-py3-none-any.whl"), "").unwrap();
+    assert!(matches!(refusal(&world), RequirementsError::Absent { package, .. } if package == "prism-probe"));
     Verdict::Held
 }
 
 fn a_source_package_is_never_built() -> Verdict {
-    needs_pip!();
     let (world, dir) = offline("print('executed')");
-    wheelhouse(&dir);
-    fs::remove_file(dir.join(WHEEL)).unwrap();
-    let source = dir.join("prism-probe-1.0.tar.gz");
-    let make = "import tarfile, io, sys\n\
-        t = tarfile.open(sys.argv[1], 'w:gz')\n\
-        for n, d in (('setup.py', b'print(\"BUILT\")'), ('PKG-INFO', b'Metadata-Version: 2.1\\nName: prism-probe\\nVersion: 1.0\\n')):\n\
-        \x20   i = tarfile.TarInfo('prism-probe-1.0/' + n); i.size = len(d); t.addfile(i, io.BytesIO(d))\n\
-        t.close()\n";
-    assert!(python(&["-c", make, source.to_str().unwrap()]).status().unwrap().success());
-    let hash = Digest::sha256(&fs::read(source).unwrap()).to_hex();
-    fs::write(dir.join(LOCK_NAME), format!("prism-probe==1.0 --hash=sha256:{hash}\n")).unwrap();
-    match refusal(&world) {
-        RequirementsError::Failed { complaint, .. } => assert!(!complaint.contains("BUILT"), "{complaint}"),
-        other => panic!("{other:?}"),
-    }
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("prism-probe-1.0.tar.gz"), "source").unwrap();
+    let hash = prism_core::digest::Digest::sha256(b"source").to_hex();
+    write_lock(&dir, &[("prism-probe", &hash)]);
+    assert!(matches!(refusal(&world), RequirementsError::SourceOnly { .. }));
     Verdict::Held
 }
 
-/// A package index on this host's loopback, gone when dropped.
-struct Index(Child);
-
-impl Index {
-    fn serve(folder: &Path) -> (Self, String) {
-        let mut command = python(&["-u", "-m", "http.server", "0", "--bind", "127.0.0.1"]);
-        let mut child = command.current_dir(folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = line.split(" port ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        (Self(child), format!("http://127.0.0.1:{port}/simple"))
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-fn an_index_is_reached_while_installing_and_only_then() -> Verdict {
-    needs_pip!();
+fn an_index_is_asked_by_the_agent_and_no_sandbox_has_a_network() -> Verdict {
     let mut world = World::python(USE);
     let folder = world.dir.path().join("index");
-    let package = folder.join("simple/prism-probe");
-    let hash = wheelhouse(&package);
-    fs::write(package.join("index.html"), format!("<a href=\"{WHEEL}#sha256={hash}\">{WHEEL}</a>")).unwrap();
-    let lock = package.join(LOCK_NAME);
-    let (_index, url) = Index::serve(&folder);
-    let environment = BTreeMap::from([("PIP_INDEX_URL".to_owned(), url)]);
-    world.spec.runtime = Runtime::Python(Python::new(interpreter(), Requirements::Index { lock, environment }));
+    wheelhouse(&folder, &[Wheel::probe()]);
+    let isolated = crate::world::available().is_active(Layer::NetworkNamespace);
     let mut seen = Vec::new();
-    let mut progress = |progress: Progress<'_>| match progress {
-        Progress::Installing(layers) => seen.push(("installing", layers.is_active(Layer::NetworkNamespace))),
-        Progress::Starting(layers) => seen.push(("starting", layers.is_active(Layer::NetworkNamespace))),
-        _ => {}
-    };
-    let outcome = block_on(run(world.spec.clone(), &mut progress, world.cancel.clone())).unwrap();
+    let outcome = block_on(async {
+        let shelf = Shelf::open(&folder).await;
+        let mut index: PackageIndex = shelf.url().parse().unwrap();
+        index.extra_roots = vec![authority().root.clone()];
+        let lock = folder.join(LOCK_NAME);
+        world.spec.runtime =
+            Runtime::Python(Python::new(interpreter(), Requirements::Index { lock, index: Box::new(index) }));
+        let mut progress = |progress: Progress<'_>| match progress {
+            Progress::Installing(layers) => seen.push(("installing", layers.clone())),
+            Progress::Starting(layers) => seen.push(("starting", layers.clone())),
+            _ => {}
+        };
+        run(world.spec.clone(), &mut progress, world.cancel.clone()).await.unwrap()
+    });
     assert!(outcome.end.is_success());
     assert_eq!(fs::read_to_string(&outcome.stdout.path).unwrap(), "no network\n");
-    let isolated = crate::world::available().is_active(Layer::NetworkNamespace);
-    assert_eq!(seen, [("installing", false), ("starting", isolated)]);
-    Verdict::Held
-}
-
-/// A stand-in for pip that looks around instead of installing.
-fn the_installer_sees_no_dataset() -> Verdict {
-    crate::needs!(MountNamespace);
-    needs_pip!();
-    let (world, dir) = offline("print('executed')");
-    wheelhouse(&dir);
-    let secret = world.dir.path().join("asset-h1");
-    let world = world.folder("h1", &[("patients.csv", "secret")]);
-    // The lock is right and the wheel is not a wheel: what pip prints shows where it ran.
-    fs::write(dir.join(WHEEL), fs::read(secret.join("patients.csv")).unwrap()).unwrap();
-    let hash = Digest::sha256(b"secret").to_hex();
-    fs::write(dir.join(LOCK_NAME), format!("prism-probe==1.0 --hash=sha256:{hash}\n")).unwrap();
-    match refusal(&world) {
-        RequirementsError::Failed { complaint, .. } => {
-            assert!(!complaint.contains("patients") && !complaint.contains("asset-h1"), "{complaint}");
-        }
-        other => panic!("{other:?}"),
+    let phases: Vec<_> = seen.iter().map(|(phase, _)| *phase).collect();
+    assert_eq!(phases, ["installing", "starting"]);
+    for (phase, layers) in seen {
+        assert!(layers.is_active(Layer::Seccomp), "{phase}");
+        assert_eq!(layers.is_active(Layer::NetworkNamespace), isolated, "{phase}");
     }
     Verdict::Held
 }

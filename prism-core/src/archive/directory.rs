@@ -27,6 +27,7 @@ const MODE_TYPE: u32 = 0o170_000;
 const MODE_FILE: u32 = 0o100_000;
 const MODE_DIRECTORY: u32 = 0o040_000;
 const MODE_SYMLINK: u32 = 0o120_000;
+const MODE_EXECUTABLE: u32 = 0o111;
 const DOS_VOLUME: u32 = 0x08;
 const DOS_DIRECTORY: u32 = 0x10;
 const DOS_REPARSE: u32 = 0x400;
@@ -168,6 +169,7 @@ impl Listing {
 pub(super) struct Entry {
     pub(super) path: SafePath,
     pub(super) kind: Kind,
+    pub(super) is_executable: bool,
     pub(super) flags: u16,
     pub(super) deflated: bool,
     pub(super) crc: u32,
@@ -306,7 +308,9 @@ impl Record {
         if kind == Kind::Directory && (size != 0 || self.crc != 0 || packed > 2) {
             return Err(EntryFault::TypeContradiction);
         }
-        Ok(Entry { path, kind, flags: self.flags, deflated, crc: self.crc, packed, size, header, data: header })
+        let (flags, crc) = (self.flags, self.crc);
+        let is_executable = (self.attributes >> 16) & MODE_EXECUTABLE != 0;
+        Ok(Entry { path, kind, is_executable, flags, deflated, crc, packed, size, header, data: header })
     }
 
     /// Size, packed size and offset, from exactly the ZIP64 values that are needed.

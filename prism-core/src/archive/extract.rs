@@ -34,6 +34,14 @@ pub(super) fn all<R: Read + Seek>(
     Ok(summary)
 }
 
+/// The content of one file, whose size was compared with what there may be.
+pub(super) fn one<R: Read + Seek>(reader: &mut R, entry: &Entry) -> Result<Vec<u8>, UnpackError> {
+    reader.seek(SeekFrom::Start(entry.data)).map_err(UnpackError::Read)?;
+    let mut content = Vec::new();
+    file(reader.by_ref().take(entry.packed), entry, &mut content, &mut vec![0; BUFFER])?;
+    Ok(content)
+}
+
 fn file(packed: impl Read, entry: &Entry, writer: &mut dyn Write, buffer: &mut [u8]) -> Result<(), UnpackError> {
     if !entry.deflated {
         return pour(packed, entry, writer, buffer);

@@ -19,6 +19,8 @@ use crate::args::ManifestArg;
 use crate::args::default_state;
 use crate::exit::{Failure, Outcome};
 use crate::interrupt::{asked_to_stop, on_runtime};
+#[cfg(feature = "pull")]
+use crate::packages::IndexArgs;
 use crate::print::{Printer, SIMULATED, Safe};
 #[cfg(feature = "simulator")]
 use crate::simulator;
@@ -44,7 +46,10 @@ dies with it: a new boot says what an earlier one lost. The simulator's keys are
 
 Datasets that lie in stores are fetched from the hosts of --pull-allow only, over https. What opens an \
 S3-compatible store is taken from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN and \
-AWS_REGION; without a key, the store is asked without a signature.";
+AWS_REGION; without a key, the store is asked without a signature.
+
+Packages of a lock that comes without wheels are fetched by the agent itself from --index and the hosts of \
+--index-allow, over https, each compared with the lock's SHA-256. No sandbox ever has a network.";
 
 /// The commands below `prism agent`.
 #[derive(Debug, Subcommand)]
@@ -80,6 +85,9 @@ pub(crate) struct Serve {
     #[cfg(feature = "pull")]
     #[command(flatten)]
     pull: PullArgs,
+    #[cfg(feature = "pull")]
+    #[command(flatten)]
+    packages: IndexArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -131,7 +139,11 @@ impl AgentCommand {
         let mut config = AgentConfig::new(serve.listen, serve.state, platform);
         config.runner.wasm_host = serve.wasm_host;
         #[cfg(feature = "pull")]
-        let config = config.fetching(serve.pull.config()?);
+        let mut config = config.fetching(serve.pull.config()?);
+        #[cfg(feature = "pull")]
+        {
+            config.runner.index = serve.packages.index()?;
+        }
         diagnostics();
         precautions::take_all().log();
         on_runtime(run(config, signed, printer))

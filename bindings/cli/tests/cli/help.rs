@@ -45,6 +45,8 @@ fn every_command_explains_itself_with_an_example() {
         "policy new",
         "policy check",
         "policy show",
+        "requirements lock",
+        "requirements wheelhouse",
         "measure snp",
         "measure log",
         "simulator root",

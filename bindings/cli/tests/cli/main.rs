@@ -20,6 +20,7 @@ mod measure;
 mod policy;
 #[cfg(feature = "pull")]
 mod pulled;
+mod requirements;
 mod seal;
 mod secrets;
 mod simulate;

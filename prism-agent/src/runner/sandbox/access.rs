@@ -28,10 +28,6 @@ const READABLE_ETC: &[&str] = &[
     "/etc/fonts",
 ];
 
-/// What the installer may read besides, to reach an index.
-const READABLE_NETWORK: &[&str] =
-    &["/etc/resolv.conf", "/etc/hosts", "/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/run/systemd/resolve"];
-
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// The newest version of Landlock that is used where the kernel has it; it is the first to cover socket files.
@@ -39,13 +35,11 @@ const NEWEST: ABI = ABI::V9;
 
 /// Confines this process and its descendants.
 pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, RulesetError> {
-    let mut ruleset = Ruleset::default()
+    let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
+        .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?;
-    if !order.job.network() {
-        ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST))?;
-    }
     let (read, write) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));
     // What a GPU is for goes over ioctl.
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
@@ -87,9 +81,6 @@ fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {
     } else {
         // The host's /proc shows the command lines of others: nothing of it.
         paths.extend(READABLE_ETC.iter().map(PathBuf::from));
-        if order.job.network() {
-            paths.extend(READABLE_NETWORK.iter().map(PathBuf::from));
-        }
     }
     paths
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, setrlimit};
@@ -14,7 +14,7 @@ use super::wire::{Job, Message, Order, Program};
 use super::{During, Failure, REFUSED, access, errno, filter};
 use crate::runner::layers::{Layer, LayerState, Layers};
 use crate::runner::processes::Processes;
-use crate::runner::requirements::INSTALLER;
+use crate::runner::requirements::{Installation, install};
 
 /// Confines this process, reports, waits for the agent's word and executes. Returns only when nothing was executed.
 pub(super) fn program(mut line: Line, order: &Order, mut layers: Layers, place: &Place) -> i32 {
@@ -30,7 +30,11 @@ pub(super) fn program(mut line: Line, order: &Order, mut layers: Layers, place: 
     if told.is_err() || !line.may_go() {
         return REFUSED;
     }
-    let mut command = command(order, place);
+    let Some(mut command) = command(order, place) else {
+        // What a wheel brings about here can no longer be said to the agent in the helper's name.
+        drop(line);
+        return install_wheels(order, place);
+    };
     let path = PathBuf::from(command.get_program());
     let error = command.exec();
     let _ = line.send(&Message::NotExecuted { path, reason: errno(&error) }, None);
@@ -46,7 +50,7 @@ fn confine(order: &Order, layers: &mut Layers, place: &Place) -> Result<(), Fail
     let confined = access::confine(order, place);
     layers.set(Layer::Landlock, confined.unwrap_or_else(|error| LayerState::Unavailable(error.to_string())));
     let pinned = matches!(layers.get(Layer::CpuLimit), Some(LayerState::Active(by)) if by == AFFINITY);
-    match filter::install(order.job.network(), pinned) {
+    match filter::install(pinned) {
         Ok(()) => layers.active(Layer::Seccomp, "AF_UNIX only"),
         Err(error) => layers.unavailable(Layer::Seccomp, error.to_string()),
     }
@@ -113,44 +117,48 @@ fn pin(count: usize) -> io::Result<()> {
     Ok(rustix::thread::sched_setaffinity(None, &some)?)
 }
 
-fn command(order: &Order, place: &Place) -> Command {
-    let mut command = match &order.job {
-        Job::Install { network, .. } => {
-            // The host's interpreter has pip; the environment it fills has none.
-            let mut command = Command::new(order.interpreter().map_or(Path::new(""), |found| &found.executable));
-            command.args(["-I", "-c", INSTALLER]).arg(&place.environment).arg(&place.code);
-            command.arg(if *network { "index" } else { "offline" });
+/// Installs in this process: the installer is part of this program and starts nothing but the compiler of the language.
+fn install_wheels(order: &Order, place: &Place) -> i32 {
+    let (Job::Install { files, .. }, Some(interpreter)) = (&order.job, order.interpreter()) else { return REFUSED };
+    install(&Installation {
+        wheels: &place.code,
+        files,
+        environment: &place.environment,
+        interpreter,
+        bytes: order.limits.install_bytes,
+        // Several of them share memory, which there is with a private root only.
+        compilers: if place.private { order.limits.processors() } else { 1 },
+    })
+}
+
+/// The program to execute; none when packages are installed.
+fn command(order: &Order, place: &Place) -> Option<Command> {
+    let Job::Run { entry, args, .. } = &order.job else { return None };
+    let entry = entry.as_ref().map_or_else(|| place.code.clone(), |entry| place.code.join(entry));
+    let mut command = match &order.program {
+        Program::Python(_) => {
+            let mut command = Command::new(place.environment.join("bin/python"));
+            command.arg(entry);
             command
         }
-        Job::Run { entry, args, .. } => {
-            let entry = entry.as_ref().map_or_else(|| place.code.clone(), |entry| place.code.join(entry));
-            let mut command = match &order.program {
-                Program::Python(_) => {
-                    let mut command = Command::new(place.environment.join("bin/python"));
-                    command.arg(entry);
-                    command
-                }
-                Program::Binary => Command::new(entry),
-                Program::Wasm { .. } => {
-                    let mut command = Command::new(place.wasm_host());
-                    command.arg(entry);
-                    command
-                }
-            };
-            command.args(args);
+        Program::Binary => Command::new(entry),
+        Program::Wasm { .. } => {
+            let mut command = Command::new(place.wasm_host());
+            command.arg(entry);
             command
         }
     };
+    command.args(args);
     command.env_clear();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", place.environment.join("bin").display());
     command.env("PATH", path).env("HOME", &place.home).env("TMPDIR", &place.temporary);
     command.env("LANG", "C.UTF-8").env("USER", "prism").env("LOGNAME", "prism");
     // The order of sets is the same in every run.
     command.env("PYTHONHASHSEED", "0");
-    command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1").env("PIP_CONFIG_FILE", "/dev/null");
+    command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
         command.env(threads, order.limits.processors().to_string());
     }
     command.envs(&order.environment);
-    command
+    Some(command)
 }

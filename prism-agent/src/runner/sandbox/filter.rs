@@ -93,8 +93,8 @@ const X32: u32 = 0x4000_0000;
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Installs the filters on this process for good. Foreign architectures' entry points kill the caller.
-pub(super) fn install(network: bool, pinned: bool) -> Result<(), Error> {
-    let denied = filter(denied(network, pinned)?, libc::EACCES)?;
+pub(super) fn install(pinned: bool) -> Result<(), Error> {
+    let denied = filter(denied(pinned)?, libc::EACCES)?;
     let unknown = filter(UNKNOWN.iter().map(|call| (*call, Vec::new())).collect(), libc::ENOSYS)?;
     apply_filter(&foreign_numbers())?;
     apply_filter(&unknown)?;
@@ -107,17 +107,15 @@ fn filter(rules: Rules, errno: libc::c_int) -> Result<BpfProgram, Error> {
     Ok(SeccompFilter::new(rules, SeccompAction::Allow, refuse, arch)?.try_into()?)
 }
 
-fn denied(network: bool, pinned: bool) -> Result<Rules, Error> {
+fn denied(pinned: bool) -> Result<Rules, Error> {
     let mut rules: Rules = DENIED.iter().chain(DENIED_HERE).map(|call| (*call, Vec::new())).collect();
     if pinned {
         rules.insert(libc::SYS_sched_setaffinity, Vec::new());
     }
-    let families: &[libc::c_int] =
-        if network { &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6] } else { &[libc::AF_UNIX] };
-    rules
-        .insert(libc::SYS_socket, vec![rule(0, families.iter().map(|f| (SeccompCmpOp::Ne, f.unsigned_abs().into())))?]);
     let unix = libc::AF_UNIX.unsigned_abs().into();
-    rules.insert(libc::SYS_socketpair, vec![rule(0, [(SeccompCmpOp::Ne, unix)])?]);
+    for call in [libc::SYS_socket, libc::SYS_socketpair] {
+        rules.insert(call, vec![rule(0, [(SeccompCmpOp::Ne, unix)])?]);
+    }
     let namespaces = NAMESPACES.iter().map(|flag| {
         let flag = flag.unsigned_abs().into();
         rule(0, [(SeccompCmpOp::MaskedEq(flag), flag)])

@@ -58,7 +58,7 @@ fn prepare(order: &Order) -> Result<(Who, Layers), Failure> {
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).during("adopt orphans")?;
     let mut layers = order.layers.clone();
-    namespaces::leave(order, &mut layers)?;
+    namespaces::leave(&mut layers)?;
     let who = identity::choose(order.uid, &mut layers);
     Ok((who, layers))
 }

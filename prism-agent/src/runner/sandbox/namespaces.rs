@@ -4,12 +4,11 @@ use std::io;
 
 use rustix::thread::{CapabilitySet, UnshareFlags};
 
-use super::wire::Order;
 use super::{During, Failure, errno, sys};
 use crate::runner::layers::{Layer, Layers};
 
 /// Leaves every namespace but the mount namespace, which the first process leaves: the helper keeps the host's `/proc`.
-pub(super) fn leave(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
+pub(super) fn leave(layers: &mut Layers) -> Result<(), Failure> {
     leave_user_namespace(layers)?;
     for (layer, flag) in [
         (Layer::IpcNamespace, UnshareFlags::NEWIPC),
@@ -18,10 +17,6 @@ pub(super) fn leave(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
         (Layer::PidNamespace, UnshareFlags::NEWPID),
         (Layer::NetworkNamespace, UnshareFlags::NEWNET),
     ] {
-        if layer == Layer::NetworkNamespace && order.job.network() {
-            layers.off(layer, "installing from an index");
-            continue;
-        }
         match sys::unshare(flag) {
             Ok(()) => layers.active(layer, ""),
             Err(error) => layers.unavailable(layer, errno(&error)),

@@ -74,7 +74,7 @@ fn try_root(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Brok
 /// The algorithm or the requirements: what the program reads and never writes.
 pub(super) fn code_source(order: &Order) -> &Path {
     match &order.job {
-        Job::Install { requirements, .. } => requirements,
+        Job::Install { wheels, .. } => wheels,
         Job::Run { algorithm, .. } => algorithm,
     }
 }

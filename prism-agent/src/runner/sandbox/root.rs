@@ -43,7 +43,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     mount_change("/", any).during("keep mounts private")?;
     let root = Path::new("root");
     memory(root, "mode=755,size=16m,nr_inodes=16k").during("mount the root")?;
-    system::show(root, who, order.job.network())?;
+    system::show(root, who)?;
     for device in &order.devices {
         bind(device, &under(root, device), None).during("show a device")?;
     }

@@ -43,8 +43,8 @@ pub(crate) enum Program {
 /// What is executed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Job {
-    /// Installs packages from `requirements` into the environment.
-    Install { requirements: PathBuf, network: bool },
+    /// Installs wheels of a folder, in this order, into the environment.
+    Install { wheels: PathBuf, files: Vec<String> },
     /// Runs the algorithm.
     Run {
         algorithm: PathBuf,
@@ -53,12 +53,6 @@ pub(crate) enum Job {
         datasets: Vec<(String, PathBuf)>,
         auxiliary: Vec<(PathBuf, PathBuf)>,
     },
-}
-
-impl Job {
-    pub(crate) const fn network(&self) -> bool {
-        matches!(self, Self::Install { network: true, .. })
-    }
 }
 
 impl Order {

@@ -18,7 +18,7 @@ const CPUINFO_MAX: u64 = 64 << 10;
 /// The conditions of a run with `means` that may use `processors` of them.
 pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
     let interpreter = match &means.program {
-        Program::Python(found) => format!("{} {}", found.implementation, found.version),
+        Program::Python(found) => format!("{} {}", found.target.implementation, found.target.full_version),
         Program::Binary => "none".to_owned(),
         Program::Wasm(host) => host.engine.clone(),
     };

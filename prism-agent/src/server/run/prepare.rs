@@ -14,6 +14,7 @@ use super::super::store::create_private;
 use super::super::upload::disk_code;
 use super::unpack::{UnpackAssetError, Unpacker};
 use super::{Setting, asset};
+use crate::index::IndexError;
 use crate::runner::{
     AuxiliaryInput, DatasetInput, Layer, Limits, Python, Requirements, RunSpec, Runtime, UnknownLayer,
 };
@@ -28,6 +29,9 @@ pub(super) enum PrepareError {
     /// The manifest demands a sandbox layer that this agent has never heard of.
     #[error(transparent)]
     Layer(#[from] UnknownLayer),
+    /// The manifest wants packages from an index, and the operator named none.
+    #[error(transparent)]
+    Index(#[from] IndexError),
     /// The agent's disk refused.
     #[error("expected to lay out the run's files, found an error of the system")]
     Disk(#[from] io::Error),
@@ -38,6 +42,7 @@ impl Coded for PrepareError {
         match self {
             Self::Unpack(error) => error.code(),
             Self::Layer(_) => Code::SandboxUnavailable,
+            Self::Index(error) => error.code(),
             Self::Disk(error) => disk_code(error.kind()),
         }
     }
@@ -51,7 +56,7 @@ impl PrepareError {
             Self::Unpack(error @ (UnpackAssetError::NoRoom { .. } | UnpackAssetError::Disk { .. })) => {
                 Some(error.code())
             }
-            Self::Unpack(_) | Self::Layer(_) => None,
+            Self::Unpack(_) | Self::Layer(_) | Self::Index(_) => None,
         }
     }
 }
@@ -120,7 +125,8 @@ fn requirements(engine: &Engine, setting: &Setting, unpacker: &Unpacker<'_>) -> 
     };
     let file = asset(engine, &terms.name);
     if terms.install == Install::Index {
-        return Ok(Requirements::Index { lock: file, environment: setting.runner.index.clone() });
+        let index = setting.runner.index.clone().ok_or(IndexError::NotConfigured)?;
+        return Ok(Requirements::Index { lock: file, index: Box::new(index) });
     }
     let dir = engine.store().run().join("requirements");
     unpacker.unpack(&file, &dir)?;

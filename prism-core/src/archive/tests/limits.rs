@@ -118,3 +118,26 @@ fn a_list_too_long_for_memory_is_refused_unread() {
     assert!(matches!(result, Err(UnpackError::TooLarge { bound: Bound::DirectoryBytes, .. })), "{result:?}");
     assert_eq!(memory, Memory::default());
 }
+
+#[test]
+fn one_file_is_read_by_its_name_within_a_bound() {
+    let script = deflated("bin/run", b"hello").with(|item| item.set_mode(0o100_755));
+    let bytes = archive(&[script, stored("plain", b"x")]);
+    let mut archive = Archive::open(Cursor::new(&bytes), &Limits::default()).unwrap();
+    let files: Vec<_> = archive.files().map(|file| (file.path.to_string(), file.size, file.is_executable)).collect();
+    assert_eq!(files, [("bin/run".to_owned(), 5, true), ("plain".to_owned(), 1, false)]);
+    assert_eq!(archive.read("bin/run", 5).unwrap().as_deref(), Some(b"hello".as_slice()));
+    assert_eq!(archive.read("bin", 5).unwrap(), None);
+    let refused = archive.read("bin/run", 4);
+    assert!(
+        matches!(refused, Err(UnpackError::TooLarge { bound: Bound::EntryBytes, limit: 4, found: 5 })),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_file_that_is_not_what_the_list_says_is_not_read() {
+    let bytes = archive(&[stored("a", b"hello").with(|item| item.set_crc(7))]);
+    let read = Archive::open(Cursor::new(&bytes), &Limits::default()).unwrap().read("a", 9);
+    assert!(matches!(read, Err(UnpackError::Entry { fault: EntryFault::Crc, .. })), "{read:?}");
+}

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use prism_agent::files::Source as Asset;
+use prism_agent::runner::LOCK_NAME;
 use prism_agent::seal::blocking::read_header;
 use prism_core::code::Code;
 use prism_core::digest::{Digest, Hasher};
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use super::Target;
 use crate::args::StateArg;
+use crate::commands::requirements::read_lock;
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, now, public_key, read, read_text};
 use crate::print::{Printer, SIMULATED, Safe, moment, size};
@@ -125,6 +127,9 @@ impl New {
                 }
                 Source::Asset(path) => {
                     let facts = facts(&folder.join(&path))?;
+                    if draft.algorithm.requirements.as_ref() == Some(&path) {
+                        check_lock(&folder.join(&path))?;
+                    }
                     resolved.assets.insert(path, facts);
                 }
                 Source::Policy(path) => resolved.policy = Some(policy(&folder.join(path))?),
@@ -146,6 +151,15 @@ fn facts(path: &Path) -> Outcome<Facts> {
     let folder = path.is_dir();
     let age = !folder && read_header(path).is_ok();
     Ok(Facts { digest: measured.digest, size: measured.size, folder, age })
+}
+
+/// Refuses requirements that an agent would refuse, before anybody approves them.
+fn check_lock(path: &Path) -> Outcome {
+    if path.is_dir() {
+        return read_lock(&path.join(LOCK_NAME)).map(drop);
+    }
+    // An archive's lock is read by whoever unpacks it.
+    if path.extension().is_some_and(|kind| kind == "zip") { Ok(()) } else { read_lock(path).map(drop) }
 }
 
 fn policy(path: &Path) -> Outcome<PlatformPolicy> {

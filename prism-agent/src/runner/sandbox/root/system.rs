@@ -21,16 +21,6 @@ const MERGED: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"
 /// Files of `/etc` that libraries look for and that say nothing about the host's people.
 const ETC: &[&str] = &["/etc/ld.so.cache", "/etc/localtime", "/etc/alternatives", "/etc/fonts", "/etc/mime.types"];
 
-/// What the installer needs to reach an index.
-const ETC_NETWORK: &[&str] = &[
-    "/etc/resolv.conf",
-    "/etc/hosts",
-    "/etc/ssl",
-    "/etc/pki",
-    "/etc/ca-certificates",
-    "/usr/local/share/ca-certificates",
-];
-
 const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// Whether a path of the host is shown already.
@@ -38,11 +28,11 @@ pub(super) fn shows(path: &Path) -> bool {
     SYSTEM.iter().chain(MERGED).any(|directory| path.starts_with(directory))
 }
 
-pub(super) fn show(root: &Path, who: &Who, network: bool) -> Result<(), Failure> {
+pub(super) fn show(root: &Path, who: &Who) -> Result<(), Failure> {
     for directory in SYSTEM.iter().chain(MERGED) {
         show_directory(root, Path::new(directory)).during(format!("show {directory}"))?;
     }
-    etc(root, who, network).during("make /etc")?;
+    etc(root, who).during("make /etc")?;
     devices(root).during("show devices")?;
     processes(root).during("mount /proc")?;
     let processors = Path::new("/sys/devices/system/cpu");
@@ -61,17 +51,15 @@ fn show_directory(root: &Path, directory: &Path) -> io::Result<()> {
     bind(directory, &target, Some(READ_ONLY))
 }
 
-fn etc(root: &Path, who: &Who, network: bool) -> io::Result<()> {
+fn etc(root: &Path, who: &Who) -> io::Result<()> {
     let Who { uid, gid, .. } = who;
     let etc = root.join("etc");
     fs::create_dir(&etc)?;
     fs::write(etc.join("passwd"), format!("prism:x:{uid}:{gid}::/home/prism:/bin/sh\n"))?;
     fs::write(etc.join("group"), format!("prism:x:{gid}:\n"))?;
-    fs::write(etc.join("nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files dns\n")?;
-    if !network {
-        fs::write(etc.join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
-    }
-    for path in ETC.iter().chain(if network { ETC_NETWORK } else { &[] }) {
+    fs::write(etc.join("nsswitch.conf"), "passwd: files\ngroup: files\nhosts: files\n")?;
+    fs::write(etc.join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")?;
+    for path in ETC {
         // Through links: the target lies in a directory that is shown, or is copied by this view.
         if let Ok(source) = Path::new(path).canonicalize() {
             bind(&source, &under(root, Path::new(path)), Some(READ_ONLY))?;
