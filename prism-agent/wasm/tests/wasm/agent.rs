@@ -137,8 +137,9 @@ fn a_module_that_traps_delivers_nothing() -> Verdict {
         let agent = Agent::start(config(&computation, Some(BUILT)), computation.signed.clone()).await.unwrap();
         let address = agent.local_addr().to_string();
         give_everything(&address, &computation).await;
-        let events = until(&address, &computation, "log.close").await;
+        let events = until(&address, &computation, "run.exit").await;
         assert_eq!((run_exit(&events).end, run_exit(&events).status), (RunEnd::Exited, 134));
+        let events = until(&address, &computation, "log.close").await;
         assert!(!events.iter().any(|event| event.kind() == "result.sealed"));
         agent.shutdown().await;
     });

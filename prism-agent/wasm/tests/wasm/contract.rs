@@ -5,7 +5,7 @@ use std::fs;
 use prism_agent::runner::{AuxiliaryInput, End};
 
 use crate::program::{HOME, Program, TEMPORARY};
-use crate::room::{world, write};
+use crate::room::{rust_program, world, world_of, write};
 use crate::tests;
 use crate::world::Verdict;
 
@@ -22,6 +22,7 @@ tests!["contract":
     clocks_and_random_bytes_are_given_to_one_process_alone,
     there_is_no_standard_input,
     what_is_not_a_number_is_the_same_on_every_machine,
+    a_program_in_rust_runs_as_people_write_it,
 ];
 
 /// The first file of `from` becomes the file `results/out`.
@@ -156,14 +157,15 @@ fn the_programs_own_end_is_told_as_it_was() -> Verdict {
 }
 
 fn clocks_and_random_bytes_are_given_to_one_process_alone() -> Verdict {
-    // A subscription to the monotonic clock, a millisecond from now.
+    // A file, and then a subscription to the monotonic clock, 300 milliseconds from now: a second thread would be seen.
     let program = Program::default()
+        .put("results/x", "x")
         .then("(call $must (call $clock_time_get (i32.const 0) (i64.const 1) (i32.const 65536)))")
         .then("(if (i64.lt_u (i64.load (i32.const 65536)) (i64.const 1600000000000000000)) (then (unreachable)))")
         .then("(call $must (call $random_get (i32.const 65536) (i32.const 32)))")
         .then("(if (i64.eqz (i64.load (i32.const 65536))) (then (unreachable)))")
         .then("(memory.fill (i32.const 65536) (i32.const 0) (i32.const 256))")
-        .then("(i32.store (i32.const 65552) (i32.const 1)) (i64.store (i32.const 65560) (i64.const 1000000))")
+        .then("(i32.store (i32.const 65552) (i32.const 1)) (i64.store (i32.const 65560) (i64.const 300000000))")
         .then("(call $must (call $poll_oneoff (i32.const 65536) (i32.const 65792) (i32.const 1) (i32.const 0)))")
         .then("(call $number (i32.load (i32.const 0)))");
     let world = world(&program).limit(|limits| limits.processes = 1);
@@ -189,5 +191,21 @@ fn what_is_not_a_number_is_the_same_on_every_machine() -> Verdict {
         .then("(call $number (i32.shr_u (local.get $n) (i32.const 22)))")
         .then("(call $number (i32x4.extract_lane 0 (i32x4.relaxed_trunc_f32x4_s (f32x4.splat (global.get $large)))))");
     assert_eq!(world(&program).run().succeeded().stdout, "511\n2147483647\n");
+    Verdict::Held
+}
+
+fn a_program_in_rust_runs_as_people_write_it() -> Verdict {
+    let Some(module) = rust_program() else {
+        return Verdict::Skipped(
+            "the target wasm32-wasip1 is not installed (rustup target add wasm32-wasip1)".to_owned(),
+        );
+    };
+    let world = world_of(&module).file("h1", "1.5\n2\nx\n").file("h2", "4").args(["{\"epochs\": 3}"]);
+    let ran = world.run().ended(End::Exited(1));
+    assert!(ran.stderr.contains("and it says what went wrong"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "2 datasets in time\n");
+    let expected = r#"{"settings":{"epochs": 3},"sums":{"h1": 3.5, "h2": 4.0}}"#;
+    assert_eq!(ran.result("models/sums.json"), expected);
+    assert_eq!(fs::read_to_string(world.asset("h1")).unwrap(), "1.5\n2\nx\n");
     Verdict::Held
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::OnceLock;
 
 use prism_agent::runner::{RunSpec, Runtime, WasmHost};
@@ -14,6 +14,9 @@ use crate::world::{World, block_on};
 
 /// Where the host lies for every user.
 const VARIABLE: &str = "PRISM_TEST_WASM_HOST";
+
+/// A program in Rust, beside the host.
+const RUST_PROGRAM: &str = "day.wasm";
 
 /// The host as cargo built it.
 pub(crate) const BUILT: &str = env!("CARGO_BIN_EXE_prism-wasm");
@@ -28,9 +31,26 @@ pub(crate) fn run_each() -> ExitCode {
     let host = folder.path().join("prism-wasm");
     fs::copy(BUILT, &host).unwrap();
     fs::set_permissions(&host, fs::Permissions::from_mode(0o755)).unwrap();
+    compile(&folder.path().join(RUST_PROGRAM));
     let mut again = Command::new(std::env::current_exe().unwrap());
     let ended = again.args(std::env::args().skip(1)).env(VARIABLE, host).status().unwrap();
     ExitCode::from(u8::from(!ended.success()))
+}
+
+/// Compiles the program in Rust, where its target is installed.
+fn compile(target: &Path) {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasm/day.rs");
+    let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+    rustc.args(["--edition", "2024", "--target", "wasm32-wasip1", "-C", "opt-level=s", "-C", "strip=debuginfo", "-o"]);
+    let compiled = rustc.arg(target).arg(source).stderr(Stdio::null()).status();
+    if compiled.is_ok_and(|status| status.success()) {
+        fs::set_permissions(target, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+}
+
+/// The module of the program in Rust, if it could be compiled.
+pub(crate) fn rust_program() -> Option<Vec<u8>> {
+    fs::read(host().executable.with_file_name(RUST_PROGRAM)).ok()
 }
 
 /// Whether the host lies there already: this program was started by itself.
