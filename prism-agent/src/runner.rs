@@ -18,6 +18,7 @@ mod cgroup;
 mod collect;
 mod devices;
 mod executable;
+mod installation;
 mod interpreter;
 mod layers;
 mod link;
@@ -33,12 +34,11 @@ mod wasm_host;
 mod watch;
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use prism_core::entropy::{SystemEntropy, draw};
-use prism_core::requirements::{Lock, Target};
 use tokio_util::sync::CancellationToken;
 
 pub use collect::{CollectError, Collected, ResultFile, ResultLimits, ResultsDir, Withheld, collect_results};
@@ -46,7 +46,8 @@ pub use devices::device_nodes;
 pub use interpreter::{Interpreter, InterpreterError};
 pub use layers::{Layer, LayerState, Layers, UnknownLayer};
 pub use outcome::{Captured, End, Progress, RunError, RunOutcome};
-pub use requirements::{LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
+pub(crate) use requirements::Kept;
+pub use requirements::{KeptError, LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
 #[cfg(feature = "pull")]
 pub(crate) use requirements::{absent, candidates};
 pub use sandbox::helper_main_if_asked;
@@ -58,8 +59,6 @@ use scratch::Scratch;
 pub(crate) use scratch::try_remove_tree;
 use supervise::{Executed, Execution, execute};
 use watch::Walked;
-
-use crate::index::PackageIndex;
 
 /// User ids that no distribution, container or name service hands out: systemd's table of ids calls them unused.
 const FIRST_UID: u32 = 0x7000_0000;
@@ -80,9 +79,9 @@ pub async fn run(
     let run = tokio::task::spawn_blocking(move || prepare(spec)).await;
     let run = run.map_err(|_| RunError::Helper { found: "a panic" })??;
     let begin = Instant::now();
-    install(&run, progress, &cancel).await?;
+    let kept = installation::install(&run, progress, &cancel).await?;
     let Run { spec, .. } = &run;
-    let order = Order { job: algorithm_job(spec)?, ..order(&run) };
+    let order = Order { job: algorithm_job(spec)?, kept, ..order(&run) };
     let execution = Execution {
         helper: &spec.helper,
         walked: Walked { paths: vec![order.disk().join("space")], limit: spec.limits.disk_bytes },
@@ -203,6 +202,7 @@ fn order(run: &Run) -> Order {
         fallback: fallback.as_ref().map(|scratch| scratch.path().to_owned()),
         uid: *uid,
         job: Job::Install { wheels: PathBuf::new(), files: Vec::new() },
+        kept: None,
         program,
         devices: spec.devices.clone(),
         environment: spec.environment.clone(),
@@ -210,125 +210,6 @@ fn order(run: &Run) -> Order {
         required: spec.demanded(),
         layers: Layers::default(),
     }
-}
-
-/// Installs the requirements in a sandbox that has neither datasets nor results nor a network.
-async fn install(
-    run: &Run,
-    progress: &mut (dyn FnMut(Progress<'_>) + Send),
-    cancel: &CancellationToken,
-) -> Result<(), RunError> {
-    let begin = Instant::now();
-    let wall = run.spec.limits.wall();
-    let chosen = tokio::select! {
-        chosen = choose(run, cancel) => chosen?,
-        () = cancel.cancelled() => return Err(RunError::Stopped),
-        () = tokio::time::sleep(wall) => {
-            let complaint = "the wheels were still being fetched".to_owned();
-            return Err(RunError::requirements(RequirementsError::Failed { end: End::WallLimit, complaint }));
-        }
-    };
-    let Some((wheels, plan)) = chosen else { return Ok(()) };
-    let mut order = order(run);
-    order.job = Job::Install { wheels, files: plan.files };
-    order.environment.clear();
-    order.required.remove(&Layer::DatasetsCopy);
-    order.devices.clear();
-    let execution = Execution {
-        helper: &run.spec.helper,
-        walked: Walked { paths: run.disks().map(Path::to_owned).collect(), limit: run.spec.limits.install_bytes },
-        order,
-        capture: (&run.spec.work, "install-"),
-        wall: wall.saturating_sub(begin.elapsed()),
-        cancel,
-    };
-    let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;
-    let executed = match executed {
-        Ok(executed) => executed,
-        Err(error @ (RunError::Stopped | RunError::LayerMissing { .. })) => return Err(error),
-        Err(error) => return Err(RunError::requirements(RequirementsError::Sandbox(Box::new(error)))),
-    };
-    match executed.end {
-        End::Exited(0) => tidy(run).map_err(RunError::io("close the environment")),
-        End::Stopped => Err(RunError::Stopped),
-        end => {
-            Err(RunError::requirements(RequirementsError::from_end(end, &executed.stdout.path, &executed.stderr.path)))
-        }
-    }
-}
-
-/// The folder with the wheels and which of them are installed; `None` when there is nothing to install.
-async fn choose(run: &Run, cancel: &CancellationToken) -> Result<Option<(PathBuf, Plan)>, RunError> {
-    let Some(Python { requirements, interpreter }) = run.spec.runtime.python() else { return Ok(None) };
-    let target = interpreter.target.clone();
-    match requirements {
-        Requirements::None => Ok(None),
-        Requirements::Offline { dir } => {
-            let (dir, cancel) = (dir.clone(), cancel.clone());
-            let chosen = tokio::task::spawn_blocking(move || {
-                let lock = requirements::read_lock(&dir.join(LOCK_NAME)).map_err(RunError::requirements)?;
-                let plan = choose_wheels(&lock, &target, &dir, &cancel).map_err(RunError::requirements)?;
-                let plan = plan.ok_or(RunError::Stopped)?;
-                let dir = dir.canonicalize().map_err(RunError::io("find the requirements"))?;
-                Ok(Some((dir, plan)))
-            });
-            chosen.await.map_err(|_| RunError::Helper { found: "a panic" })?
-        }
-        Requirements::Index { lock, index } => {
-            let lock = requirements::read_lock(lock).map_err(RunError::requirements)?;
-            let folder = run.scratch.path().join("wheels");
-            std::fs::create_dir(&folder).map_err(RunError::io("make a directory for the wheels"))?;
-            let plan = fetch(index, &lock, &target, &folder, run.spec.limits.install_bytes).await;
-            Ok(Some((folder, plan.map_err(RunError::requirements)?)))
-        }
-    }
-}
-
-#[cfg(feature = "pull")]
-async fn fetch(
-    index: &PackageIndex,
-    lock: &Lock,
-    target: &Target,
-    folder: &Path,
-    most: u64,
-) -> Result<Plan, RequirementsError> {
-    crate::index::fetch(index, (lock, target), folder, most, std::sync::Arc::new(|_| {})).await
-}
-
-#[cfg(not(feature = "pull"))]
-#[expect(clippy::unused_async, reason = "with `pull` it asks a network")]
-async fn fetch(_: &PackageIndex, _: &Lock, _: &Target, _: &Path, _: u64) -> Result<Plan, RequirementsError> {
-    Err(RequirementsError::Index(crate::index::IndexError::NotBuiltIn))
-}
-
-/// Takes the environment back from the installer's user and removes everything else that it had.
-fn tidy(run: &Run) -> io::Result<()> {
-    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    for disk in run.disks() {
-        if disk.join("env").exists() {
-            take_back(&disk.join("env"), own)?;
-        }
-        for name in ["space", "root", "code", "auxiliary", "lower", "wheels"] {
-            match std::fs::remove_dir_all(disk.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-    }
-    Ok(())
-}
-
-fn take_back(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
-    let meta = std::fs::symlink_metadata(path)?;
-    if meta.uid() != uid || meta.gid() != gid {
-        std::os::unix::fs::lchown(path, Some(uid), Some(gid))?;
-    }
-    if meta.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            take_back(&entry?.path(), (uid, gid))?;
-        }
-    }
-    Ok(())
 }
 
 /// Eight random bytes as a number, for names and ids that no other run has.

@@ -9,6 +9,8 @@
 mod contract;
 #[path = "sandbox/escape.rs"]
 mod escape;
+#[path = "sandbox/kept.rs"]
+mod kept;
 #[path = "sandbox/life.rs"]
 mod life;
 #[path = "sandbox/limits.rs"]
@@ -61,7 +63,9 @@ fn run_all(situation: Situation) -> ExitCode {
     situation.enter();
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let all = [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL, wheels::ALL].concat();
+    let all =
+        [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL, wheels::ALL, kept::ALL]
+            .concat();
     let mut failed = 0;
     for (name, test) in all.into_iter().filter(|(name, _)| wanted(name)) {
         let verdict = catch_unwind(AssertUnwindSafe(test));

@@ -17,6 +17,9 @@ mod record;
 mod target;
 mod wheel;
 
+#[cfg(test)]
+mod tests;
+
 pub use lock::{FileHash, Lock, LockError, Package};
 pub use marker::{Marker, MarkerError};
 pub use page::{IndexFile, IndexPage, PageError, PageForm};

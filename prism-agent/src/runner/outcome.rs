@@ -17,6 +17,8 @@ use super::requirements::RequirementsError;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Progress<'a> {
+    /// The requirements were installed by an earlier run, and their environment is as it was then.
+    Reusing,
     /// The requirements are about to be installed in the sandbox that these layers make.
     Installing(&'a Layers),
     /// Everything is built and reported; the program is executed when the callback returns.

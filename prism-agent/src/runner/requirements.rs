@@ -4,6 +4,7 @@
 mod choose;
 mod fault;
 mod install;
+mod kept;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,12 +18,17 @@ pub(crate) use choose::{absent, candidates};
 pub use fault::WheelFault;
 pub(crate) use fault::{INSTALL_FAILED, InstallFault};
 pub(crate) use install::{Installation, lay_out_environment, main as install};
+pub use kept::KeptError;
+pub(crate) use kept::{Kept, copy as copy_environment, key as environment_key};
 
 use super::outcome::{End, RunError};
 use crate::index::IndexError;
 
 /// Name of the lock file in an offline requirements folder.
 pub const LOCK_NAME: &str = "requirements.lock";
+
+/// The installer's own version: what it makes of the same wheels is the same as long as this is.
+const FORMAT: u32 = 1;
 
 /// Largest lock file in bytes.
 const LOCK_MAX: u64 = 4 << 20;
@@ -98,6 +104,9 @@ pub enum RequirementsError {
         #[source]
         source: WheelFault,
     },
+    /// An environment that was kept cannot be used.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// The index did not help.
     #[error("the packages could not be fetched")]
     Index(#[from] IndexError),
@@ -146,12 +155,13 @@ fn wanted(target: &Target) -> String {
 }
 
 /// Reads and checks the lock file.
-pub(crate) fn read_lock(path: &Path) -> Result<Lock, RequirementsError> {
+pub(crate) fn read_lock(path: &Path) -> Result<(String, Lock), RequirementsError> {
     let unreadable = |source| RequirementsError::Unreadable { path: path.to_owned(), source };
     let size = std::fs::metadata(path).map_err(unreadable)?.len();
     if size > LOCK_MAX {
         return Err(unreadable(io::Error::from(io::ErrorKind::FileTooLarge)));
     }
     let text = std::fs::read_to_string(path).map_err(unreadable)?;
-    Ok(Lock::read(&text)?)
+    let lock = Lock::read(&text)?;
+    Ok((text, lock))
 }

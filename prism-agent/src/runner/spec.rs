@@ -39,6 +39,9 @@ pub struct RunSpec {
     pub devices: Vec<PathBuf>,
     /// How the algorithm is executed.
     pub runtime: Runtime,
+    /// Where environments with installed requirements are kept for later runs: a directory that the agent's user alone
+    /// writes to, on a disk that this machine alone writes to. `None` makes them anew for every run.
+    pub kept: Option<PathBuf>,
     /// Bounds on the run.
     pub limits: Limits,
     /// Layers without which nothing is executed; [`Layer::floor`] is always demanded in addition.
@@ -60,6 +63,7 @@ impl RunSpec {
             auxiliary: Vec::new(),
             devices: Vec::new(),
             runtime,
+            kept: None,
             limits: Limits::default(),
             required: BTreeSet::new(),
         }

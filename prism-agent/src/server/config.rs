@@ -9,6 +9,7 @@ use prism_core::manifest::{Install, Manifest};
 
 use crate::index::{IndexError, PackageIndex};
 use crate::pull::PullConfig;
+use crate::runner::{Kept, KeptError};
 
 /// What an agent needs to know before it wakes.
 #[derive(Clone, Debug)]
@@ -41,6 +42,9 @@ pub struct RunnerConfig {
     pub helper: Option<PathBuf>,
     /// Where the agent fetches the packages of a lock that comes without wheels. By default nowhere.
     pub index: Option<PackageIndex>,
+    /// Where environments with installed packages are kept for later computations, on a disk that this machine alone
+    /// writes to; `None` makes them anew each time.
+    pub keep_environments: Option<PathBuf>,
 }
 
 impl RunnerConfig {
@@ -55,6 +59,16 @@ impl RunnerConfig {
             Some(_) if wanted && cfg!(not(feature = "pull")) => Err(IndexError::NotBuiltIn),
             _ => Ok(()),
         }
+    }
+}
+
+impl RunnerConfig {
+    /// Refuses a directory of environments that somebody else could write to.
+    ///
+    /// # Errors
+    /// [`KeptError`].
+    pub(crate) fn require_kept_safely(&self) -> Result<(), KeptError> {
+        self.keep_environments.as_deref().map_or(Ok(()), |path| Kept::open(path).map(drop))
     }
 }
 

@@ -45,6 +45,7 @@ use crate::attester::{Attester, AttesterError};
 use crate::channel::{self, AgentCertificate, CertificateError};
 use crate::index::IndexError;
 use crate::pull::SourceError;
+use crate::runner::KeptError;
 use crate::wire::{self, agent_server::AgentServer};
 
 /// HTTP/2, set explicitly: what a peer may have open, send ahead and reset.
@@ -84,6 +85,9 @@ pub enum StartError {
     /// The manifest wants packages from an index, and there is none.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// Somebody else could write to the directory of kept environments.
+    #[error(transparent)]
+    Kept(#[from] KeptError),
     /// The state directory cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -115,6 +119,7 @@ impl Coded for StartError {
             Self::Source(error) => error.code(),
             Self::Term(error) => error.code(),
             Self::Index(error) => error.code(),
+            Self::Kept(error) => error.code(),
             Self::Store(error) => error.code(),
             Self::Attester(error) => error.code(),
             Self::Listen { .. } => Code::AgentUnreachable,
@@ -173,6 +178,7 @@ impl Awake {
         manifest.manifest().require_current(now())?;
         config.pull.require_reach(manifest.manifest())?;
         config.runner.require_index(manifest.manifest())?;
+        config.runner.require_kept_safely()?;
         let attester = Attester::open(&config.platform, now())?;
         require_named(attester.platform(), manifest.manifest())?;
         let attester = attester.prepare_for(&manifest.manifest().platform)?;

@@ -9,7 +9,7 @@ use prism_agent::runner::{
 };
 use prism_core::requirements::LockError;
 
-use crate::shelf::{Shelf, authority};
+use crate::shelf::{Act, Shelf, authority};
 use crate::tests;
 use crate::wheel::{Wheel, wheelhouse, write_lock};
 use crate::world::{Verdict, World, block_on, interpreter};
@@ -24,6 +24,7 @@ tests!["packages":
     a_package_that_is_not_there_is_refused,
     a_source_package_is_never_built,
     an_index_is_asked_by_the_agent_and_no_sandbox_has_a_network,
+    a_stop_ends_downloads_and_leaves_nothing,
     without_requirements_the_hosts_packages_are_out_of_sight,
     an_interpreter_below_a_closed_home_works_or_is_refused_clearly,
 ];
@@ -207,6 +208,31 @@ fn an_index_is_asked_by_the_agent_and_no_sandbox_has_a_network() -> Verdict {
         assert!(layers.is_active(Layer::Seccomp), "{phase}");
         assert_eq!(layers.is_active(Layer::NetworkNamespace), isolated, "{phase}");
     }
+    Verdict::Held
+}
+
+fn a_stop_ends_downloads_and_leaves_nothing() -> Verdict {
+    let mut world = World::python("print('executed')");
+    let folder = world.dir.path().join("index");
+    wheelhouse(&folder, &[Wheel::probe()]);
+    let ended = block_on(async {
+        let shelf = Shelf::open(&folder).await;
+        shelf.plan([Act::Whole, Act::Stall(10)]);
+        let mut index: PackageIndex = shelf.url().parse().unwrap();
+        index.extra_roots = vec![authority().root.clone()];
+        let requirements = Requirements::Index { lock: folder.join(LOCK_NAME), index: Box::new(index) };
+        world.spec.runtime = Runtime::Python(Python::new(interpreter(), requirements));
+        let stop = async {
+            shelf.asked_for(2).await;
+            world.cancel.cancel();
+        };
+        let mut nothing = |_: Progress<'_>| panic!("nothing begins");
+        let ended = tokio::join!(run(world.spec.clone(), &mut nothing, world.cancel.clone()), stop);
+        ended.0
+    });
+    assert!(matches!(ended, Err(RunError::Stopped)));
+    let left: Vec<_> = fs::read_dir(&world.spec.work).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
     Verdict::Held
 }
 

@@ -82,6 +82,9 @@ pub(crate) struct Serve {
     /// What executes WebAssembly programs [default: prism-wasm, beside prism]
     #[arg(long, value_name = "FILE")]
     wasm_host: Option<PathBuf>,
+    /// Keep environments with installed packages in this directory, on a disk that nothing but this machine writes to
+    #[arg(long, value_name = "DIR")]
+    keep_environments: Option<PathBuf>,
     #[cfg(feature = "pull")]
     #[command(flatten)]
     pull: PullArgs,
@@ -138,6 +141,7 @@ impl AgentCommand {
         let platform = platform(serve.platform, serve.endorsements, serve.vmpl)?;
         let mut config = AgentConfig::new(serve.listen, serve.state, platform);
         config.runner.wasm_host = serve.wasm_host;
+        config.runner.keep_environments = serve.keep_environments;
         #[cfg(feature = "pull")]
         let mut config = config.fetching(serve.pull.config()?);
         #[cfg(feature = "pull")]

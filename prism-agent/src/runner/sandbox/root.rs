@@ -124,6 +124,9 @@ fn show_auxiliary(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> 
 }
 
 fn show_environment(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
+    if let Some(kept) = &order.kept {
+        return bind(kept, &root.join("env"), Some(READ_ONLY)).during("show the environment");
+    }
     let Some(interpreter) = order.interpreter() else { return Ok(()) };
     lay_out_environment(Path::new("env"), interpreter).during("lay out the environment")?;
     let installing = matches!(order.job, Job::Install { .. });

@@ -10,7 +10,7 @@ use super::place::{Place, WASM_HOST, code_source, executable, file_name, make_sp
 use super::wire::{Job, Order};
 use super::{During, Failure};
 use crate::runner::layers::{Layer, Layers};
-use crate::runner::requirements::lay_out_environment;
+use crate::runner::requirements::{copy_environment, lay_out_environment};
 
 /// Builds the place below the run's scratch directory: everything is a copy there.
 pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Failure> {
@@ -28,7 +28,10 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
         copy_datasets(datasets, &space.join("work/datasets"), who)?;
         layers.active(Layer::DatasetsCopy, "copy");
     }
-    if let Some(interpreter) = order.interpreter() {
+    if let Some(kept) = &order.kept {
+        // A copy: nothing but a view of its own keeps a program of the agent's user from changing files' modes.
+        copy_environment(kept, &env).during("copy the environment")?;
+    } else if let Some(interpreter) = order.interpreter() {
         lay_out_environment(&env, interpreter).during("lay out the environment")?;
     }
     if let Some(host) = order.wasm_host() {

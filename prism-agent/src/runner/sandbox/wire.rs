@@ -19,6 +19,8 @@ pub(crate) struct Order {
     /// The user that the program gets when the agent is root.
     pub(crate) uid: u32,
     pub(crate) job: Job,
+    /// An environment that an earlier run made, which this one reads.
+    pub(crate) kept: Option<PathBuf>,
     pub(crate) program: Program,
     /// Device nodes that the program may open.
     pub(crate) devices: Vec<PathBuf>,

@@ -81,6 +81,7 @@ pub(super) fn spec(engine: &Engine, setting: &Setting, cancel: &CancellationToke
     if let Some(helper) = &config.helper {
         spec.helper.clone_from(helper);
     }
+    spec.kept.clone_from(&config.keep_environments);
     let terms = &manifest.algorithm;
     spec.entry = terms.unpack.then(|| terms.entry.clone());
     spec.args.clone_from(&terms.args);

@@ -1,0 +1,204 @@
+//! The install phase of a run: from a lock to an environment, before anything else of the run is there.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use prism_core::requirements::{Lock, Target};
+use tokio_util::sync::CancellationToken;
+
+use super::requirements::{Kept, LOCK_NAME, Plan, RequirementsError, choose_wheels, environment_key, read_lock};
+use super::sandbox::wire::Job;
+use super::spec::{Python, Requirements};
+use super::supervise::{Execution, execute};
+use super::watch::Walked;
+use super::{End, Layer, Progress, Run, RunError, order};
+use crate::index::PackageIndex;
+
+/// What is installed: which files of which folder, and under which name the environment is kept.
+struct Chosen {
+    wheels: PathBuf,
+    plan: Plan,
+    key: Option<String>,
+}
+
+/// An environment that is there already, or what has to be installed.
+enum Means {
+    Nothing,
+    Kept(PathBuf),
+    Wheels(Chosen),
+}
+
+/// Installs the requirements in a sandbox that has neither datasets nor results nor a network. Returns where the
+/// environment is kept, if it is.
+pub(super) async fn install(
+    run: &Run,
+    progress: &mut (dyn FnMut(Progress<'_>) + Send),
+    cancel: &CancellationToken,
+) -> Result<Option<PathBuf>, RunError> {
+    let begin = Instant::now();
+    let wall = run.spec.limits.wall();
+    let means = tokio::select! {
+        means = choose(run, cancel) => means?,
+        () = cancel.cancelled() => return Err(RunError::Stopped),
+        () = tokio::time::sleep(wall) => {
+            let complaint = "the wheels were still being fetched".to_owned();
+            return Err(RunError::requirements(RequirementsError::Failed { end: End::WallLimit, complaint }));
+        }
+    };
+    let Chosen { wheels, plan, key } = match means {
+        Means::Nothing => return Ok(None),
+        Means::Kept(environment) => {
+            progress(Progress::Reusing);
+            return Ok(Some(environment));
+        }
+        Means::Wheels(chosen) => chosen,
+    };
+    let mut order = order(run);
+    order.job = Job::Install { wheels, files: plan.files };
+    order.environment.clear();
+    order.required.remove(&Layer::DatasetsCopy);
+    order.devices.clear();
+    let execution = Execution {
+        helper: &run.spec.helper,
+        walked: Walked { paths: run.disks().map(Path::to_owned).collect(), limit: run.spec.limits.install_bytes },
+        order,
+        capture: (&run.spec.work, "install-"),
+        wall: wall.saturating_sub(begin.elapsed()),
+        cancel,
+    };
+    let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;
+    let executed = match executed {
+        Ok(executed) => executed,
+        Err(error @ (RunError::Stopped | RunError::LayerMissing { .. })) => return Err(error),
+        Err(error) => return Err(RunError::requirements(RequirementsError::Sandbox(Box::new(error)))),
+    };
+    match executed.end {
+        End::Exited(0) => close(run, key).await,
+        End::Stopped => Err(RunError::Stopped),
+        end => {
+            Err(RunError::requirements(RequirementsError::from_end(end, &executed.stdout.path, &executed.stderr.path)))
+        }
+    }
+}
+
+/// Takes the environment from the installer and, if it is to be kept, moves it there.
+async fn close(run: &Run, key: Option<String>) -> Result<Option<PathBuf>, RunError> {
+    let disks: Vec<PathBuf> = run.disks().map(Path::to_owned).collect();
+    let root = run.spec.kept.clone();
+    let closed = tokio::task::spawn_blocking(move || {
+        tidy(&disks).map_err(RunError::io("close the environment"))?;
+        let (Some(root), Some(key)) = (root, key) else { return Ok(None) };
+        let made = disks.iter().map(|disk| disk.join("env")).find(|env| env.exists());
+        let Some(made) = made else { return Ok(None) };
+        let kept = Kept::open(&root).and_then(|kept| kept.keep(&key, &made));
+        kept.map(Some).map_err(|error| RunError::requirements(error.into()))
+    });
+    closed.await.map_err(|_| RunError::Helper { found: "a panic" })?
+}
+
+async fn choose(run: &Run, cancel: &CancellationToken) -> Result<Means, RunError> {
+    let Some(python) = run.spec.runtime.python() else { return Ok(Means::Nothing) };
+    let (python, root, cancel) = (python.clone(), run.spec.kept.clone(), cancel.clone());
+    match python.requirements.clone() {
+        Requirements::None => Ok(Means::Nothing),
+        Requirements::Offline { dir } => {
+            let chosen = tokio::task::spawn_blocking(move || among(&dir, &python, root.as_deref(), &cancel));
+            chosen.await.map_err(|_| RunError::Helper { found: "a panic" })?
+        }
+        Requirements::Index { lock, index } => {
+            let (target, wheels) = (python.interpreter.target.clone(), run.scratch.path().join("wheels"));
+            let folder = wheels.clone();
+            let before = tokio::task::spawn_blocking(move || before_asking(&lock, &python, root.as_deref(), &folder));
+            let (lock, key, found) = before.await.map_err(|_| RunError::Helper { found: "a panic" })??;
+            if let Some(environment) = found {
+                return Ok(Means::Kept(environment));
+            }
+            let plan = fetch(&index, (&lock, &target), &wheels, run.spec.limits.install_bytes).await;
+            Ok(Means::Wheels(Chosen { wheels, plan: plan.map_err(RunError::requirements)?, key }))
+        }
+    }
+}
+
+/// The lock, the name of its environment, and where that is if it is kept; else there is a folder for wheels. Blocks.
+fn before_asking(
+    lock: &Path,
+    python: &Python,
+    root: Option<&Path>,
+    wheels: &Path,
+) -> Result<(Lock, Option<String>, Option<PathBuf>), RunError> {
+    let (text, lock) = read_lock(lock).map_err(RunError::requirements)?;
+    let key = root.is_some().then(|| environment_key(&text, None, &python.interpreter));
+    let found = find(root, key.as_deref())?;
+    if found.is_none() {
+        std::fs::create_dir(wheels).map_err(RunError::io("make a directory for the wheels"))?;
+    }
+    Ok((lock, key, found))
+}
+
+/// What is installed of a folder with a lock and wheels. Blocks.
+fn among(dir: &Path, python: &Python, root: Option<&Path>, cancel: &CancellationToken) -> Result<Means, RunError> {
+    let (text, lock) = read_lock(&dir.join(LOCK_NAME)).map_err(RunError::requirements)?;
+    let plan = choose_wheels(&lock, &python.interpreter.target, dir, cancel).map_err(RunError::requirements)?;
+    let plan = plan.ok_or(RunError::Stopped)?;
+    let key = root.is_some().then(|| environment_key(&text, Some(&plan), &python.interpreter));
+    if let Some(environment) = find(root, key.as_deref())? {
+        return Ok(Means::Kept(environment));
+    }
+    let wheels = dir.canonicalize().map_err(RunError::io("find the requirements"))?;
+    Ok(Means::Wheels(Chosen { wheels, plan, key }))
+}
+
+/// The environment of this name, if environments are kept and there is one. Blocks.
+fn find(root: Option<&Path>, key: Option<&str>) -> Result<Option<PathBuf>, RunError> {
+    let (Some(root), Some(key)) = (root, key) else { return Ok(None) };
+    let found = Kept::open(root).and_then(|kept| kept.find(key));
+    found.map_err(|error| RunError::requirements(error.into()))
+}
+
+#[cfg(feature = "pull")]
+async fn fetch(
+    index: &PackageIndex,
+    wanted: (&Lock, &Target),
+    folder: &Path,
+    most: u64,
+) -> Result<Plan, RequirementsError> {
+    crate::index::fetch(index, wanted, folder, most, std::sync::Arc::new(|_| {})).await
+}
+
+#[cfg(not(feature = "pull"))]
+#[expect(clippy::unused_async, reason = "with `pull` it asks a network")]
+async fn fetch(_: &PackageIndex, _: (&Lock, &Target), _: &Path, _: u64) -> Result<Plan, RequirementsError> {
+    Err(RequirementsError::Index(crate::index::IndexError::NotBuiltIn))
+}
+
+/// Takes the environment back from the installer's user and removes everything else that it had.
+fn tidy(disks: &[PathBuf]) -> io::Result<()> {
+    let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    for disk in disks {
+        if disk.join("env").exists() {
+            take_back(&disk.join("env"), own)?;
+        }
+        for name in ["space", "root", "code", "auxiliary", "lower", "wheels"] {
+            match std::fs::remove_dir_all(disk.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn take_back(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
+    let meta = std::fs::symlink_metadata(path)?;
+    if meta.uid() != uid || meta.gid() != gid {
+        std::os::unix::fs::lchown(path, Some(uid), Some(gid))?;
+    }
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            take_back(&entry?.path(), (uid, gid))?;
+        }
+    }
+    Ok(())
+}
