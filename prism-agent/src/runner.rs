@@ -8,6 +8,7 @@
 //! What a machine without namespaces cannot give is in the report, for a manifest to demand:
 //! - without `mount-namespace` the program lives in a directory of the host's disk, `/dev/shm` and `/proc` are closed
 //!   to it, and the socket files of its own user are open to it (before Landlock version 9);
+//!   an image is not executed at all;
 //! - without `mount-namespace` and `separate-user` it can change the modes of files of the agent's user, not read them;
 //! - without `pid-namespace` processes that leave the family are found and ended by looking, not by the kernel;
 //! - without `cgroup` memory and processes are bounded by looking ten times a second, and for each process alone by
@@ -18,6 +19,7 @@ mod cgroup;
 mod collect;
 mod devices;
 mod executable;
+mod image;
 mod installation;
 mod interpreter;
 mod layers;
@@ -26,6 +28,7 @@ mod module;
 mod outcome;
 mod processes;
 mod requirements;
+mod rooted;
 mod sandbox;
 mod scratch;
 mod spec;
@@ -54,7 +57,8 @@ pub use sandbox::helper_main_if_asked;
 pub use spec::{AuxiliaryInput, DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
 pub use wasm_host::{WasmHost, WasmHostError};
 
-use sandbox::wire::{Job, Order, Program};
+pub(crate) use image::{BLOCK, ImageFolder};
+use sandbox::wire::{ImageTerms, Job, Order, Program};
 use scratch::Scratch;
 pub(crate) use scratch::try_remove_tree;
 use supervise::{Executed, Execution, execute};
@@ -90,7 +94,8 @@ pub async fn run(
         wall: spec.limits.wall().saturating_sub(begin.elapsed()),
         cancel: &cancel,
     };
-    let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await?;
+    let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await;
+    let executed = executed.map_err(|error| image::explain(&run.spec, error))?;
     Ok(outcome(executed, run))
 }
 
@@ -138,27 +143,14 @@ fn prepare(spec: RunSpec) -> Result<Run, RunError> {
 }
 
 fn check(spec: &RunSpec) -> Result<(), RunError> {
+    check_algorithm(spec)?;
     let bad = |expected, found: &str| Err(RunError::Spec { expected, found: found.to_owned() });
-    let folder = spec.algorithm.is_dir();
-    if !folder && !spec.algorithm.is_file() {
-        return bad("an algorithm that is a file or a folder", "neither");
-    }
-    let entry = spec.entry.as_deref().unwrap_or_default();
-    if folder && !spec::plain_relative(entry).is_some_and(|entry| spec.algorithm.join(entry).is_file()) {
-        return bad("an entry that is a file in the algorithm's folder", entry);
-    }
     let plain = |name: &str| !name.is_empty() && !name.contains(['=', '\0']);
     if let Some(name) = spec.environment.keys().find(|name| !plain(name)) {
         return bad("plain names of variables", name);
     }
     if spec.runtime.python().is_some_and(|python| spec.work.starts_with(&python.interpreter.prefix)) {
         return bad("a work directory outside the interpreter's, which the program can read", "one inside");
-    }
-    let file = if folder { spec.algorithm.join(entry) } else { spec.algorithm.clone() };
-    match &spec.runtime {
-        Runtime::Python(_) => {}
-        Runtime::Binary => executable::check(&file)?,
-        Runtime::Wasm(_) => module::check(&file)?,
     }
     if let Some(input) = spec.auxiliary.iter().find(|input| spec::plain_relative(&input.place).is_none()) {
         return bad("auxiliary files at plain relative paths", &input.place);
@@ -175,15 +167,40 @@ fn check(spec: &RunSpec) -> Result<(), RunError> {
     Ok(())
 }
 
+fn check_algorithm(spec: &RunSpec) -> Result<(), RunError> {
+    let bad = |expected, found: &str| Err(RunError::Spec { expected, found: found.to_owned() });
+    let folder = spec.algorithm.is_dir();
+    if matches!(spec.runtime, Runtime::Image(_)) {
+        return if folder { Ok(()) } else { bad("an unpacked image", "no folder") };
+    }
+    if !folder && !spec.algorithm.is_file() {
+        return bad("an algorithm that is a file or a folder", "neither");
+    }
+    let entry = spec.entry.as_deref().unwrap_or_default();
+    if folder && !spec::plain_relative(entry).is_some_and(|entry| spec.algorithm.join(entry).is_file()) {
+        return bad("an entry that is a file in the algorithm's folder", entry);
+    }
+    let file = if folder { spec.algorithm.join(entry) } else { spec.algorithm.clone() };
+    match &spec.runtime {
+        Runtime::Python(_) | Runtime::Image(_) => Ok(()),
+        Runtime::Binary => executable::check(&file),
+        Runtime::Wasm(_) => module::check(&file),
+    }
+}
+
 fn algorithm_job(spec: &RunSpec) -> Result<Job, RunError> {
     let absolute = |path: &Path| path.canonicalize().map_err(RunError::io("find the run's files"));
     let datasets = spec.datasets.iter().map(|input| Ok((input.name.to_string(), absolute(&input.path)?)));
     let entry = if spec.algorithm.is_dir() { spec.entry.as_ref().map(PathBuf::from) } else { None };
     let auxiliary = spec.auxiliary.iter().map(|input| Ok((PathBuf::from(&input.place), absolute(&input.path)?)));
+    let args = match &spec.runtime {
+        Runtime::Image(config) => image::command(config, &spec.args)?,
+        _ => spec.args.clone(),
+    };
     Ok(Job::Run {
         algorithm: absolute(&spec.algorithm)?,
         entry,
-        args: spec.args.clone(),
+        args,
         datasets: datasets.collect::<Result<_, RunError>>()?,
         auxiliary: auxiliary.collect::<Result<_, RunError>>()?,
     })
@@ -196,6 +213,7 @@ fn order(run: &Run) -> Order {
         Runtime::Python(python) => Program::Python(python.interpreter.clone()),
         Runtime::Binary => Program::Binary,
         Runtime::Wasm(host) => Program::Wasm { host: host.executable.clone() },
+        Runtime::Image(config) => Program::Image(ImageTerms::from(config)),
     };
     Order {
         scratch: scratch.path().to_owned(),

@@ -13,8 +13,12 @@ mod cable;
 mod delivery;
 #[path = "run/endings.rs"]
 mod endings;
+#[path = "run/images.rs"]
+mod images;
 #[path = "run/lines.rs"]
 mod lines;
+#[path = "image/root.rs"]
+mod root;
 #[path = "run/scene.rs"]
 mod scene;
 #[path = "run/unpacking.rs"]
@@ -46,7 +50,7 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in [volume::ALL, lines::ALL, delivery::ALL, endings::ALL, unpacking::ALL]
+    for (name, test) in [volume::ALL, lines::ALL, delivery::ALL, endings::ALL, unpacking::ALL, images::ALL]
         .concat()
         .into_iter()
         .filter(|(name, _)| wanted(name))

@@ -9,6 +9,8 @@
 mod contract;
 #[path = "sandbox/escape.rs"]
 mod escape;
+#[path = "sandbox/images.rs"]
+mod images;
 #[path = "sandbox/kept.rs"]
 mod kept;
 #[path = "sandbox/life.rs"]
@@ -19,6 +21,8 @@ mod limits;
 mod packages;
 #[path = "sandbox/programs.rs"]
 mod programs;
+#[path = "image/root.rs"]
+mod root;
 #[path = "index/shelf.rs"]
 #[expect(dead_code, reason = "the tests of the index plan more")]
 mod shelf;
@@ -66,6 +70,7 @@ fn run_all(situation: Situation) -> ExitCode {
     let all =
         [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL, wheels::ALL, kept::ALL]
             .concat();
+    let all = [all.as_slice(), images::ALL].concat();
     let mut failed = 0;
     for (name, test) in all.into_iter().filter(|(name, _)| wanted(name)) {
         let verdict = catch_unwind(AssertUnwindSafe(test));

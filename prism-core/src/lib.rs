@@ -6,6 +6,7 @@
 //! - [`manifest`]: the frozen terms that every participant approves, [`asset`]: what is brought in;
 //! - [`archive`]: folders as one canonical archive, and archives unpacked without trust;
 //! - [`requirements`]: which packages exactly, and which wheels of them fit an interpreter;
+//! - [`image`]: container images, checked layer by layer and unpacked without trust;
 //! - [`lifecycle`]: the run's states, one total pure function;
 //! - [`audit`]: the append-only log of what happened, [`transcript`]: all of it in one file;
 //! - [`metric`]: figures that an algorithm prints for those who may read them;
@@ -26,6 +27,7 @@ pub mod digest;
 pub mod entropy;
 pub mod envelope;
 pub mod hexadecimal;
+pub mod image;
 pub mod jwe;
 pub mod key;
 pub mod lifecycle;

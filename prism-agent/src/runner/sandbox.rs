@@ -16,6 +16,7 @@ mod filter;
 mod first;
 mod helper;
 mod identity;
+mod image;
 mod line;
 mod namespaces;
 mod place;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use prism_core::image::ImageConfig;
 use prism_core::manifest;
 use prism_core::name::Name;
 use serde::{Deserialize, Serialize};
@@ -120,6 +121,8 @@ pub enum Runtime {
     Binary,
     /// A WebAssembly module for WASI preview 1.
     Wasm(WasmHost),
+    /// An image, unpacked: the algorithm is the folder that becomes the program's root, this is what it says of itself.
+    Image(ImageConfig),
 }
 
 impl Runtime {
@@ -127,7 +130,7 @@ impl Runtime {
     pub(super) const fn python(&self) -> Option<&Python> {
         match self {
             Self::Python(python) => Some(python),
-            Self::Binary | Self::Wasm(_) => None,
+            Self::Binary | Self::Wasm(_) | Self::Image(_) => None,
         }
     }
 }

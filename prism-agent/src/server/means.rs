@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use prism_core::code::{Code, Coded};
+use prism_core::image::Architecture;
 use prism_core::manifest::{Algorithm, Device, PythonVersion, Runtime};
 
 use super::config::RunnerConfig;
@@ -73,6 +74,8 @@ pub(super) enum Program {
     Binary,
     /// This host.
     Wasm(WasmHost),
+    /// The machine itself, of this architecture, with the image as its root.
+    Image(Architecture),
 }
 
 impl Means {
@@ -82,6 +85,7 @@ impl Means {
             Runtime::Python3 => Program::Python(interpreter(terms.interpreter.as_ref(), config).await?),
             Runtime::Binary => Program::Binary,
             Runtime::Wasm => Program::Wasm(WasmHost::find(config.wasm_host.as_deref()).await?),
+            runtime @ Runtime::Image => Program::Image(Architecture::here().ok_or(TermError::Runtime { runtime })?),
             runtime => return Err(TermError::Runtime { runtime }),
         };
         let mut devices = Vec::new();

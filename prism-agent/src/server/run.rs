@@ -2,6 +2,7 @@
 
 mod conditions;
 mod deliver;
+mod image;
 mod prepare;
 mod report;
 mod unpack;

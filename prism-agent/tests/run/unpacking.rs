@@ -116,7 +116,7 @@ async fn an_archive_beyond_what_the_configuration_permits_is_refused() {
 }
 
 /// Waits until the file is there and has content.
-async fn appearing(agent: &Agent, computation: &Computation, path: &str) -> (PathBuf, File) {
+pub(crate) async fn appearing(agent: &Agent, computation: &Computation, path: &str) -> (PathBuf, File) {
     let path = computation.dir.path().join("state/boot").join(hex::encode(agent.boot_id())).join(path);
     loop {
         match File::open(&path) {

@@ -7,6 +7,7 @@ use landlock::{
     RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
+use super::image;
 use super::place::Place;
 use super::wire::{Job, Order};
 use crate::runner::layers::LayerState;
@@ -71,6 +72,9 @@ fn detail(abi: ABI, private: bool) -> String {
 }
 
 fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {
+    if order.image().is_some() {
+        return vec![PathBuf::from("/")];
+    }
     let mut paths: Vec<PathBuf> = READABLE.iter().map(PathBuf::from).collect();
     paths.extend([place.code.clone(), place.environment.clone()]);
     if let Some(interpreter) = order.interpreter() {
@@ -87,6 +91,9 @@ fn readable(order: &Order, place: &Place) -> Vec<PathBuf> {
 
 fn writable(order: &Order, place: &Place) -> Vec<PathBuf> {
     let mut paths = vec![place.work.clone(), place.home.clone(), place.temporary.clone()];
+    if order.image().is_some() {
+        paths.extend(image::writable());
+    }
     if place.private {
         paths.push(Path::new("/dev/shm").to_owned());
     }

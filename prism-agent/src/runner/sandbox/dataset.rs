@@ -3,7 +3,7 @@
 //! The lower layer gives every dataset its name beside the others, so that programs may rename, delete and unpack at
 //! the top of `datasets/` as well. The agent's files are never opened for writing by anyone.
 
-use std::ffi::CStr;
+use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
@@ -19,9 +19,8 @@ use crate::runner::layers::{Layer, Layers};
 
 /// Options of the overlay, relative to the scratch directory, so that no path needs escaping. With metadata-only
 /// copying, handing the files to the run's user copies no data.
-const AS_ROOT: &CStr = c"lowerdir=lower,upperdir=space/upper,workdir=space/overlay,metacopy=on,redirect_dir=on";
-const AS_ROOT_PLAIN: &CStr = c"lowerdir=lower,upperdir=space/upper,workdir=space/overlay";
-const AS_USER: &CStr = c"lowerdir=lower,upperdir=space/upper,workdir=space/overlay,userxattr";
+const AS_ROOT: &[&str] = &[",metacopy=on,redirect_dir=on", ""];
+const AS_USER: &[&str] = &[",userxattr"];
 
 /// Shows `datasets` at `target`; the working directory must be the scratch directory, with the space mounted in it.
 pub(super) fn show(
@@ -30,7 +29,7 @@ pub(super) fn show(
     who: &Who,
     layers: &mut Layers,
 ) -> Result<(), Failure> {
-    if link_all(datasets, who).and_then(|()| overlay(target, who)).is_err() {
+    if link_all(datasets, who).and_then(|()| overlay("lower", target, who, AS_ROOT)).is_err() {
         stage::copy_datasets(datasets, target, who)?;
         layers.active(Layer::DatasetsCopy, "copy");
         return Ok(());
@@ -39,20 +38,22 @@ pub(super) fn show(
     if who.separate { hand_over(target, who).during("hand over the datasets") } else { Ok(()) }
 }
 
-fn overlay(target: &Path, who: &Who) -> io::Result<()> {
-    for name in ["space/upper", "space/overlay"] {
+/// Mounts at `target` what is in the directory `lower`, with room for what changes in the run's space.
+pub(super) fn overlay(lower: &str, target: &Path, who: &Who, as_root: &[&str]) -> io::Result<()> {
+    let (upper, work) = (format!("space/{lower}-upper"), format!("space/{lower}-overlay"));
+    for name in [&upper, &work] {
         fs::create_dir_all(name)?;
     }
-    lchown("space/upper", Some(who.uid), Some(who.gid))?;
-    let flags = MountFlags::NOSUID | MountFlags::NODEV;
-    let options: &[&CStr] = if who.separate { &[AS_ROOT, AS_ROOT_PLAIN] } else { &[AS_USER] };
+    lchown(&upper, Some(who.uid), Some(who.gid))?;
     if !who.separate {
         // Without user attributes in memory (before Linux 6.6) an overlay cannot replace directories.
-        rustix::fs::setxattr("space/upper", "user.prism", b"", XattrFlags::empty())?;
+        rustix::fs::setxattr(upper.as_str(), "user.prism", b"", XattrFlags::empty())?;
     }
     let mut result = Err(io::Error::from(io::ErrorKind::Unsupported));
-    for data in options {
-        result = mount("overlay", target, "overlay", flags, *data).map_err(io::Error::from);
+    for more in if who.separate { as_root } else { AS_USER } {
+        let options = CString::new(format!("lowerdir={lower},upperdir={upper},workdir={work}{more}"))?;
+        let flags = MountFlags::NOSUID | MountFlags::NODEV;
+        result = mount("overlay", target, "overlay", flags, options.as_c_str()).map_err(io::Error::from);
         if result.is_ok() {
             break;
         }

@@ -135,6 +135,7 @@ fn install_wheels(order: &Order, place: &Place) -> i32 {
 fn command(order: &Order, place: &Place) -> Option<Command> {
     let Job::Run { entry, args, .. } = &order.job else { return None };
     let entry = entry.as_ref().map_or_else(|| place.code.clone(), |entry| place.code.join(entry));
+    let mut args = args.iter();
     let mut command = match &order.program {
         Program::Python(_) => {
             let mut command = Command::new(place.environment.join("bin/python"));
@@ -147,18 +148,28 @@ fn command(order: &Order, place: &Place) -> Option<Command> {
             command.arg(entry);
             command
         }
+        Program::Image(_) => Command::new(args.next()?),
     };
     command.args(args);
-    command.env_clear();
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", place.environment.join("bin").display());
-    command.env("PATH", path).env("HOME", &place.home).env("TMPDIR", &place.temporary);
-    command.env("LANG", "C.UTF-8").env("USER", "prism").env("LOGNAME", "prism");
+    surround(&mut command, order, place);
+    Some(command)
+}
+
+/// The clean environment: what every run has, what an image says, where the run's own places are, what the manifest says.
+fn surround(command: &mut Command, order: &Order, place: &Place) {
+    command.env_clear().env("LANG", "C.UTF-8");
     // The order of sets is the same in every run.
     command.env("PYTHONHASHSEED", "0");
     command.env("PYTHONUNBUFFERED", "1").env("PYTHONDONTWRITEBYTECODE", "1");
     for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
         command.env(threads, order.limits.processors().to_string());
     }
-    command.envs(&order.environment);
-    Some(command)
+    if let Some(terms) = order.image() {
+        command.env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+        command.envs(terms.environment.iter().map(|(name, value)| (name, value)));
+    } else {
+        command.env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", place.environment.join("bin").display()));
+    }
+    command.env("HOME", &place.home).env("TMPDIR", &place.temporary);
+    command.env("USER", "prism").env("LOGNAME", "prism").envs(&order.environment);
 }

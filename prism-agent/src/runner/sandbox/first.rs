@@ -33,11 +33,15 @@ pub(super) fn main(mut first: First) -> i32 {
     }
 }
 
-/// `None` when the helper died meanwhile.
+/// `None` when the helper died meanwhile, or was told that there is no place.
 fn build(first: &mut First) -> Result<Option<place::Place>, Failure> {
     die_with_parent()?;
     let groups = identity::groups_of(&first.order.devices);
-    let place = place::build(&first.order, &first.who, &mut first.layers)?;
+    let Some(place) = place::build(&first.order, &first.who, &mut first.layers)? else {
+        let missing = Message::Missing { layer: Layer::MountNamespace, layers: first.layers.clone() };
+        let _ = first.line.send(&missing, None);
+        return Ok(None);
+    };
     identity::give_up_privileges(&first.who, &groups, &mut first.layers)?;
     // Changing the user clears the death signal. The greeting afterwards shows that the helper lived until then.
     die_with_parent()?;

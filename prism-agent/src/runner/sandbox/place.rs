@@ -10,7 +10,7 @@ use rustix::thread::UnshareFlags;
 use super::identity::Who;
 use super::root::Broken;
 use super::wire::{Job, Order, Program};
-use super::{During, Failure, root, stage, sys};
+use super::{During, Failure, image, root, stage, sys};
 use crate::runner::layers::{Layer, Layers};
 
 /// The WebAssembly host in the environment's directory.
@@ -48,15 +48,18 @@ impl Place {
     }
 }
 
-/// Builds the place in a root of its own; on disk where the machine permits none.
-pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Failure> {
+/// Builds the place in a root of its own; on disk where the machine permits none. `None` when there is none for an image.
+pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Option<Place>, Failure> {
     let unavailable = match try_root(order, who, layers) {
-        Ok(place) => return Ok(place),
+        Ok(place) => return Ok(Some(place)),
         Err(Broken::Fatal(failure)) => return Err(failure),
         Err(Broken::Unavailable(failure)) => failure,
     };
     layers.unavailable(Layer::MountNamespace, format!("{}: {}", unavailable.step, unavailable.reason));
-    stage::build(order, who, layers)
+    if order.image().is_some() {
+        return Ok(None);
+    }
+    stage::build(order, who, layers).map(Some)
 }
 
 fn try_root(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Broken> {
@@ -64,7 +67,10 @@ fn try_root(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Brok
         return Err(Failure::new("mount /proc", "needs pid-namespace").into());
     }
     sys::unshare(UnshareFlags::NEWNS).during("leave the mount namespace")?;
-    let built = root::build(order, who, layers);
+    let built = match order.image() {
+        Some(terms) => image::build(order, terms, who, layers),
+        None => root::build(order, who, layers),
+    };
     if let Err(Broken::Unavailable(_)) = built {
         root::undo(order);
     }

@@ -1,6 +1,6 @@
 //! A root of the run's own: memory, read-only views of system libraries and the interpreter, and nothing else.
 
-mod system;
+pub(super) mod system;
 
 use std::ffi::CString;
 use std::fs;
@@ -14,12 +14,12 @@ use rustix::mount::{
 use super::identity::Who;
 use super::place::{Place, WASM_HOST, code_source, executable, file_name, make_space};
 use super::wire::{Job, Order};
-use super::{During, Failure, dataset, stage, sys};
+use super::{During, Failure, dataset, image, stage, sys};
 use crate::runner::interpreter::Interpreter;
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::requirements::lay_out_environment;
 
-const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+pub(super) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// What went wrong: before anything that cannot be undone, or after.
@@ -57,6 +57,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
         dataset::show(datasets, &root.join("work/datasets"), who, layers).map_err(Broken::Fatal)?;
     }
     enter(root).map_err(Broken::Fatal)?;
+    sys::restrict_mount(Path::new("/"), READ_ONLY, false).during("make the root read-only").map_err(Broken::Fatal)?;
     layers.active(Layer::MountNamespace, "private root");
     layers.active(Layer::DiskLimit, if matches!(order.job, Job::Run { .. }) { "tmpfs" } else { "polling" });
     Place::at(Path::new("/"), PathBuf::from("/env"), code, true).map_err(Broken::Fatal)
@@ -64,7 +65,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
 
 /// Takes back what a failed [`build`] left behind.
 pub(super) fn undo(order: &Order) {
-    for name in ["root", "space"] {
+    for name in ["root", "space", image::LOWER] {
         let _ = unmount(order.scratch.join(name), UnmountFlags::DETACH);
     }
     let _ = fs::remove_dir_all(order.scratch.join("lower"));
@@ -73,18 +74,26 @@ pub(super) fn undo(order: &Order) {
 /// The run's writable space: one piece of memory with the disk limit as its size. Installers unpack on disk: no
 /// dataset is there yet, and wheels are large.
 fn show_space(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
-    let limits = &order.limits;
     if matches!(order.job, Job::Run { .. }) {
-        let inodes = (limits.disk_bytes / 4096).clamp(20_000, 4_000_000);
-        let options = format!("mode=711,size={},nr_inodes={inodes}", limits.disk_bytes);
-        memory(Path::new("space"), &options).during("mount the run's space")?;
+        mount_space(order)?;
     }
     make_space(Path::new("space"), who).during("make the run's space")?;
     for name in ["work", "tmp", "home/prism"] {
         bind(&Path::new("space").join(name), &root.join(name), None).during("show the run's space")?;
     }
+    show_shared_memory(order, root)
+}
+
+pub(super) fn show_shared_memory(order: &Order, root: &Path) -> Result<(), Failure> {
     let shm = root.join("dev/shm");
-    memory(&shm, &format!("mode=1777,size={},nr_inodes=20000", limits.shm_bytes)).during("mount /dev/shm")
+    memory(&shm, &format!("mode=1777,size={},nr_inodes=20000", order.limits.shm_bytes)).during("mount /dev/shm")
+}
+
+pub(super) fn mount_space(order: &Order) -> Result<(), Failure> {
+    let limits = &order.limits;
+    let inodes = (limits.disk_bytes / 4096).clamp(20_000, 4_000_000);
+    let options = format!("mode=711,size={},nr_inodes={inodes}", limits.disk_bytes);
+    memory(Path::new("space"), &options).during("mount the run's space")
 }
 
 /// The algorithm's folder, or the requirements', read-only and readable by the run's user.
@@ -106,7 +115,7 @@ fn show_code(order: &Order, who: &Who, root: &Path) -> Result<PathBuf, Failure> 
 }
 
 /// Each auxiliary file where the program looks for it, read-only.
-fn show_auxiliary(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
+pub(super) fn show_auxiliary(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
     let Job::Run { auxiliary, .. } = &order.job else { return Ok(()) };
     for (number, (target, source)) in auxiliary.iter().enumerate() {
         let shown = if who.separate && !stage::is_public(source) {
@@ -158,18 +167,18 @@ fn show_wasm_host(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> 
 }
 
 /// An absolute path below the new root.
-fn under(root: &Path, path: &Path) -> PathBuf {
+pub(super) fn under(root: &Path, path: &Path) -> PathBuf {
     root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-fn memory(target: &Path, options: &str) -> io::Result<()> {
+pub(super) fn memory(target: &Path, options: &str) -> io::Result<()> {
     fs::create_dir_all(target)?;
     let options = CString::new(options)?;
     Ok(mount("tmpfs", target, "tmpfs", PLAIN, options.as_c_str())?)
 }
 
 /// Shows `source` at `target`, which is made if absent.
-fn bind(source: &Path, target: &Path, attributes: Option<u64>) -> io::Result<()> {
+pub(super) fn bind(source: &Path, target: &Path, attributes: Option<u64>) -> io::Result<()> {
     if source.is_dir() {
         fs::create_dir_all(target)?;
     } else {
@@ -183,10 +192,9 @@ fn bind(source: &Path, target: &Path, attributes: Option<u64>) -> io::Result<()>
 }
 
 /// Makes `root` the root, and what was there before unreachable.
-fn enter(root: &Path) -> Result<(), Failure> {
+pub(super) fn enter(root: &Path) -> Result<(), Failure> {
     std::env::set_current_dir(root).during("enter the root")?;
     rustix::process::pivot_root(".", ".").during("change the root")?;
     unmount(".", UnmountFlags::DETACH).during("leave the old root")?;
-    std::env::set_current_dir("/").during("enter the root")?;
-    sys::restrict_mount(Path::new("/"), READ_ONLY, false).during("make the root read-only")
+    std::env::set_current_dir("/").during("enter the root")
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use prism_core::image::ImageConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::runner::interpreter::Interpreter;
@@ -40,6 +41,27 @@ pub(crate) enum Program {
     Binary,
     /// A program of the agent's machine, which executes WebAssembly.
     Wasm { host: PathBuf },
+    /// Nothing: the algorithm is a root of its own, and the first argument is what is executed in it.
+    Image(ImageTerms),
+}
+
+/// The step that fails when an image's working directory cannot be: the image's fault, not the machine's.
+pub(crate) const IMAGE_DIRECTORY: &str = "make the image's working directory";
+
+/// What an image says of its execution.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ImageTerms {
+    pub(crate) environment: Vec<(String, String)>,
+    /// The working directory below the image's root, if it names one.
+    pub(crate) directory: Option<String>,
+}
+
+impl From<&ImageConfig> for ImageTerms {
+    fn from(config: &ImageConfig) -> Self {
+        // It was text in the image's configuration.
+        let directory = config.working_dir.as_ref().map(ToString::to_string);
+        Self { environment: config.environment.clone(), directory }
+    }
 }
 
 /// What is executed.
@@ -62,7 +84,7 @@ impl Order {
     pub(crate) const fn interpreter(&self) -> Option<&Interpreter> {
         match &self.program {
             Program::Python(interpreter) => Some(interpreter),
-            Program::Binary | Program::Wasm { .. } => None,
+            Program::Binary | Program::Wasm { .. } | Program::Image(_) => None,
         }
     }
 
@@ -70,7 +92,15 @@ impl Order {
     pub(crate) fn wasm_host(&self) -> Option<&Path> {
         match &self.program {
             Program::Wasm { host } => Some(host),
-            Program::Python(_) | Program::Binary => None,
+            Program::Python(_) | Program::Binary | Program::Image(_) => None,
+        }
+    }
+
+    /// What the image says, if the algorithm is one.
+    pub(crate) const fn image(&self) -> Option<&ImageTerms> {
+        match &self.program {
+            Program::Image(terms) => Some(terms),
+            Program::Python(_) | Program::Binary | Program::Wasm { .. } => None,
         }
     }
 

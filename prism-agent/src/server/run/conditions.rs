@@ -19,8 +19,8 @@ const CPUINFO_MAX: u64 = 64 << 10;
 pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
     let interpreter = match &means.program {
         Program::Python(found) => format!("{} {}", found.target.implementation, found.target.full_version),
-        Program::Binary => "none".to_owned(),
         Program::Wasm(host) => host.engine.clone(),
+        Program::Binary | Program::Image(_) => "none".to_owned(),
     };
     let available =
         std::thread::available_parallelism().map_or(u32::MAX, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));

@@ -70,14 +70,20 @@ pub(super) fn spec(engine: &Engine, setting: &Setting, cancel: &CancellationToke
     let work = root.join("work");
     fs::create_dir(&work)?;
     keep_output(engine, &work)?;
-    let runtime = match &setting.means.program {
+    let (algorithm, runtime) = match &setting.means.program {
         Program::Python(interpreter) => {
-            Runtime::Python(Python::new(interpreter.clone(), requirements(engine, setting, &unpacker)?))
+            let python = Python::new(interpreter.clone(), requirements(engine, setting, &unpacker)?);
+            (algorithm(engine, &unpacker)?, Runtime::Python(python))
         }
-        Program::Binary => Runtime::Binary,
-        Program::Wasm(host) => Runtime::Wasm(host.clone()),
+        Program::Binary => (algorithm(engine, &unpacker)?, Runtime::Binary),
+        Program::Image(architecture) => {
+            let (file, folder) = (asset(engine, &manifest.algorithm.name), root.join("algorithm"));
+            let config = unpacker.image(&file, &folder, *architecture)?;
+            (folder, Runtime::Image(config))
+        }
+        Program::Wasm(host) => (algorithm(engine, &unpacker)?, Runtime::Wasm(host.clone())),
     };
-    let mut spec = RunSpec::new(work, algorithm(engine, &unpacker)?, runtime);
+    let mut spec = RunSpec::new(work, algorithm, runtime);
     if let Some(helper) = &config.helper {
         spec.helper.clone_from(helper);
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use prism_core::archive::{Archive, Limits, SafePath, Sink, Summary, UnpackError};
 use prism_core::code::{Code, Coded};
+use prism_core::image::ImageError;
 use tokio_util::sync::CancellationToken;
 
 use crate::server::room::{Claim, NoRoom, Room};
@@ -19,7 +20,7 @@ use crate::server::upload::disk_code;
 const BLOCK: u64 = 4096;
 
 /// Bytes that are written before the disk is looked at again.
-const LOOK_EVERY: u64 = 16 << 20;
+pub(super) const LOOK_EVERY: u64 = 16 << 20;
 
 /// Why an asset was not unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,15 @@ pub(super) enum UnpackAssetError {
         /// What is wrong with it.
         #[source]
         source: Box<UnpackError>,
+    },
+    /// The asset is no image, or none that may be unpacked here.
+    #[error("expected {asset} to be an image for this machine, found one that is not; see how its provider built it")]
+    Image {
+        /// The asset's file.
+        asset: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<ImageError>,
     },
     /// What it unpacks to does not fit.
     #[error("expected room for what {asset} unpacks to, {bytes} bytes with its {entries} files and folders: {source}")]
@@ -65,6 +75,11 @@ impl Coded for UnpackAssetError {
     fn code(&self) -> Code {
         match self {
             Self::Unsafe { source, .. } => source.code(),
+            Self::Image { source, .. } => match source.as_ref() {
+                // Its entries contradict each other.
+                ImageError::Write { .. } => Code::ArchiveUnsafe,
+                source => source.code(),
+            },
             Self::NoRoom { source, .. } => source.code(),
             Self::Disk { source, .. } => disk_code(source.kind()),
             Self::Stopped { .. } => Code::RunStopped,
@@ -123,7 +138,7 @@ const fn size_on_disk(contents: &Summary) -> u64 {
     contents.bytes.saturating_add(entries.saturating_mul(BLOCK))
 }
 
-fn make(path: &Path) -> io::Result<()> {
+pub(super) fn make(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
@@ -132,9 +147,9 @@ fn go_on(cancel: &CancellationToken) -> io::Result<()> {
 }
 
 /// A reader that ends when somebody stops it.
-struct Stoppable<'a, R> {
-    reader: R,
-    cancel: &'a CancellationToken,
+pub(super) struct Stoppable<'a, R> {
+    pub(super) reader: R,
+    pub(super) cancel: &'a CancellationToken,
 }
 
 impl<R: Read> Read for Stoppable<'_, R> {

@@ -68,7 +68,7 @@ fn etc(root: &Path, who: &Who) -> io::Result<()> {
     Ok(())
 }
 
-fn devices(root: &Path) -> io::Result<()> {
+pub(in super::super) fn devices(root: &Path) -> io::Result<()> {
     fs::create_dir_all(root.join("dev"))?;
     for device in DEVICES {
         bind(Path::new(device), &under(root, Path::new(device)), None)?;
@@ -80,9 +80,9 @@ fn devices(root: &Path) -> io::Result<()> {
 }
 
 /// A `/proc` that knows the run's processes only. A container that hides parts of its own may permit a smaller one.
-fn processes(root: &Path) -> io::Result<()> {
+pub(in super::super) fn processes(root: &Path) -> io::Result<()> {
     let target = root.join("proc");
-    fs::create_dir(&target)?;
+    fs::create_dir_all(&target)?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount("proc", &target, "proc", flags, None)
         .or_else(|_| mount("proc", &target, "proc", flags, c"subset=pid"))
