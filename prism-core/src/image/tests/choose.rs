@@ -219,3 +219,23 @@ fn terms_that_cannot_be_followed_are_refused() {
     blobs.push(deep.1);
     assert!(matches!(unpack(layout(&json!([deep.0]), &blobs)).map(drop), Err(ImageError::Terms { .. })));
 }
+
+#[test]
+fn a_flipped_bit_changes_nothing_unless_it_is_refused() {
+    let mut forge = one("program").and(LayerForge::default().folder("a").file("a/.wh.b", ""));
+    forge.platform = Some(json!({ "architecture": "amd64", "os": "linux" }));
+    for archive in [forge.oci(), forge.saved()] {
+        let (good, config) = unpack(archive.clone()).unwrap();
+        let mut refused = 0;
+        for at in 0..archive.len() {
+            let mut flipped = archive.clone();
+            flipped[at] ^= 1 << (at % 8);
+            match unpack(flipped) {
+                // Padding, and what nobody reads, such as the version of docker's archive.
+                Ok(found) => assert_eq!((found.0.lines, found.1), (good.lines.clone(), config.clone()), "byte {at}"),
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(refused > 2000, "{refused}");
+    }
+}
