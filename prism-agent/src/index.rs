@@ -30,6 +30,7 @@ use crate::pull::AllowedHost;
 pub struct PackageIndex {
     url: HttpsUrl,
     /// `user:password`, as it is sent.
+    #[cfg_attr(not(feature = "pull"), expect(dead_code, reason = "no index is asked without it"))]
     credentials: Option<Zeroizing<String>>,
     /// Hosts that may be asked besides the index's own, because its files lie there.
     pub files: Vec<AllowedHost>,

@@ -10,7 +10,9 @@ use prism_agent::files::{Draft, FileError, Folder};
 use prism_agent::runner::{Interpreter, LOCK_NAME, Plan, choose_wheels};
 use prism_core::code::Code;
 use prism_core::entropy::{SystemEntropy, draw};
-use prism_core::requirements::{Libc, LibcKind, Lock, Target};
+#[cfg(feature = "pull")]
+use prism_core::requirements::{Libc, LibcKind};
+use prism_core::requirements::{Lock, Target};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +34,7 @@ With --index it fetches by itself, as an agent would, for this machine's interpr
 does, with its own configuration. Ctrl-C leaves nothing behind.";
 
 /// The C library that wheels for another version of Python are chosen for, if --glibc does not say: most systems have it.
+#[cfg(feature = "pull")]
 const GLIBC: &str = "2.28";
 
 /// The arguments of `prism requirements wheelhouse`.
