@@ -9,10 +9,12 @@
 //! - without `mount-namespace` the program lives in a directory of the host's disk, `/dev/shm` and `/proc` are closed
 //!   to it, and the socket files of its own user are open to it (before Landlock version 9);
 //!   an image is not executed at all;
-//! - without `mount-namespace` and `separate-user` it can change the modes of files of the agent's user, not read them;
+//! - without `mount-namespace` it cannot watch folders; without `separate-user` besides, setting modes and times of
+//!   files succeeds without being done: it would reach files of the agent's user, which it cannot read;
 //! - without `pid-namespace` processes that leave the family are found and ended by looking, not by the kernel;
 //! - without `cgroup` memory and processes are bounded by looking ten times a second, and for each process alone by
-//!   the kernel.
+//!   the kernel. Memory that looking does not find is refused: files without a name in memory, memory shared without a
+//!   file, `/dev/zero`. What the kernel keeps for sockets and pipes is bounded by how many may be open.
 
 mod capture;
 mod cgroup;
@@ -33,6 +35,7 @@ mod sandbox;
 mod scratch;
 mod spec;
 mod supervise;
+mod tree;
 mod wasm_host;
 mod watch;
 
@@ -60,8 +63,8 @@ pub use wasm_host::{WasmHost, WasmHostError};
 pub(crate) use image::{BLOCK, ImageFolder};
 use sandbox::wire::{ImageTerms, Job, Order, Program};
 use scratch::Scratch;
-pub(crate) use scratch::try_remove_tree;
 use supervise::{Executed, Execution, execute};
+pub(crate) use tree::remove as try_remove_tree;
 use watch::Walked;
 
 /// User ids that no distribution, container or name service hands out: systemd's table of ids calls them unused.

@@ -7,8 +7,8 @@
 
 #[path = "sandbox/contract.rs"]
 mod contract;
-#[path = "sandbox/escape.rs"]
-mod escape;
+#[path = "sandbox/hostile.rs"]
+mod hostile;
 #[path = "sandbox/images.rs"]
 mod images;
 #[path = "sandbox/kept.rs"]
@@ -68,7 +68,7 @@ fn run_all(situation: Situation) -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let all =
-        [contract::ALL, escape::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL, wheels::ALL, kept::ALL]
+        [contract::ALL, hostile::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL, wheels::ALL, kept::ALL]
             .concat();
     let all = [all.as_slice(), images::ALL].concat();
     let mut failed = 0;

@@ -1,11 +1,11 @@
 //! The install phase of a run: from a lock to an environment, before anything else of the run is there.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use prism_core::requirements::{Lock, Target};
+use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat, fchown};
 use tokio_util::sync::CancellationToken;
 
 use super::requirements::{Kept, LOCK_NAME, Plan, RequirementsError, choose_wheels, environment_key, read_lock};
@@ -13,7 +13,7 @@ use super::sandbox::wire::Job;
 use super::spec::{Python, Requirements};
 use super::supervise::{Execution, execute};
 use super::watch::Walked;
-use super::{End, Layer, Progress, Run, RunError, order};
+use super::{End, Layer, Progress, Run, RunError, order, tree};
 use crate::index::PackageIndex;
 
 /// What is installed: which files of which folder, and under which name the environment is kept.
@@ -181,24 +181,21 @@ fn tidy(disks: &[PathBuf]) -> io::Result<()> {
             take_back(&disk.join("env"), own)?;
         }
         for name in ["space", "root", "code", "auxiliary", "lower", "wheels"] {
-            match std::fs::remove_dir_all(disk.join(name)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            tree::remove(&disk.join(name))?;
         }
     }
     Ok(())
 }
 
 fn take_back(path: &Path, (uid, gid): (u32, u32)) -> io::Result<()> {
-    let meta = std::fs::symlink_metadata(path)?;
-    if meta.uid() != uid || meta.gid() != gid {
-        std::os::unix::fs::lchown(path, Some(uid), Some(gid))?;
-    }
-    if meta.is_dir() {
-        for entry in std::fs::read_dir(path)? {
-            take_back(&entry?.path(), (uid, gid))?;
+    let top = tree::open(CWD, path)?;
+    let (owner, group) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+    fchown(&top, owner, group)?;
+    tree::visit(top, &mut |directory, name, stat| {
+        if stat.st_uid != uid || stat.st_gid != gid {
+            chownat(directory, name, owner, group, AtFlags::SYMLINK_NOFOLLOW)?;
         }
-    }
-    Ok(())
+        Ok(tree::Next::On)
+    })
+    .map_err(io::Error::from)
 }

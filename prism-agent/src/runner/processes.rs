@@ -66,11 +66,13 @@ impl Processes {
         let family = self.descendants(root);
         let members = || family.iter().filter_map(|pid| Some((*pid, self.0.get(pid)?)));
         let tasks = members().map(|(_, process)| process.tasks).sum();
-        let mut memory = members().map(|(_, process)| process.resident).sum();
-        if memory > enough {
+        let mut memory: u64 = members().map(|(_, process)| process.resident).sum();
+        // What maps a page costs memory too, also where the page is the one that is all zeros and costs nothing.
+        let tables: u64 = members().filter_map(|(pid, _)| page_tables(pid)).sum();
+        if memory.saturating_add(tables) > enough {
             memory = members().map(|(pid, process)| proportional(pid).unwrap_or(process.resident)).sum();
         }
-        Usage { tasks, memory }
+        Usage { tasks, memory: memory.saturating_add(tables) }
     }
 }
 
@@ -86,12 +88,23 @@ fn parse(stat: &str, page: u64) -> Option<Process> {
     })
 }
 
+/// Memory of the tables that say where a process's memory is.
+fn page_tables(pid: i32) -> Option<u64> {
+    let status = fs::read(format!("/proc/{pid}/status")).ok()?;
+    kibibytes(&String::from_utf8_lossy(&status), "VmPTE:")
+}
+
+/// A line of `/proc` such as `Pss: 12 kB`, in bytes.
+fn kibibytes(text: &str, field: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes.saturating_mul(1024))
+}
+
 /// Memory with every shared page divided among those who share it.
 fn proportional(pid: i32) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kibibytes.saturating_mul(1024))
+    kibibytes(&rollup, "Pss:")
 }
 
 #[cfg(test)]
@@ -107,17 +120,25 @@ mod tests {
     }
 
     #[test]
+    fn a_field_is_read_in_bytes() {
+        assert_eq!(kibibytes("Name:\tx\nVmPTE:\t      44 kB\n", "VmPTE:"), Some(44 << 10));
+        assert_eq!(kibibytes("VmPTE: 44\n", "VmPTE:"), None);
+    }
+
+    #[test]
     fn a_family_is_found_whole_and_the_dead_do_not_count() {
         let process = |parent, dead| Process { parent, tasks: 1, resident: 10, dead };
+        // Numbers that no process of this machine has.
+        let [root, child, dead, orphan, other] = [1, 2, 3, 4, 5].map(|n| n + 10_000_000);
         let all = [
-            (1, process(0, false)),
-            (2, process(1, false)),
-            (3, process(2, true)),
-            (4, process(3, false)),
-            (5, process(9, false)),
+            (root, process(0, false)),
+            (child, process(root, false)),
+            (dead, process(child, true)),
+            (orphan, process(dead, false)),
+            (other, process(9, false)),
         ];
         let all = Processes(all.into());
-        assert_eq!(all.descendants(1), BTreeSet::from([2, 4]));
-        assert_eq!(all.usage(1, 1 << 20), Usage { tasks: 2, memory: 20 });
+        assert_eq!(all.descendants(root), BTreeSet::from([child, orphan]));
+        assert_eq!(all.usage(root, 1 << 20), Usage { tasks: 2, memory: 20 });
     }
 }

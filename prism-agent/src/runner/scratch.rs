@@ -1,11 +1,11 @@
 //! The disk space that the agent gives to one run, removed when dropped.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::fresh_number;
+use super::{fresh_number, tree};
 
 /// A directory tree that disappears with this value.
 #[derive(Debug)]
@@ -44,35 +44,10 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes a tree although a program took permissions away inside it. Nothing may run there any more.
-///
-/// # Errors
-/// What the system says of the first thing that stays.
-pub(crate) fn try_remove_tree(path: &Path) -> io::Result<()> {
-    if fs::remove_dir_all(path).is_ok() {
-        return Ok(());
-    }
-    open_up(path);
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// The same for whoever can only go on.
+/// Removes a tree, for whoever can only go on if that does not work.
 pub(crate) fn remove_tree(path: &Path) {
-    if let Err(error) = try_remove_tree(path) {
+    if let Err(error) = tree::remove(path) {
         tracing::warn!(%error, "a run's scratch directory could not be removed");
-    }
-}
-
-fn open_up(path: &Path) {
-    let Ok(meta) = fs::symlink_metadata(path) else { return };
-    if !meta.is_dir() || fs::set_permissions(path, Permissions::from_mode(0o700)).is_err() {
-        return;
-    }
-    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
-        open_up(&entry.path());
     }
 }
 

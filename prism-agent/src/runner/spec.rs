@@ -249,6 +249,18 @@ impl Limits {
     }
 }
 
+/// Files and directories that a run may have which may write so many bytes: empty ones cost the machine something too.
+pub(crate) const fn files_within(bytes: u64) -> u64 {
+    let files = bytes / 4096;
+    if files < 20_000 {
+        20_000
+    } else if files > 4_000_000 {
+        4_000_000
+    } else {
+        files
+    }
+}
+
 /// The file to start inside the algorithm's folder, if it is a plain relative path.
 pub(crate) fn plain_relative(entry: &str) -> Option<&Path> {
     let path = Path::new(entry);

@@ -152,7 +152,9 @@ async fn supervise(
         // The helper was killed by a limit of the machine or from outside; its namespace died with it.
         _ => Ended { signal: Some(9), ..Ended::default() },
     };
-    let end = decide(breach, &ended, &watch);
+    // A disk may have to be walked.
+    let decided = tokio::task::spawn_blocking(move || decide(breach, &ended, &watch)).await;
+    let end = decided.map_err(|_| RunError::Helper { found: "a panic" })?;
     let (stdout, stderr) = running.finish().await?;
     let peak_memory = running.cgroup.peak_memory().unwrap_or(ended.peak_bytes);
     Ok(Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work })

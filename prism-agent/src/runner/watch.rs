@@ -1,8 +1,8 @@
 //! Looks, several times a second, whether a run has crossed a limit that nothing else enforces aloud.
 
-use std::fs;
+mod walked;
+
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::layers::{Layer, LayerState, Layers};
 use super::outcome::End;
 use super::processes::Processes;
 use super::spec::Limits;
+pub(super) use walked::Walked;
 
 /// Time between two looks.
 pub(super) const INTERVAL: Duration = Duration::from_millis(100);
@@ -31,13 +32,6 @@ pub(super) struct Watch {
     processes: bool,
     disk: Disk,
     looks: u32,
-}
-
-/// Directories whose sizes are added up, and the bytes they may have together.
-#[derive(Clone, Debug)]
-pub(super) struct Walked {
-    pub(super) paths: Vec<PathBuf>,
-    pub(super) limit: u64,
 }
 
 /// How the run's disk space is bounded.
@@ -81,7 +75,7 @@ impl Watch {
 
     /// Whether the disk is full, for good or at the end.
     pub(super) fn disk_full(&self) -> Option<End> {
-        self.disk.is_full().then_some(End::DiskLimit)
+        self.disk.is_full(self.helper).then_some(End::DiskLimit)
     }
 
     /// What the control groups have counted; asked at the end too.
@@ -113,30 +107,11 @@ impl Disk {
         matches!(self, Self::Own(_))
     }
 
-    fn is_full(&self) -> bool {
+    fn is_full(&self, helper: i32) -> bool {
         match self {
             Self::Own(work) => rustix::fs::fstatvfs(work)
                 .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < NEARLY_FULL || disk.f_ffree == 0),
-            Self::Walk(Walked { paths, limit }) => size_of_trees(paths.clone(), *limit) > *limit,
+            Self::Walk(walked) => walked.is_full(helper),
         }
     }
-}
-
-/// Bytes on disk below some directories, following nothing; stops when there is more than `enough`.
-fn size_of_trees(mut pending: Vec<PathBuf>, enough: u64) -> u64 {
-    use std::os::unix::fs::MetadataExt;
-    let mut total: u64 = 0;
-    while let Some(directory) = pending.pop() {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            let Ok(meta) = entry.metadata() else { continue };
-            total = total.saturating_add(meta.blocks().saturating_mul(512));
-            if meta.is_dir() {
-                pending.push(entry.path());
-            }
-        }
-        if total > enough {
-            break;
-        }
-    }
-    total
 }

@@ -67,6 +67,19 @@ fn marked(mark: &str) -> Vec<(Pid, std::os::fd::OwnedFd)> {
     found
 }
 
+/// The programs of this machine whose file ends with `name`.
+pub(crate) fn running(name: &str) -> Vec<String> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let programs =
+        processes.filter_map(|entry| Some(fs::read_link(entry.path().join("exe")).ok()?.display().to_string()));
+    programs.filter(|program| program.trim_end_matches(" (deleted)").ends_with(name)).collect()
+}
+
+/// How many children this process has.
+pub(crate) fn children_of_ours() -> usize {
+    children(rustix::process::getpid()).len()
+}
+
 fn all_dead(mark: &str) {
     let alive = marked(mark);
     assert!(alive.is_empty(), "still alive: {alive:?}");

@@ -29,13 +29,16 @@ const READABLE_ETC: &[&str] = &[
     "/etc/fonts",
 ];
 
-const DEVICES: &[&str] = &["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+const DEVICES: &[&str] = &["/dev/null", "/dev/full", "/dev/random", "/dev/urandom"];
+
+/// Mapped by several, this one is memory without a file: not where memory is bounded by looking at the processes.
+const ZERO: &str = "/dev/zero";
 
 /// The newest version of Landlock that is used where the kernel has it; it is the first to cover socket files.
 const NEWEST: ABI = ABI::V9;
 
-/// Confines this process and its descendants.
-pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, RulesetError> {
+/// Confines this process and its descendants. `looked_at` says that memory is bounded by looking.
+pub(super) fn confine(order: &Order, place: &Place, looked_at: bool) -> Result<LayerState, RulesetError> {
     let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
@@ -44,11 +47,12 @@ pub(super) fn confine(order: &Order, place: &Place) -> Result<LayerState, Rulese
     let (read, write) = (AccessFs::from_read(NEWEST), AccessFs::from_all(NEWEST));
     // What a GPU is for goes over ioctl.
     let device = AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev;
+    let devices = DEVICES.iter().chain((!looked_at).then_some(&ZERO));
     let created = ruleset
         .create()?
         .add_rules(path_beneath_rules(readable(order, place), read))?
         .add_rules(path_beneath_rules(writable(order, place), write))?
-        .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(devices, AccessFs::ReadFile | AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(&order.devices, device))?;
     let status = created.restrict_self()?;
     Ok(match (status.ruleset, status.landlock) {

@@ -8,10 +8,11 @@ use std::process::Command;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, setrlimit};
 
+use super::filter::{self, Gap};
 use super::line::Line;
 use super::place::Place;
 use super::wire::{Job, Message, Order, Program};
-use super::{During, Failure, REFUSED, access, errno, filter};
+use super::{During, Failure, REFUSED, access, errno};
 use crate::runner::layers::{Layer, LayerState, Layers};
 use crate::runner::processes::Processes;
 use crate::runner::requirements::{Installation, install};
@@ -47,15 +48,37 @@ fn confine(order: &Order, layers: &mut Layers, place: &Place) -> Result<(), Fail
     limits(order, layers)?;
     rustix::thread::set_no_new_privs(true).during("forbid new privileges")?;
     layers.active(Layer::NoNewPrivileges, "");
-    let confined = access::confine(order, place);
+    let confined = access::confine(order, place, by(layers, Layer::MemoryLimit, POLLING));
     layers.set(Layer::Landlock, confined.unwrap_or_else(|error| LayerState::Unavailable(error.to_string())));
-    let pinned = matches!(layers.get(Layer::CpuLimit), Some(LayerState::Active(by)) if by == AFFINITY);
-    match filter::install(pinned) {
+    match filter::install(&gaps(order, layers, place)) {
         Ok(()) => layers.active(Layer::Seccomp, "AF_UNIX only"),
         Err(error) => layers.unavailable(Layer::Seccomp, error.to_string()),
     }
     Ok(())
 }
+
+/// What the filter has to make up for.
+fn gaps(order: &Order, layers: &Layers, place: &Place) -> filter::Gaps {
+    let same_user = !layers.is_active(Layer::SeparateUser);
+    // The agent's own installer sets the modes of what it unpacks.
+    let foreign = matches!(order.job, Job::Run { .. });
+    let gaps = [
+        (Gap::ChosenProcessors, by(layers, Layer::CpuLimit, AFFINITY)),
+        (Gap::MemoryByLooking, by(layers, Layer::MemoryLimit, POLLING)),
+        (Gap::HostsFiles, !place.private),
+        (Gap::AgentsFiles, foreign && !place.private && same_user),
+        (Gap::AgentsProcesses, !layers.is_active(Layer::PidNamespace) && same_user),
+    ];
+    gaps.into_iter().filter_map(|(gap, open)| open.then_some(gap)).collect()
+}
+
+/// Whether a layer is in force by these means.
+fn by(layers: &Layers, layer: Layer, means: &str) -> bool {
+    matches!(layers.get(layer), Some(LayerState::Active(by)) if by == means)
+}
+
+/// How memory and processes are limited without a cgroup.
+const POLLING: &str = "polling, rlimit";
 
 /// Tasks beyond the limit that the kernel lets pass, so that the agent can see the limit crossed and say so.
 const HEADROOM: u64 = 32;
@@ -80,15 +103,18 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
         (Resource::Fsize, file_bytes),
         (Resource::Memlock, 1 << 20),
         (Resource::Msgqueue, 1 << 20),
+        // What the agent's service manager may have granted: no raised or real-time priority.
+        (Resource::Nice, 0),
+        (Resource::Rtprio, 0),
     ];
     if !layers.is_active(Layer::MemoryLimit) {
         // Per process, hence only a backstop; the agent watches the sum.
         wanted.push((Resource::Data, limits.memory_bytes.saturating_mul(2)));
-        layers.active(Layer::MemoryLimit, "polling, rlimit");
+        layers.active(Layer::MemoryLimit, POLLING);
     }
     if !layers.is_active(Layer::ProcessLimit) {
-        wanted.push((Resource::Nproc, u64::from(limits.processes) + HEADROOM + others(layers)));
-        layers.active(Layer::ProcessLimit, "polling, rlimit");
+        wanted.push((Resource::Nproc, most_tasks(order, layers)));
+        layers.active(Layer::ProcessLimit, POLLING);
     }
     for (resource, value) in wanted {
         let value = rustix::process::getrlimit(resource).maximum.map_or(value, |ceiling| value.min(ceiling));
@@ -100,6 +126,11 @@ fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
         layers.active(Layer::CpuLimit, AFFINITY);
     }
     Ok(())
+}
+
+/// How many tasks of the program's user the kernel lets there be.
+pub(super) fn most_tasks(order: &Order, layers: &Layers) -> u64 {
+    u64::from(order.limits.processes) + HEADROOM + others(layers)
 }
 
 /// Tasks of the same user outside, which the kernel counts too where the run has neither user nor namespace of its own.

@@ -10,7 +10,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 use super::identity::{self, Who};
 use super::line::Line;
 use super::wire::{Ended, Message, Order};
-use super::{During, Failure, REFUSED, first, namespaces, sweep, sys};
+use super::{During, Failure, REFUSED, exec, first, namespaces, sweep, sys};
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::scratch::remove_tree;
 
@@ -35,6 +35,7 @@ fn serve(line: Line, order: Order) -> Result<i32, (Line, Failure)> {
         Ok(prepared) => prepared,
         Err(failure) => return Err((line, failure)),
     };
+    let most = exec::most_tasks(&order, &layers);
     let started = UnixStream::pair().and_then(|pair| Ok((pair, sys::fork()?))).during("start the first process");
     match started {
         Err(failure) => Err((line, failure)),
@@ -42,7 +43,7 @@ fn serve(line: Line, order: Order) -> Result<i32, (Line, Failure)> {
         Ok(((down, up), Some(pid))) => {
             drop(up);
             let alone = layers.is_active(Layer::PidNamespace);
-            let told = watch(&line, pid, down, (!alone).then_some(who));
+            let told = watch(&line, pid, down, (!alone).then_some((who, most)));
             if !told {
                 // The agent is gone and will not clean up: nothing of the run's may stay on disk.
                 std::iter::once(&order.scratch).chain(&order.fallback).for_each(|path| remove_tree(path));
@@ -65,9 +66,9 @@ fn prepare(order: &Order) -> Result<(Who, Layers), Failure> {
 
 /// Waits for the end, brings it about when the agent hangs up, sweeps what is left, and reports. False when there is
 /// nobody to report to.
-fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<Who>) -> bool {
+fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<(Who, u64)>) -> bool {
     let status = wait(line, pid, &mut down);
-    let survivors = sweep_for.map_or(0, |who| sweep::everything(&who));
+    let survivors = sweep_for.map_or(0, |(who, most)| sweep::everything(&who, most));
     let (cpu_micros, peak_bytes) = sys::children_usage();
     let relayed = relayed_status(&mut down);
     let (code, signal) = relayed.or(status.map(split)).unwrap_or((None, Some(9)));

@@ -18,6 +18,8 @@ use super::{During, Failure, dataset, image, stage, sys};
 use crate::runner::interpreter::Interpreter;
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::requirements::lay_out_environment;
+use crate::runner::spec::files_within;
+use crate::runner::tree;
 
 pub(super) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
 const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
@@ -68,7 +70,7 @@ pub(super) fn undo(order: &Order) {
     for name in ["root", "space", image::LOWER] {
         let _ = unmount(order.scratch.join(name), UnmountFlags::DETACH);
     }
-    let _ = fs::remove_dir_all(order.scratch.join("lower"));
+    let _ = tree::remove(&order.scratch.join("lower"));
 }
 
 /// The run's writable space: one piece of memory with the disk limit as its size. Installers unpack on disk: no
@@ -91,8 +93,7 @@ pub(super) fn show_shared_memory(order: &Order, root: &Path) -> Result<(), Failu
 
 pub(super) fn mount_space(order: &Order) -> Result<(), Failure> {
     let limits = &order.limits;
-    let inodes = (limits.disk_bytes / 4096).clamp(20_000, 4_000_000);
-    let options = format!("mode=711,size={},nr_inodes={inodes}", limits.disk_bytes);
+    let options = format!("mode=711,size={},nr_inodes={}", limits.disk_bytes, files_within(limits.disk_bytes));
     memory(Path::new("space"), &options).during("mount the run's space")
 }
 

@@ -1,0 +1,149 @@
+//! Disk space of a run that has no file system of its own: what its files take, by looking at them.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use rustix::fs::{CWD, fstatvfs, makedev};
+
+use crate::runner::processes::Processes;
+use crate::runner::spec::files_within;
+use crate::runner::tree::{self, Next, Unseen};
+
+/// Bytes that the disk keeps for the agent, whoever fills it.
+const KEPT_BYTES: u64 = 16 << 20;
+
+/// Files that it keeps.
+const KEPT_FILES: u64 = 1024;
+
+/// Directories whose sizes are added up, and the bytes they may have together.
+#[derive(Clone, Debug)]
+pub(in crate::runner) struct Walked {
+    pub(in crate::runner) paths: Vec<PathBuf>,
+    pub(in crate::runner) limit: u64,
+}
+
+/// What was added up so far.
+#[derive(Debug, Default)]
+struct Sum {
+    bytes: u64,
+    files: u64,
+}
+
+impl Walked {
+    /// Whether the run has more bytes or more files than it may, or leaves the agent too little. `helper` is the
+    /// process from which the run's descend: what they hold open counts after its last name is gone.
+    pub(super) fn is_full(&self, helper: i32) -> bool {
+        let mut sum = Sum::default();
+        for path in &self.paths {
+            // One that is not there yet, or no more, has nothing in it.
+            let Ok(top) = tree::open(CWD, path.as_path()) else { continue };
+            if leaves_too_little(&top) || self.add(top, &mut sum) {
+                return true;
+            }
+        }
+        sum.bytes = sum.bytes.saturating_add(nameless(helper, &self.devices()));
+        self.is_exceeded_by(&sum)
+    }
+
+    /// Adds a tree; true when there is no need to go on.
+    fn add(&self, top: OwnedFd, sum: &mut Sum) -> bool {
+        let visited = tree::visit(top, &mut |_, _, stat| {
+            sum.files += 1;
+            sum.bytes = sum.bytes.saturating_add(u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512));
+            Ok(if self.is_exceeded_by(sum) { Next::Enough } else { Next::On })
+        });
+        // What is too deep to be looked at is too much. A tree that changes faster than it is read is looked at again.
+        matches!(visited, Err(Unseen::TooDeep)) || self.is_exceeded_by(sum)
+    }
+
+    fn is_exceeded_by(&self, sum: &Sum) -> bool {
+        sum.bytes > self.limit || sum.files > files_within(self.limit)
+    }
+
+    fn devices(&self) -> BTreeSet<u64> {
+        self.paths.iter().filter_map(|path| Some(fs::metadata(path).ok()?.dev())).collect()
+    }
+}
+
+fn leaves_too_little(top: &OwnedFd) -> bool {
+    fstatvfs(top).is_ok_and(|disk| {
+        let bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
+        bytes < KEPT_BYTES || (disk.f_files > 0 && disk.f_favail < KEPT_FILES)
+    })
+}
+
+/// Bytes of files without a name on these devices that the run's processes hold open or mapped.
+fn nameless(helper: i32, devices: &BTreeSet<u64>) -> u64 {
+    let (mut seen, mut bytes) = (BTreeSet::new(), 0_u64);
+    for pid in Processes::read().descendants(helper) {
+        for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+            // Through the link: it leads to the open file, whatever its name was.
+            let Ok(meta) = fs::metadata(entry.path()) else { continue };
+            let counts = meta.is_file() && meta.nlink() == 0 && devices.contains(&meta.dev());
+            if counts && seen.insert((meta.dev(), meta.ino())) {
+                bytes = bytes.saturating_add(meta.blocks().saturating_mul(512));
+            }
+        }
+        let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
+        for mapped in String::from_utf8_lossy(&maps).lines().filter_map(Mapped::parse) {
+            if devices.contains(&mapped.device) && seen.insert((mapped.device, mapped.inode)) {
+                bytes = bytes.saturating_add(mapped.length);
+            }
+        }
+    }
+    bytes
+}
+
+/// A mapping of a file that has no name any more: at least as long as the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Mapped {
+    device: u64,
+    inode: u64,
+    length: u64,
+}
+
+impl Mapped {
+    /// Parses a line of `/proc/PID/maps`: range, permissions, offset, device, inode, name.
+    fn parse(line: &str) -> Option<Self> {
+        let mut fields = line.strip_suffix(" (deleted)")?.split_ascii_whitespace();
+        let hexadecimal = |text: &str| u64::from_str_radix(text, 16).ok();
+        let (begin, end) = fields.next()?.split_once('-')?;
+        let offset = hexadecimal(fields.nth(1)?)?;
+        let (major, minor) = fields.next()?.split_once(':')?;
+        let device = makedev(u32::from_str_radix(major, 16).ok()?, u32::from_str_radix(minor, 16).ok()?);
+        let length = offset.checked_add(hexadecimal(end)?.checked_sub(hexadecimal(begin)?)?)?;
+        Some(Self { device, inode: fields.next()?.parse().ok()?, length })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mapped_file_without_a_name_is_as_long_as_its_mapping_says() {
+        let line = "7f0000000000-7f0000200000 rw-s 00100000 fe:01 4711                       /tmp/x y (deleted)";
+        let found = Mapped { device: makedev(0xfe, 1), inode: 4711, length: 0x30_0000 };
+        assert_eq!(Mapped::parse(line), Some(found));
+        assert_eq!(Mapped::parse(line.strip_suffix(" (deleted)").unwrap()), None);
+        assert_eq!(Mapped::parse("garbage (deleted)"), None);
+    }
+
+    #[test]
+    fn files_count_by_their_number_too_and_so_does_depth() {
+        let home = tempfile::tempdir().unwrap();
+        let full = |limit| Walked { paths: vec![home.path().to_owned()], limit }.is_full(0);
+        fs::write(home.path().join("file"), vec![1; 8192]).unwrap();
+        assert!(!full(1 << 20));
+        assert!(full(4096));
+        let mut deep = home.path().to_owned();
+        for _ in 0..=tree::DEPTH_MAX {
+            deep.push("d");
+        }
+        fs::create_dir_all(&deep).unwrap();
+        assert!(full(1 << 40));
+    }
+}
