@@ -63,6 +63,7 @@ pub use wasm_host::{WasmHost, WasmHostError};
 pub(crate) use image::{BLOCK, ImageFolder};
 use sandbox::wire::{ImageTerms, Job, Order, Program};
 use scratch::Scratch;
+use spec::space_of;
 use supervise::{Executed, Execution, execute};
 pub(crate) use tree::remove as try_remove_tree;
 use watch::Walked;
@@ -91,7 +92,7 @@ pub async fn run(
     let order = Order { job: algorithm_job(spec)?, kept, ..order(&run) };
     let execution = Execution {
         helper: &spec.helper,
-        walked: Walked { paths: vec![order.disk().join("space")], limit: spec.limits.disk_bytes },
+        walked: walked(&run, &order),
         order,
         capture: (&spec.work, ""),
         wall: spec.limits.wall().saturating_sub(begin.elapsed()),
@@ -102,12 +103,22 @@ pub async fn run(
     Ok(outcome(executed, run))
 }
 
+/// What is walked where the run has no file system of its own. The copies of the datasets are no writing of the run's.
+fn walked(run: &Run, order: &Order) -> Walked {
+    let (limits, space) = (&run.spec.limits, order.disk().join("space"));
+    let datasets = limits.datasets_bytes.map(|bytes| (space.join("work/datasets"), bytes.saturating_add(run.copies)));
+    let copies = if datasets.is_some() { 0 } else { run.copies };
+    Walked { paths: vec![space], limit: limits.disk_bytes.saturating_add(copies), datasets }
+}
+
 /// A run with its own disk space and its own user.
 struct Run {
     spec: RunSpec,
     scratch: Scratch,
     fallback: Option<Scratch>,
     uid: u32,
+    /// What full copies of its datasets take at most.
+    copies: u64,
 }
 
 impl Run {
@@ -142,7 +153,8 @@ fn prepare(spec: RunSpec) -> Result<Run, RunError> {
     let fallback = Scratch::fallback(&spec.work).map_err(io("make the scratch directory"))?;
     let number = fresh_number().map_err(io("choose a user id"))? % UIDS;
     let uid = FIRST_UID + u32::try_from(number).unwrap_or_default();
-    Ok(Run { spec, scratch, fallback, uid })
+    let copies = space_of(spec.datasets.iter().map(|input| input.path.as_path()));
+    Ok(Run { spec, scratch, fallback, uid, copies })
 }
 
 fn check(spec: &RunSpec) -> Result<(), RunError> {
@@ -211,7 +223,7 @@ fn algorithm_job(spec: &RunSpec) -> Result<Job, RunError> {
 
 /// An order without a job worth its name; the callers put theirs in.
 fn order(run: &Run) -> Order {
-    let Run { spec, scratch, fallback, uid } = run;
+    let Run { spec, scratch, fallback, uid, .. } = run;
     let program = match &spec.runtime {
         Runtime::Python(python) => Program::Python(python.interpreter.clone()),
         Runtime::Binary => Program::Binary,

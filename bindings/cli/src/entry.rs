@@ -82,6 +82,7 @@ fn end(body: &RunExitBody) -> String {
         RunEnd::Signalled => format!("FAILED by signal {status}"),
         RunEnd::MemoryLimit => "FAILED at its memory limit".to_owned(),
         RunEnd::DiskLimit => "FAILED at its disk limit".to_owned(),
+        RunEnd::DatasetsLimit => "FAILED at its limit of what it writes in datasets/".to_owned(),
         RunEnd::ProcessLimit => "FAILED at its limit of processes".to_owned(),
         RunEnd::OutputLimit => "FAILED at its limit of printed output".to_owned(),
         RunEnd::WallLimit => "FAILED at its time limit".to_owned(),

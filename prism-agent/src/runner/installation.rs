@@ -62,7 +62,11 @@ pub(super) async fn install(
     order.devices.clear();
     let execution = Execution {
         helper: &run.spec.helper,
-        walked: Walked { paths: run.disks().map(Path::to_owned).collect(), limit: run.spec.limits.install_bytes },
+        walked: Walked {
+            paths: run.disks().map(Path::to_owned).collect(),
+            limit: run.spec.limits.install_bytes,
+            datasets: None,
+        },
         order,
         capture: (&run.spec.work, "install-"),
         wall: wall.saturating_sub(begin.elapsed()),

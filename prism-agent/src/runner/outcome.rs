@@ -74,6 +74,8 @@ pub enum End {
     MemoryLimit,
     /// More bytes written than allowed.
     DiskLimit,
+    /// More bytes written in the copy of the datasets than allowed.
+    DatasetsLimit,
     /// More processes or threads than allowed.
     ProcessLimit,
     /// More time than allowed.
@@ -99,6 +101,7 @@ impl fmt::Display for End {
             Self::Signalled(signal) => write!(f, "ended by signal {signal}"),
             Self::MemoryLimit => f.write_str("memory limit reached"),
             Self::DiskLimit => f.write_str("disk limit reached"),
+            Self::DatasetsLimit => f.write_str("limit of what may be written in datasets/ reached"),
             Self::ProcessLimit => f.write_str("process limit reached"),
             Self::WallLimit => f.write_str("wall time limit reached"),
             Self::OutputLimit => f.write_str("output limit reached"),

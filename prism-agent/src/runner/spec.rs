@@ -186,8 +186,10 @@ pub struct Limits {
     pub processes: u32,
     /// Open files of one process.
     pub open_files: u32,
-    /// Bytes that the run may write: results, temporary files and changed datasets together.
+    /// Bytes that the run may write: results and temporary files, and changed datasets if they have no bound of their own.
     pub disk_bytes: u64,
+    /// Bytes that the run may write in its copy of the datasets; `None` if they count as `disk_bytes`.
+    pub datasets_bytes: Option<u64>,
     /// Bytes of `/dev/shm`.
     pub shm_bytes: u64,
     /// Bytes of stdout, and as many of stderr.
@@ -207,6 +209,7 @@ impl Default for Limits {
             processes: 256,
             open_files: 1024,
             disk_bytes: 2 * GIB,
+            datasets_bytes: None,
             shm_bytes: GIB / 4,
             output_bytes: 16 << 20,
             wall_seconds: 3600,
@@ -226,6 +229,7 @@ impl From<&manifest::Limits> for Limits {
             processes: terms.processes,
             open_files: terms.open_files,
             disk_bytes: terms.disk_bytes,
+            datasets_bytes: terms.datasets_bytes,
             shm_bytes: default.shm_bytes.min(terms.memory_bytes / 4),
             output_bytes: terms.output_bytes,
             wall_seconds: terms.wall_seconds,
@@ -247,6 +251,21 @@ impl Limits {
         let whole = self.cpu_milli.div_ceil(1000);
         if whole == 0 { 1 } else { whole }
     }
+}
+
+/// What copies of these files and directories take on a disk, at most: whole blocks, and one for each name.
+pub(crate) fn space_of<'a>(sources: impl Iterator<Item = &'a Path>) -> u64 {
+    const BLOCK: u64 = 4096;
+    let mut pending: Vec<PathBuf> = sources.map(Path::to_owned).collect();
+    let mut total: u64 = 0;
+    while let Some(path) = pending.pop() {
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
+        total = total.saturating_add(meta.len().next_multiple_of(BLOCK)).saturating_add(BLOCK);
+        if meta.is_dir() {
+            pending.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
+        }
+    }
+    total
 }
 
 /// Files and directories that a run may have which may write so many bytes: empty ones cost the machine something too.

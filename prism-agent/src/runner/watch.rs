@@ -6,6 +6,8 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::cgroup::Cgroup;
 use super::layers::{Layer, LayerState, Layers};
 use super::outcome::End;
@@ -37,8 +39,8 @@ pub(super) struct Watch {
 /// How the run's disk space is bounded.
 #[derive(Debug)]
 enum Disk {
-    /// A file system of its own size, known by its working directory.
-    Own(OwnedFd),
+    /// File systems of their own size, known by the working directory and, if it is one apart, by `datasets/`.
+    Own(OwnedFd, Option<OwnedFd>),
     /// Directories whose sizes are added up.
     Walk(Walked),
 }
@@ -54,7 +56,7 @@ impl Watch {
     ) -> Self {
         let by_cgroup = |layer| matches!(layers.get(layer), Some(LayerState::Active(by)) if by.starts_with("cgroup"));
         let own_disk = matches!(layers.get(Layer::DiskLimit), Some(LayerState::Active(by)) if by == "tmpfs");
-        let disk = if own_disk { Disk::Own(work) } else { Disk::Walk(walked) };
+        let disk = if own_disk { Disk::own(work, limits) } else { Disk::Walk(walked) };
         Self {
             helper,
             limits: *limits,
@@ -75,7 +77,7 @@ impl Watch {
 
     /// Whether the disk is full, for good or at the end.
     pub(super) fn disk_full(&self) -> Option<End> {
-        self.disk.is_full(self.helper).then_some(End::DiskLimit)
+        self.disk.is_full(self.helper)
     }
 
     /// What the control groups have counted; asked at the end too.
@@ -102,15 +104,32 @@ impl Watch {
     }
 }
 
+/// Whether a file system is as good as full. A small one is full when a smaller rest is left.
+fn has_no_room(on: &OwnedFd) -> bool {
+    rustix::fs::fstatvfs(on).is_ok_and(|disk| {
+        let (rest, whole) = (disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize));
+        rest < NEARLY_FULL.min(whole / 16) || disk.f_bavail == 0 || disk.f_ffree == 0
+    })
+}
+
 impl Disk {
     const fn is_cheap(&self) -> bool {
-        matches!(self, Self::Own(_))
+        matches!(self, Self::Own(..))
     }
 
-    fn is_full(&self, helper: i32) -> bool {
+    fn own(work: OwnedFd, limits: &Limits) -> Self {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let datasets = || rustix::fs::openat(&work, "datasets", flags, Mode::empty()).ok();
+        let datasets = limits.datasets_bytes.and_then(|_| datasets());
+        Self::Own(work, datasets)
+    }
+
+    fn is_full(&self, helper: i32) -> Option<End> {
         match self {
-            Self::Own(work) => rustix::fs::fstatvfs(work)
-                .is_ok_and(|disk| disk.f_bavail.saturating_mul(disk.f_frsize) < NEARLY_FULL || disk.f_ffree == 0),
+            Self::Own(work, datasets) => {
+                let full = datasets.as_ref().is_some_and(has_no_room).then_some(End::DatasetsLimit);
+                full.or_else(|| has_no_room(work).then_some(End::DiskLimit))
+            }
             Self::Walk(walked) => walked.is_full(helper),
         }
     }

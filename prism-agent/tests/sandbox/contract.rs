@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use prism_agent::runner::{Layer, LayerState, Progress, ResultLimits, collect_results, run};
+use prism_agent::runner::{Layer, Progress, ResultLimits, collect_results, run};
 
 use crate::world::{Verdict, World, block_on};
 use crate::{needs, tests};
@@ -164,7 +164,8 @@ fn a_dataset_larger_than_the_disk_limit_can_be_read() -> Verdict {
     let world = World::python(
         "import os\n\
          for name in ('datasets/big', 'datasets/folder/big'):\n\
-         \x20   assert len(open(name, 'rb').read()) == 48 << 20 and os.access(name, os.W_OK)\n",
+         \x20   assert len(open(name, 'rb').read()) == 48 << 20 and os.access(name, os.W_OK)\n\
+         import time; time.sleep(1.5)\n",
     )
     .file("big", "")
     .folder("folder", &[("big", "")])
@@ -172,10 +173,7 @@ fn a_dataset_larger_than_the_disk_limit_can_be_read() -> Verdict {
     for path in [world.asset("big"), world.asset("folder").join("big")] {
         fs::write(path, vec![7; 48 << 20]).unwrap();
     }
-    let overlay = LayerState::Active("overlay".to_owned());
-    if crate::world::available().get(Layer::DatasetsCopy) != Some(&overlay) {
-        return Verdict::Skipped("datasets are copied here".to_owned());
-    }
+    // Copied or not: it is not the run that wrote them.
     world.run().succeeded();
     Verdict::Held
 }

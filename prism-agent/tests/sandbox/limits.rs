@@ -11,6 +11,7 @@ tests!["limits":
     a_fork_bomb_ends_the_run,
     threads_without_end_end_the_run,
     filling_the_disk_ends_the_run,
+    what_is_written_in_datasets_can_have_a_bound_of_its_own,
     a_disk_filled_and_cleared_still_fails_the_writer,
     shared_memory_is_bounded,
     one_huge_file_is_refused,
@@ -81,6 +82,29 @@ fn filling_the_disk_ends_the_run() -> Verdict {
         let polled = !ran.outcome.layers.is_active(Layer::MountNamespace);
         assert!(ran.outcome.end == End::DiskLimit || (polled && by_file_size), "{:?} {}", ran.outcome.end, ran.stderr);
     }
+    Verdict::Held
+}
+
+fn what_is_written_in_datasets_can_have_a_bound_of_its_own() -> Verdict {
+    // Writes 8 MiB into one place and waits to be ended, where nothing else says no.
+    let writer = "import sys, time\n\
+        try:\n\
+        \x20   with open(sys.argv[1], 'wb', 0) as out:\n\
+        \x20       for _ in range(8): out.write(bytes(1 << 20))\n\
+        except OSError: sys.exit(1)\n\
+        if sys.argv[2] == 'wait': time.sleep(600)\n";
+    let bounded = |place: &str, wait: &str, disk: u64, datasets: u64| {
+        let world = World::python(writer).file("big", "").args([place, wait]).limit(|limits| {
+            limits.disk_bytes = disk << 20;
+            limits.datasets_bytes = Some(datasets << 20);
+        });
+        std::fs::write(world.asset("big"), vec![7; 24 << 20]).unwrap();
+        world.run()
+    };
+    bounded("datasets/new", "wait", 64, 4).ended(End::DatasetsLimit);
+    bounded("results/new", "wait", 4, 64).ended(End::DiskLimit);
+    bounded("datasets/new", "go", 4, 16).succeeded();
+    bounded("results/new", "go", 16, 1).succeeded();
     Verdict::Held
 }
 

@@ -13,9 +13,9 @@ use rustix::fs::XattrFlags;
 use rustix::mount::{MountFlags, mount};
 
 use super::identity::Who;
-use super::stage;
-use super::{During, Failure};
+use super::{During, Failure, root, stage};
 use crate::runner::layers::{Layer, Layers};
+use crate::runner::spec::{Limits, files_within, space_of};
 
 /// Options of the overlay, relative to the scratch directory, so that no path needs escaping. With metadata-only
 /// copying, handing the files to the run's user copies no data.
@@ -23,13 +23,25 @@ const AS_ROOT: &[&str] = &[",metacopy=on,redirect_dir=on", ""];
 const AS_USER: &[&str] = &[",userxattr"];
 
 /// Shows `datasets` at `target`; the working directory must be the scratch directory, with the space mounted in it.
+/// With a bound of its own, what is written there goes to memory of its own.
 pub(super) fn show(
-    datasets: &[(String, PathBuf)],
-    target: &Path,
+    (datasets, target): (&[(String, PathBuf)], &Path),
     who: &Who,
+    limits: &Limits,
     layers: &mut Layers,
 ) -> Result<(), Failure> {
-    if link_all(datasets, who).and_then(|()| overlay("lower", target, who, AS_ROOT)).is_err() {
+    let changes = match limits.datasets_bytes {
+        None => "space",
+        Some(bytes) => {
+            let options = format!("mode=711,size={bytes},nr_inodes={}", files_within(bytes.max(limits.disk_bytes)));
+            root::memory(Path::new("changes"), &options).during("mount the space for changed datasets")?;
+            "changes"
+        }
+    };
+    if link_all(datasets, who).and_then(|()| overlay(("lower", changes), target, who, AS_ROOT)).is_err() {
+        if let Some(bytes) = limits.datasets_bytes {
+            apart(datasets, target, who, bytes).during("mount the space for copied datasets")?;
+        }
         stage::copy_datasets(datasets, target, who)?;
         layers.active(Layer::DatasetsCopy, "copy");
         return Ok(());
@@ -38,9 +50,16 @@ pub(super) fn show(
     if who.separate { hand_over(target, who).during("hand over the datasets") } else { Ok(()) }
 }
 
-/// Mounts at `target` what is in the directory `lower`, with room for what changes in the run's space.
-pub(super) fn overlay(lower: &str, target: &Path, who: &Who, as_root: &[&str]) -> io::Result<()> {
-    let (upper, work) = (format!("space/{lower}-upper"), format!("space/{lower}-overlay"));
+/// Memory for full copies: what they take, and what may be written besides.
+fn apart(datasets: &[(String, PathBuf)], target: &Path, who: &Who, bytes: u64) -> io::Result<()> {
+    let size = bytes.saturating_add(space_of(datasets.iter().map(|(_, source)| source.as_path())));
+    let options = format!("mode=700,uid={},gid={},size={size},nr_inodes={}", who.uid, who.gid, files_within(size));
+    root::memory(target, &options)
+}
+
+/// Mounts at `target` what is in the directory `lower`, with room for what changes in the memory mounted at `changes`.
+pub(super) fn overlay((lower, changes): (&str, &str), target: &Path, who: &Who, as_root: &[&str]) -> io::Result<()> {
+    let (upper, work) = (format!("{changes}/{lower}-upper"), format!("{changes}/{lower}-overlay"));
     for name in [&upper, &work] {
         fs::create_dir_all(name)?;
     }

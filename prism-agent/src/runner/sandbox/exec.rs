@@ -95,7 +95,8 @@ fn offer_to_the_oom_killer() {
 fn limits(order: &Order, layers: &mut Layers) -> Result<(), Failure> {
     let limits = &order.limits;
     let installing = matches!(order.job, Job::Install { .. });
-    let file_bytes = if installing { limits.install_bytes } else { limits.disk_bytes };
+    let file_bytes =
+        if installing { limits.install_bytes } else { limits.disk_bytes.max(limits.datasets_bytes.unwrap_or(0)) };
     let mut wanted = vec![
         // Not 0: a core handler that reads from a pipe is started all the same, unless the limit is exactly 1.
         (Resource::Core, 1),

@@ -73,7 +73,7 @@ fn mount_image(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> {
         std::fs::create_dir_all(directory).during("show the image")?;
     }
     mount_bind(algorithm, LOWER).during("show the image")?;
-    dataset::overlay(LOWER, root, who, AS_ROOT).during("show the image")
+    dataset::overlay((LOWER, "space"), root, who, AS_ROOT).during("show the image")
 }
 
 /// Puts in what every run has, and enters the root.
@@ -93,7 +93,7 @@ fn furnish(order: &Order, terms: &ImageTerms, who: &Who, layers: &mut Layers, ro
     let work = work(&inside, terms, who)?;
     if let Job::Run { datasets, .. } = &order.job {
         let target = PathBuf::from(format!("/proc/self/fd/{}/datasets", work.as_raw_fd()));
-        dataset::show(datasets, &target, who, layers)?;
+        dataset::show((datasets, &target), who, &order.limits, layers)?;
     }
     show_to_peers(&inside, terms)?;
     enter(root)

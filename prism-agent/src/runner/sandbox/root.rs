@@ -56,7 +56,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     show_interpreter(order, root)?;
     show_wasm_host(order, who, root)?;
     if let Job::Run { datasets, .. } = &order.job {
-        dataset::show(datasets, &root.join("work/datasets"), who, layers).map_err(Broken::Fatal)?;
+        dataset::show((datasets, &root.join("work/datasets")), who, &order.limits, layers).map_err(Broken::Fatal)?;
     }
     enter(root).map_err(Broken::Fatal)?;
     sys::restrict_mount(Path::new("/"), READ_ONLY, false).during("make the root read-only").map_err(Broken::Fatal)?;
@@ -67,7 +67,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
 
 /// Takes back what a failed [`build`] left behind.
 pub(super) fn undo(order: &Order) {
-    for name in ["root", "space", image::LOWER] {
+    for name in ["root", "space", "changes", image::LOWER] {
         let _ = unmount(order.scratch.join(name), UnmountFlags::DETACH);
     }
     let _ = tree::remove(&order.scratch.join("lower"));

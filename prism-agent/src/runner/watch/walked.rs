@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use rustix::fs::{CWD, fstatvfs, makedev};
 
+use crate::runner::outcome::End;
 use crate::runner::processes::Processes;
 use crate::runner::spec::files_within;
 use crate::runner::tree::{self, Next, Unseen};
@@ -23,6 +24,8 @@ const KEPT_FILES: u64 = 1024;
 pub(in crate::runner) struct Walked {
     pub(in crate::runner) paths: Vec<PathBuf>,
     pub(in crate::runner) limit: u64,
+    /// The copy of the datasets, if it is below them: its directory and what it may take, which the limit leaves out.
+    pub(in crate::runner) datasets: Option<(PathBuf, u64)>,
 }
 
 /// What was added up so far.
@@ -33,9 +36,23 @@ struct Sum {
 }
 
 impl Walked {
-    /// Whether the run has more bytes or more files than it may, or leaves the agent too little. `helper` is the
-    /// process from which the run's descend: what they hold open counts after its last name is gone.
-    pub(super) fn is_full(&self, helper: i32) -> bool {
+    /// The limit that the run has crossed: more bytes or more files than it may have, or too little left for the agent.
+    /// `helper` is the process from which the run's descend: what they hold open counts after its last name is gone.
+    pub(super) fn is_full(&self, helper: i32) -> Option<End> {
+        let Some((directory, most)) = &self.datasets else {
+            return self.is_exceeded(helper).then_some(End::DiskLimit);
+        };
+        let mut apart = Sum::default();
+        let datasets = Self { paths: vec![directory.clone()], limit: *most, datasets: None };
+        if tree::open(CWD, directory.as_path()).is_ok_and(|top| datasets.add(top, &mut apart)) {
+            return Some(End::DatasetsLimit);
+        }
+        let limit = self.limit.saturating_add(apart.bytes);
+        let all = Self { paths: self.paths.clone(), limit, datasets: None };
+        all.is_exceeded(helper).then_some(End::DiskLimit)
+    }
+
+    fn is_exceeded(&self, helper: i32) -> bool {
         let mut sum = Sum::default();
         for path in &self.paths {
             // One that is not there yet, or no more, has nothing in it.
@@ -135,7 +152,7 @@ mod tests {
     #[test]
     fn files_count_by_their_number_too_and_so_does_depth() {
         let home = tempfile::tempdir().unwrap();
-        let full = |limit| Walked { paths: vec![home.path().to_owned()], limit }.is_full(0);
+        let full = |limit| Walked { paths: vec![home.path().to_owned()], limit, datasets: None }.is_full(0).is_some();
         fs::write(home.path().join("file"), vec![1; 8192]).unwrap();
         assert!(!full(1 << 20));
         assert!(full(4096));

@@ -31,6 +31,7 @@ fn ending(end: End, survivors: u32) -> (RunEnd, i32) {
         End::Signalled(signal) => (RunEnd::Signalled, signal),
         End::MemoryLimit => (RunEnd::MemoryLimit, 0),
         End::DiskLimit => (RunEnd::DiskLimit, 0),
+        End::DatasetsLimit => (RunEnd::DatasetsLimit, 0),
         End::ProcessLimit => (RunEnd::ProcessLimit, 0),
         End::WallLimit => (RunEnd::WallLimit, 0),
         End::OutputLimit => (RunEnd::OutputLimit, 0),

@@ -276,6 +276,8 @@ pub enum RunEnd {
     MemoryLimit,
     /// It reached its disk space.
     DiskLimit,
+    /// It reached the space for what it writes in its copy of the datasets.
+    DatasetsLimit,
     /// It reached its number of processes.
     ProcessLimit,
     /// It printed more than permitted.
