@@ -33,9 +33,10 @@ pub(super) enum DeliverError {
     /// The results could not be taken.
     #[error(transparent)]
     Collect(#[from] CollectError),
-    /// The results could not be packed.
-    #[error(transparent)]
-    Pack(PackError),
+    /// The results could not be packed. Only the code: names of results are the algorithm's words, and the agent's log
+    /// has other readers than the result.
+    #[error("expected results that an archive can hold, found others ({0}); see what the algorithm writes")]
+    Pack(Code),
     /// The archive is larger than what may leave.
     #[error("expected an archive of at most {most} bytes, found more; raise the manifest's largest size or write less")]
     TooLarge {
@@ -74,7 +75,7 @@ impl From<PackError> for DeliverError {
     fn from(error: PackError) -> Self {
         match error {
             PackError::Write(error) => Self::from(error),
-            error => Self::Pack(error),
+            error => Self::Pack(error.code()),
         }
     }
 }
@@ -84,7 +85,7 @@ impl Coded for DeliverError {
         match self {
             Self::Collect(error) => error.code(),
             Self::Seal(SealError::Write(error)) | Self::Disk(error) => disk_code(error.kind()),
-            Self::Pack(error) => error.code(),
+            Self::Pack(code) => *code,
             Self::TooLarge { .. } => Code::LimitReached,
             Self::Stopped => Code::RunStopped,
             Self::Seal(error) => error.code(),
@@ -229,5 +230,22 @@ impl Write for Fan<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.outlets.iter_mut().try_for_each(|outlet| outlet.writer.flush())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use super::*;
+
+    #[test]
+    fn a_name_that_the_algorithm_chose_is_in_no_error() {
+        let name = "patient-4711".to_owned();
+        let read = PackError::Read { name: name.clone(), source: io::Error::other(name.clone()) };
+        for error in [read, PackError::Order { name: name.clone(), after: name.clone() }] {
+            let error = DeliverError::from(error);
+            assert!(error.source().is_none() && !format!("{error} {error:?}").contains(&name), "{error:?}");
+        }
     }
 }
