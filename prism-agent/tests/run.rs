@@ -21,6 +21,8 @@ mod lines;
 mod root;
 #[path = "run/scene.rs"]
 mod scene;
+#[path = "run/stops.rs"]
+mod stops;
 #[path = "run/unpacking.rs"]
 mod unpacking;
 #[path = "run/volume.rs"]
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in [volume::ALL, lines::ALL, delivery::ALL, endings::ALL, unpacking::ALL, images::ALL]
+    for (name, test) in [volume::ALL, lines::ALL, delivery::ALL, endings::ALL, unpacking::ALL, stops::ALL, images::ALL]
         .concat()
         .into_iter()
         .filter(|(name, _)| wanted(name))

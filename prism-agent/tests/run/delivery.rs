@@ -52,7 +52,7 @@ fn recipient(identity: &Identity) -> String {
     identity.recipient().to_string()
 }
 
-async fn transcript(peer: &mut Peer) -> Vec<u8> {
+pub(crate) async fn transcript(peer: &mut Peer) -> Vec<u8> {
     let mut stream = peer.client.transcript(wire::TranscriptRequest {}).await.unwrap().into_inner();
     let mut bytes = Vec::new();
     while let Some(response) = stream.message().await.unwrap() {
