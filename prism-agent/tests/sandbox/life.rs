@@ -13,6 +13,7 @@ use crate::tests;
 use crate::world::{Verdict, World, block_on};
 
 tests!["life":
+    orphans_that_die_leave_room_for_others,
     a_daemon_does_not_outlive_the_program,
     stopping_ends_the_whole_family_at_once,
     dropping_the_future_ends_the_whole_family,
@@ -23,6 +24,19 @@ tests!["life":
     a_missing_layer_that_is_demanded_executes_nothing,
     nothing_of_a_run_stays_on_disk,
 ];
+
+fn orphans_that_die_leave_room_for_others() -> Verdict {
+    // Far more than there may be at a time; each is dead before the next but one is born.
+    let program = "import os, time\n\
+        for _ in range(200):\n\
+        \x20   child = os.fork()\n\
+        \x20   if child == 0:\n\
+        \x20       if os.fork() == 0: time.sleep(0.01)\n\
+        \x20       os._exit(0)\n\
+        \x20   os.waitpid(child, 0); time.sleep(0.01)\n";
+    World::python(program).limit(|limits| limits.processes = 48).run().succeeded();
+    Verdict::Held
+}
 
 /// A family that ignores every polite signal and leaves its session, its parent and its process group. Each member
 /// carries the mark in its command line; the last word of each is one byte on stdout, when it is ready.

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, WaitStatus};
 
@@ -16,6 +16,9 @@ use crate::runner::scratch::remove_tree;
 
 /// The first process says that it will die with the helper; the helper answers.
 pub(super) const HELLO: u8 = b'h';
+
+/// Time between two burials of orphans.
+const BURIAL: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// The helper's whole life; the result is its exit code.
 pub(super) fn main() -> i32 {
@@ -67,7 +70,7 @@ fn prepare(order: &Order) -> Result<(Who, Layers), Failure> {
 /// Waits for the end, brings it about when the agent hangs up, sweeps what is left, and reports. False when there is
 /// nobody to report to.
 fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<(Who, u64)>) -> bool {
-    let status = wait(line, pid, &mut down);
+    let status = wait(line, pid, &mut down, sweep_for.is_some());
     let survivors = sweep_for.map_or(0, |(who, most)| sweep::everything(&who, most));
     let (cpu_micros, peak_bytes) = sys::children_usage();
     let relayed = relayed_status(&mut down);
@@ -76,14 +79,16 @@ fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<(Who, u6
     line.send(&Message::Ended(ended), None).is_ok()
 }
 
-fn wait(line: &Line, pid: Pid, down: &mut UnixStream) -> Option<WaitStatus> {
+/// Waits for the end of `pid`, or for the agent's hang-up. `adopts` says whether orphans come to this process.
+fn wait(line: &Line, pid: Pid, down: &mut UnixStream, adopts: bool) -> Option<WaitStatus> {
     let child = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
-    let mut greeted = false;
+    let (pause, mut greeted) = (adopts.then_some(BURIAL), false);
     while let Some(child) = &child {
-        let hello = if greeted { PollFlags::empty() } else { PollFlags::IN };
         let mut fds =
-            [PollFd::new(child, PollFlags::IN), PollFd::new(line, PollFlags::RDHUP), PollFd::new(down, hello)];
-        if poll(&mut fds, None).is_err() {
+            [PollFd::new(child, PollFlags::IN), PollFd::new(line, PollFlags::RDHUP), PollFd::new(down, PollFlags::IN)];
+        // Whoever has greeted may close that line: it would be seen closed again and again.
+        let watched = if greeted { 2 } else { 3 };
+        if poll(fds.get_mut(..watched).unwrap_or_default(), pause.as_ref()).is_err() {
             continue;
         }
         let [ended, hung_up, greeting] = fds.map(|fd| !fd.revents().is_empty());
@@ -97,10 +102,23 @@ fn wait(line: &Line, pid: Pid, down: &mut UnixStream) -> Option<WaitStatus> {
                 let _ = down.write_all(&hello);
             }
         }
+        if let Some(status) = adopts.then(|| bury(pid)).flatten() {
+            return Some(status);
+        }
     }
     // Ended already, or the agent is gone, or there is no pidfd: in the last case the run ends here, refused.
     let _ = rustix::process::kill_process(pid, Signal::KILL);
     rustix::process::waitpid(Some(pid), WaitOptions::empty()).ok().flatten().map(|(_, status)| status)
+}
+
+/// Takes dead orphans away: they count as processes until then. The status of `pid` if it was among the dead.
+fn bury(pid: Pid) -> Option<WaitStatus> {
+    while let Ok(Some((dead, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+        if dead == pid {
+            return Some(status);
+        }
+    }
+    None
 }
 
 /// What the first process of a pid namespace relayed about the program.
