@@ -100,6 +100,12 @@ impl MetricsLines {
         found
     }
 
+    /// Takes nothing of what comes before the next line begins.
+    pub fn skip_line(&mut self) {
+        self.line.clear();
+        self.skipping = true;
+    }
+
     /// The figures of a last line that nothing ended.
     pub fn finish(&mut self) -> Option<Metrics> {
         let (line, skipping) = (std::mem::take(&mut self.line), std::mem::take(&mut self.skipping));

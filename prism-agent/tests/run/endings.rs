@@ -17,6 +17,7 @@ crate::tests![
     a_result_whose_archive_is_beyond_its_size_reached_that_limit,
     a_dataset_that_is_no_archive_is_not_unpacked,
     what_the_algorithm_prints_is_read_while_it_runs,
+    a_reader_of_figures_reads_nothing_else_wherever_it_begins,
     what_the_algorithm_prints_is_kept_for_its_readers_only_and_not_for_ever,
 ];
 
@@ -128,6 +129,30 @@ async fn a_dataset_that_is_no_archive_is_not_unpacked() {
     assert_eq!(end(&events), (RunEnd::PreparationFailed, 0));
     assert_eq!(exit(&events).code.as_deref(), Some("archive.unsafe"));
     assert_eq!(exit(&events).conditions, None);
+}
+
+async fn a_reader_of_figures_reads_nothing_else_wherever_it_begins() {
+    let printed = "patient 17 metrics {\"age\": 54}\nmetrics {\"loss\": 1}\n";
+    let computation = computation_with(&format!("print({printed:?}, end='')"), |manifest| {
+        manifest.logs.stdout.clear();
+        manifest.logs.metrics = vec!["institute".parse().unwrap()];
+    });
+    let agent = start(&computation).await;
+    let mut peer = Peer::join(&agent, &computation, "institute").await;
+    bring_everything(&agent, &computation).await;
+    until_state(&mut peer, "Delivering").await;
+    let second = printed.find("metrics {\"loss").unwrap();
+    for offset in 0..=printed.len() + 1 {
+        let request = wire::MetricsRequest { offset: offset as u64 };
+        let mut figures = peer.client.metrics(request).await.unwrap().into_inner();
+        let mut names = Vec::new();
+        while let Some(response) = figures.message().await.unwrap() {
+            names.extend(response.values.into_keys());
+        }
+        let expected: &[&str] = if offset <= second { &["loss"] } else { &[] };
+        assert_eq!(names, expected, "from byte {offset}");
+    }
+    agent.shutdown().await;
 }
 
 async fn what_the_algorithm_prints_is_read_while_it_runs() {

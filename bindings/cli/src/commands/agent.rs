@@ -79,6 +79,9 @@ pub(crate) struct Serve {
     /// The virtual machine privilege level of SEV-SNP to ask reports for [default: 0]
     #[arg(long, value_name = "LEVEL", value_parser = clap::value_parser!(u8).range(0..=3))]
     vmpl: Option<u8>,
+    /// What executes Python programs [default: python3 on the PATH]
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
     /// What executes WebAssembly programs [default: prism-wasm, beside prism]
     #[arg(long, value_name = "FILE")]
     wasm_host: Option<PathBuf>,
@@ -140,6 +143,7 @@ impl AgentCommand {
         let signed = serve.manifest.read()?;
         let platform = platform(serve.platform, serve.endorsements, serve.vmpl)?;
         let mut config = AgentConfig::new(serve.listen, serve.state, platform);
+        config.runner.python = serve.python;
         config.runner.wasm_host = serve.wasm_host;
         config.runner.keep_environments = serve.keep_environments;
         #[cfg(feature = "pull")]

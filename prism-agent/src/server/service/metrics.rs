@@ -37,6 +37,12 @@ pub(super) fn metrics(
 
 async fn follow(engine: &Engine, mut offset: u64, tap: &mut Tap<wire::MetricsResponse>) {
     let (mut mark, mut lines) = (engine.watch(), MetricsLines::default());
+    // A reader who goes on in the middle of a line must not see its rest as a line: what stands before counts.
+    let wanted = offset;
+    offset = offset.saturating_sub(1);
+    if offset < wanted {
+        lines.skip_line();
+    }
     loop {
         // Looked at before the file: what was written until the run ended is then read after it.
         let ended = has_ended(mark.borrow_and_update().phase);

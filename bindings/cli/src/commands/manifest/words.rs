@@ -3,7 +3,10 @@
 use std::fmt::{self, Display, Formatter};
 
 use prism_core::digest::Digest;
-use prism_core::manifest::{Algorithm, Install, KeyRelease, Limits, Manifest, Network, Role, SealedObject};
+use prism_core::manifest::{
+    Algorithm, Auxiliary, Install, KeyRelease, Limits, LogsPolicy, Manifest, Network, Requirements, Results, Role,
+    SealedObject, Variable,
+};
 use prism_core::name::Name;
 
 use crate::machines::Machines;
@@ -43,28 +46,58 @@ fn participants(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
     Ok(())
 }
 
+/// Every field is named, so that a term without words does not compile.
 fn algorithm(f: &mut Formatter<'_>, algorithm: &Algorithm) -> fmt::Result {
+    let Algorithm {
+        name,
+        provider,
+        digest,
+        size: bytes,
+        runtime,
+        unpack,
+        entry,
+        args,
+        environment,
+        interpreter,
+        requirements,
+        auxiliary,
+        devices,
+        limits: bounds,
+        sandbox,
+    } = algorithm;
     writeln!(f, "\nWhat runs")?;
-    let from = if algorithm.unpack { format!(" of the archive {}", algorithm.name) } else { String::new() };
-    let line = [&algorithm.entry].into_iter().chain(&algorithm.args).map(String::as_str).collect::<Vec<_>>().join(" ");
-    writeln!(f, "  program       {} {}{from}, from {}", algorithm.runtime, Safe::new(&line), algorithm.provider)?;
-    writeln!(f, "                {} ({})", algorithm.digest, size(algorithm.size))?;
-    for variable in &algorithm.environment {
-        writeln!(f, "  environment   {}={}", Safe::new(&variable.name), Safe::new(&variable.value))?;
+    let from = if *unpack { format!(" of the archive {name}") } else { String::new() };
+    let line = [entry].into_iter().chain(args).map(String::as_str).collect::<Vec<_>>().join(" ");
+    writeln!(f, "  program       {runtime} {}{from}, from {provider}", Safe::new(&line))?;
+    writeln!(f, "                {digest} ({})", size(*bytes))?;
+    if let Some(version) = interpreter {
+        writeln!(f, "  interpreter   Python {version} and no other")?;
     }
-    match &algorithm.requirements {
+    for Variable { name, value } in environment {
+        writeln!(f, "  environment   {}={}", Safe::new(name), Safe::new(value))?;
+    }
+    match requirements {
         None => writeln!(f, "  requirements  none")?,
-        Some(requirements) => {
-            writeln!(f, "  requirements  {}, {}", requirements.name, install(requirements.install))?;
-            writeln!(f, "                {} ({})", requirements.digest, size(requirements.size))?;
+        Some(Requirements { name, digest, size: bytes, install }) => {
+            writeln!(f, "  requirements  {name}, {}", self::install(*install))?;
+            writeln!(f, "                {digest} ({})", size(*bytes))?;
         }
     }
-    limits(f, &algorithm.limits)?;
-    let layers: Vec<_> = algorithm.sandbox.iter().map(|layer| layer.name()).collect();
+    auxiliary.iter().try_for_each(|file| beside(f, file))?;
+    devices.iter().try_for_each(|device| writeln!(f, "  device        {device}: no run without one"))?;
+    limits(f, bounds)?;
+    let layers: Vec<_> = sandbox.iter().map(|layer| layer.name()).collect();
     match layers.as_slice() {
         [] => writeln!(f, "  sandbox       whatever layers the machine has; none is demanded"),
         _ => writeln!(f, "  sandbox       no run without {}", layers.join(", ")),
     }
+}
+
+fn beside(f: &mut Formatter<'_>, file: &Auxiliary) -> fmt::Result {
+    let Auxiliary { name, digest, size: bytes, unpack, path } = file;
+    let how = if *unpack { "unpacked as" } else { "as" };
+    writeln!(f, "  beside it     {name}, {how} {} in the program's HOME", Safe::new(path))?;
+    writeln!(f, "                {digest} ({})", size(*bytes))
 }
 
 fn install(install: Install) -> &'static str {
@@ -76,16 +109,27 @@ fn install(install: Install) -> &'static str {
 }
 
 fn limits(f: &mut Formatter<'_>, limits: &Limits) -> fmt::Result {
-    let processors = f64::from(limits.cpu_milli) / 1000.0;
+    let Limits {
+        memory_bytes,
+        cpu_milli,
+        processes,
+        open_files,
+        disk_bytes,
+        datasets_bytes,
+        output_bytes,
+        wall_seconds,
+    } = limits;
+    let processors = f64::from(*cpu_milli) / 1000.0;
+    let (memory, disk, span) = (size(*memory_bytes), size(*disk_bytes), span(*wall_seconds));
     writeln!(
         f,
-        "  limits        {} memory, {processors} processors, {} processes, {} open files, {} disk, {}",
-        size(limits.memory_bytes),
-        limits.processes,
-        limits.open_files,
-        size(limits.disk_bytes),
-        span(limits.wall_seconds),
-    )
+        "  limits        {memory} memory, {processors} processors, {processes} processes, {open_files} open files, \
+         {disk} disk, {span}"
+    )?;
+    if let Some(bytes) = datasets_bytes {
+        writeln!(f, "                {} more for what it writes in its copy of datasets/", size(*bytes))?;
+    }
+    writeln!(f, "                {} of standard output, and as much of standard error", size(*output_bytes))
 }
 
 fn datasets(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
@@ -121,18 +165,21 @@ fn source(f: &mut Formatter<'_>, object: &SealedObject) -> fmt::Result {
 }
 
 fn results(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
-    let results = &terms.results;
+    let Results { consumers, max_bytes, files, media_types } = &terms.results;
+    let LogsPolicy { stdout, stderr, metrics } = &terms.logs;
     writeln!(f, "\nWhat leaves, and to whom")?;
-    let files = if results.files == ["**"] { "any files".to_owned() } else { results.files.join(", ") };
-    let consumers = names(&results.consumers);
-    writeln!(
-        f,
-        "  result        to {consumers}, each once: {}, at most {}",
-        Safe::new(&files),
-        size(results.max_bytes)
-    )?;
-    writeln!(f, "  output        standard output to {}", names(&terms.logs.stdout))?;
-    writeln!(f, "                standard error to {}", names(&terms.logs.stderr))?;
+    let patterns = if files == &["**"] { "any files".to_owned() } else { files.join(", ") };
+    let (consumers, patterns) = (names(consumers), Safe::new(&patterns));
+    writeln!(f, "  result        to {consumers}, each once: {patterns}, at most {}", size(*max_bytes))?;
+    if !media_types.is_empty() {
+        let types: Vec<_> = media_types.iter().map(ToString::to_string).collect();
+        writeln!(f, "                whose content is {}", types.join(" or "))?;
+    }
+    writeln!(f, "  output        standard output to {}", names(stdout))?;
+    writeln!(f, "                standard error to {}", names(stderr))?;
+    if !metrics.is_empty() {
+        writeln!(f, "  figures       while it runs, any number in lines of `metrics`, to {}", names(metrics))?;
+    }
     writeln!(f, "  audit log     who did what and when, with digests and sizes, to every participant")?;
     match terms.network {
         Network::None => writeln!(f, "  network       none: the program reaches no other machine"),
