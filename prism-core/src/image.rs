@@ -124,7 +124,8 @@ impl<R: Read + Seek> Image<R> {
             layer::walk(&mut blobs, layer, &mut meter, &mut |item, _| {
                 hides |= matches!(item.step, Step::Remove(_) | Step::Clear(_)) && item.whiteout;
                 contents.entries += 1;
-                contents.bytes += item.size;
+                // A size that is only said: the content that is read next decides.
+                contents.bytes = contents.bytes.saturating_add(item.size);
                 Ok(())
             })?;
             layer.hides = hides;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::capture::{Budget, capture};
 use super::cgroup::{self, Cgroup};
-use super::layers::Layers;
+use super::layers::{Layer, Layers};
 use super::link::Link;
 use super::outcome::{Captured, End, RunError};
 use super::sandbox::MARK;
@@ -149,8 +149,11 @@ async fn supervise(
         Some(Message::NotExecuted { path, reason }) => {
             return Err(running.abandon(RunError::Interpreter { path, reason }).await);
         }
-        // The helper was killed by a limit of the machine or from outside; its namespace died with it.
-        _ => Ended { signal: Some(9), ..Ended::default() },
+        // The helper was killed by a limit of the machine or from outside. Its namespace died with it; without one
+        // nobody knows who is left.
+        _ => {
+            Ended { signal: Some(9), survivors: u32::from(!layers.is_active(Layer::PidNamespace)), ..Ended::default() }
+        }
     };
     // A disk may have to be walked.
     let decided = tokio::task::spawn_blocking(move || decide(breach, &ended, &watch)).await;
@@ -173,8 +176,7 @@ async fn first_end(
         let breach = tokio::select! {
             message = running.link.receive() => {
                 let message = message.map_err(RunError::io("hear from the sandbox helper"))?;
-                let killed = Message::Ended(Ended { signal: Some(9), ..Ended::default() });
-                return Ok((None, Some(message.map_or(killed, |(message, _)| message)), watch));
+                return Ok((None, message.map(|(message, _)| message), watch));
             }
             () = execution.cancel.cancelled() => Some(End::Stopped),
             () = running.exceeded.cancelled() => Some(End::OutputLimit),

@@ -19,6 +19,7 @@ tests!["images":
     the_images_working_directory_has_datasets_and_results,
     programs_for_cocos_find_their_folders,
     links_in_an_image_lead_nowhere_outside,
+    lists_of_an_image_are_its_own,
     what_an_image_writes_is_bounded,
     a_program_in_an_image_gets_no_further_than_any_other,
     an_image_without_a_program_is_refused,
@@ -192,6 +193,22 @@ fn links_in_an_image_lead_nowhere_outside() -> Verdict {
             Err(refused) => assert!(name == "app" && matches!(refused, RunError::Spec { .. }), "{name}: {refused}"),
         }
         assert_eq!(everything(&outside), before, "{name}");
+    }
+    Verdict::Held
+}
+
+fn lists_of_an_image_are_its_own() -> Verdict {
+    needs!(MountNamespace);
+    // Whoever builds the root may read all of these.
+    for target in ["/proc/kallsyms", "/proc/self/mountinfo", "/proc/version", "/sys/devices/system/cpu/online"] {
+        let world = World::image("while read -r line; do echo \"$line\"; done < /etc/passwd > results/out\n");
+        for name in ["passwd", "group"] {
+            let link = world.folder_of_image().join("etc").join(name);
+            let _ = fs::remove_file(&link);
+            symlink(target, &link).unwrap();
+        }
+        let passwd = world.run().succeeded().result("out");
+        assert!(passwd.starts_with("prism:x:") && passwd.lines().count() == 1, "{target}: {passwd}");
     }
     Verdict::Held
 }

@@ -77,11 +77,8 @@ impl<R: Read + Seek> Search<'_, R> {
         }
         let index: Index = self.named("index.json")?;
         self.index(&index, "index.json", 1)?;
-        match self.found.len() {
-            0 => Err(other_platform(self.architecture, self.others)),
-            1 => self.found.pop().ok_or(ImageError::NoImage),
-            found => Err(ImageError::Several { found }),
-        }
+        let Some(found) = self.found.pop() else { return Err(other_platform(self.architecture, self.others)) };
+        Ok(found)
     }
 
     fn named<T: serde::de::DeserializeOwned>(&mut self, name: &str) -> Result<T, ImageError> {
@@ -159,7 +156,8 @@ impl<R: Read + Seek> Search<'_, R> {
         });
         let layers = layers.collect::<Result<_, ImageError>>()?;
         self.found.push((config.execution()?, layers));
-        Ok(())
+        // Not at the end: what each of them holds would be held until then.
+        if self.found.len() > 1 { Err(ImageError::Several { found: self.found.len() }) } else { Ok(()) }
     }
 }
 

@@ -83,8 +83,9 @@ fn furnish(order: &Order, terms: &ImageTerms, who: &Who, layers: &mut Layers, ro
         // Real directories: below them paths may be resolved as they are.
         inside.real(name).during(format!("make /{name}"))?;
     }
-    system(order, root)?;
+    // Before anything of this machine is shown: the image's links could lead there, and this process may read all.
     etc(&inside, who)?;
+    system(order, root)?;
     bind(Path::new("space/tmp"), &root.join("tmp"), None).during("show the run's space")?;
     let home = inside.directory(Path::new("home")).during("make /home")?;
     rooted::remove(home.as_fd(), OsStr::new("prism")).during("make the home directory")?;

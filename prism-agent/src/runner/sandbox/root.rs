@@ -46,6 +46,17 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     let root = Path::new("root");
     memory(root, "mode=755,size=16m,nr_inodes=16k").during("mount the root")?;
     system::show(root, who)?;
+    // The machine permits a root. What fails from here on is no reason to run without one: a full disk, say.
+    let code = fill(order, who, root, layers).map_err(Broken::Fatal)?;
+    enter(root).map_err(Broken::Fatal)?;
+    sys::restrict_mount(Path::new("/"), READ_ONLY, false).during("make the root read-only").map_err(Broken::Fatal)?;
+    layers.active(Layer::MountNamespace, "private root");
+    layers.active(Layer::DiskLimit, if matches!(order.job, Job::Run { .. }) { "tmpfs" } else { "polling" });
+    Place::at(Path::new("/"), PathBuf::from("/env"), code, true).map_err(Broken::Fatal)
+}
+
+/// Shows all that the run has; the result is where its code is.
+fn fill(order: &Order, who: &Who, root: &Path, layers: &mut Layers) -> Result<PathBuf, Failure> {
     for device in &order.devices {
         bind(device, &under(root, device), None).during("show a device")?;
     }
@@ -56,13 +67,9 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Pla
     show_interpreter(order, root)?;
     show_wasm_host(order, who, root)?;
     if let Job::Run { datasets, .. } = &order.job {
-        dataset::show((datasets, &root.join("work/datasets")), who, &order.limits, layers).map_err(Broken::Fatal)?;
+        dataset::show((datasets, &root.join("work/datasets")), who, &order.limits, layers)?;
     }
-    enter(root).map_err(Broken::Fatal)?;
-    sys::restrict_mount(Path::new("/"), READ_ONLY, false).during("make the root read-only").map_err(Broken::Fatal)?;
-    layers.active(Layer::MountNamespace, "private root");
-    layers.active(Layer::DiskLimit, if matches!(order.job, Job::Run { .. }) { "tmpfs" } else { "polling" });
-    Place::at(Path::new("/"), PathBuf::from("/env"), code, true).map_err(Broken::Fatal)
+    Ok(code)
 }
 
 /// Takes back what a failed [`build`] left behind.

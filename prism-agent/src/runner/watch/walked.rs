@@ -1,7 +1,8 @@
 //! Disk space of a run that has no file system of its own: what its files take, by looking at them.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -15,6 +16,9 @@ use crate::runner::tree::{self, Next, Unseen};
 
 /// Bytes that the disk keeps for the agent, whoever fills it.
 const KEPT_BYTES: u64 = 16 << 20;
+
+/// Most text about mappings that is read at a time; more is more than any program needs, and counts as too much.
+const MAPS_MAX: u64 = 64 << 20;
 
 /// Files that it keeps.
 const KEPT_FILES: u64 = 1024;
@@ -94,7 +98,7 @@ fn leaves_too_little(top: &OwnedFd) -> bool {
 
 /// Bytes of files without a name on these devices that the run's processes hold open or mapped.
 fn nameless(helper: i32, devices: &BTreeSet<u64>) -> u64 {
-    let (mut seen, mut bytes) = (BTreeSet::new(), 0_u64);
+    let (mut seen, mut bytes, mut left) = (BTreeSet::new(), 0_u64, MAPS_MAX);
     for pid in Processes::read().descendants(helper) {
         for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
             // Through the link: it leads to the open file, whatever its name was.
@@ -104,14 +108,31 @@ fn nameless(helper: i32, devices: &BTreeSet<u64>) -> u64 {
                 bytes = bytes.saturating_add(meta.blocks().saturating_mul(512));
             }
         }
-        let maps = fs::read(format!("/proc/{pid}/maps")).unwrap_or_default();
-        for mapped in String::from_utf8_lossy(&maps).lines().filter_map(Mapped::parse) {
+        let _ = mappings(pid, &mut left, &mut |mapped| {
             if devices.contains(&mapped.device) && seen.insert((mapped.device, mapped.inode)) {
                 bytes = bytes.saturating_add(mapped.length);
             }
+        });
+        if left == 0 {
+            return u64::MAX;
         }
     }
     bytes
+}
+
+/// Gives the mappings of one process that count, line by line: a program decides how many there are and how long.
+fn mappings(pid: i32, left: &mut u64, add: &mut dyn FnMut(Mapped)) -> io::Result<()> {
+    let mut maps = BufReader::new(File::open(format!("/proc/{pid}/maps"))?.take(*left));
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let read = maps.read_until(b'\n', &mut line)?;
+        *left = left.saturating_sub(read as u64);
+        if read == 0 {
+            return Ok(());
+        }
+        Mapped::parse(String::from_utf8_lossy(&line).trim_end_matches('\n')).into_iter().for_each(&mut *add);
+    }
 }
 
 /// A mapping of a file that has no name any more: at least as long as the file.
