@@ -49,8 +49,23 @@ pub(crate) fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(test);
 }
 
+/// Set where this program runs with a directory for temporary files of its own.
+const APART: &str = "PRISM_TEST_APART";
+
+/// Runs this program again with such a directory: whatever is left in it, this program left.
+fn apart() -> ExitCode {
+    let reachable = std::os::unix::fs::PermissionsExt::from_mode(0o711);
+    let dir = tempfile::Builder::new().permissions(reachable).tempdir().unwrap();
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(std::env::args_os().skip(1)).env("TMPDIR", dir.path()).env(APART, "1");
+    ExitCode::from(u8::from(!command.status().unwrap().success()))
+}
+
 fn main() -> ExitCode {
     prism_agent::runner::helper_main_if_asked();
+    if std::env::var_os(APART).is_none() {
+        return apart();
+    }
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
