@@ -78,6 +78,31 @@ fn a_missing_dataset_of_the_draft_is_not_found() {
 }
 
 #[test]
+fn every_term_that_a_draft_can_have_is_in_the_words() {
+    let place = drafted(&NAMES);
+    place.write("weights.pth", b"weights");
+    let more = "\
+        media_types = [\"image/png\"]\n\
+        [logs]\nmetrics = [\"lab\"]\n\
+        [algorithm.limits]\ndatasets = \"5 MiB\"\n\
+        [[algorithm.auxiliary]]\nfile = \"weights.pth\"\npath = \".cache/weights.pth\"\n";
+    let text = draft(&NAMES).replace("[algorithm]\n", "[algorithm]\ninterpreter = \"3.11\"\ndevices = [\"amd-gpu\"]\n");
+    place.write("covid19.toml", text + more);
+    place.run("manifest new covid19.toml -o manifest.json").ok();
+    let words = place.run("manifest show manifest.json").ok().out.clone();
+    for expected in [
+        "Python 3.11 and no other",
+        "weights.pth, as .cache/weights.pth in the program's HOME",
+        "amd-gpu: no run without one",
+        "5 MiB more for what it writes in its copy of datasets/",
+        "whose content is image/png",
+        "figures       while it runs, any number in lines of `metrics`, to lab",
+    ] {
+        assert!(words.contains(expected), "{expected} is missing in:\n{words}");
+    }
+}
+
+#[test]
 fn the_words_name_everyone_everything_and_what_leaves() {
     let place = written();
     let words = place.run("manifest show manifest.json").ok().out.clone();
