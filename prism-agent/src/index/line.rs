@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::{IndexError, PackageIndex};
-use crate::pull::{Answer, Https, HttpsError, PullConfig, Roots};
+use crate::pull::{Answer, Elsewhere, Https, HttpsError, PullConfig, Roots};
 
 /// Most redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -108,8 +108,8 @@ impl Line {
             url.set_fragment(None);
             match self.https.ask(self.request(&url, accept, range)?).await {
                 Ok(answer) => return Ok((answer, url)),
-                Err(HttpsError::Redirect { host, to: Some(to) }) => {
-                    url = url.join(&to).map_err(|_| HttpsError::Redirect { host, to: None })?;
+                Err(HttpsError::Redirect { host, to: Elsewhere(Some(to)) }) => {
+                    url = url.join(&to).map_err(|_| HttpsError::Redirect { host, to: Elsewhere(None) })?;
                 }
                 Err(error) => return Err(error),
             }

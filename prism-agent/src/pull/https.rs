@@ -1,5 +1,6 @@
 //! One question over HTTP/1.1 (RFC 9112) and TLS, to a host on the list and at an address it may have.
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -58,7 +59,7 @@ pub(crate) enum HttpsError {
     Late(AllowedHost),
     /// It is elsewhere, where nobody looks.
     #[error("expected an answer of {host}, found that it points elsewhere; write the address where the object lies")]
-    Redirect { host: AllowedHost, to: Option<String> },
+    Redirect { host: AllowedHost, to: Elsewhere },
     /// It is packed, which changes its bytes.
     #[error("expected bytes as they lie at {0}, found them encoded for the way; turn that off there")]
     Encoding(AllowedHost),
@@ -108,8 +109,8 @@ pub(crate) struct Https {
     answer_within: Duration,
 }
 
-impl std::fmt::Debug for Https {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Https {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Https").field("allow", &self.allow).finish_non_exhaustive()
     }
 }
@@ -200,11 +201,20 @@ fn address<B>(request: &mut Request<B>, host: &AllowedHost) {
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
 }
 
+/// Where an answer points, if it says so. It may be signed like a request: nothing shows it.
+pub(crate) struct Elsewhere(pub(crate) Option<String>);
+
+impl fmt::Debug for Elsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Elsewhere(…)")
+    }
+}
+
 fn check_head(response: &Response<Incoming>, host: &AllowedHost, wants_part: bool) -> Result<(), HttpsError> {
     let status = response.status();
     if status.is_redirection() {
         let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok()).map(str::to_owned);
-        return Err(HttpsError::Redirect { host: host.clone(), to });
+        return Err(HttpsError::Redirect { host: host.clone(), to: Elsewhere(to) });
     }
     if !status.is_success() {
         return Err(HttpsError::Status(status));

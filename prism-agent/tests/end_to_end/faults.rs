@@ -10,6 +10,7 @@ use prism_agent::client::{Progress, ResultOptions, Session};
 use prism_core::audit::entry::{Event, Outcome};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
+use prism_core::manifest::Runtime;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -306,7 +307,8 @@ async fn part(peer: &mut Peer, computation: &Computation, (from, to): (usize, us
 }
 
 async fn an_asset_that_cannot_be_read_back_is_forgotten_and_begins_again() {
-    let computation = Computation::new();
+    // An interpreter could not be asked here: its library cannot be read either.
+    let computation = Computation::with(|manifest, _| manifest.algorithm.runtime = Runtime::Binary);
     let agent = AgentProcess::start_unreadable(&computation);
     let hospital = join(&agent.address, &computation, "hospital-1").await;
     let mut peer = Peer::join(&agent, &computation, "hospital-1").await;

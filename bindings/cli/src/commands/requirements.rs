@@ -1,6 +1,7 @@
 //! `prism requirements`: from the packages that a program needs to a lock, and to the wheels that an agent installs.
 
 mod lock;
+mod needs;
 mod tools;
 mod wheelhouse;
 

@@ -144,6 +144,19 @@ fn what_cannot_be_had_leaves_nothing_behind() {
 }
 
 #[test]
+fn nothing_is_executed_to_learn_what_a_folder_needs() {
+    let place = scene();
+    place.write("pkg/setup.py", "open('executed', 'w').close()\n");
+    for (text, further) in [("./pkg\n", ""), ("alpha\n-r more.txt\n", "pkg/\n"), ("-e pkg\n", "")] {
+        place.write("requirements.txt", text);
+        place.write("more.txt", further);
+        run(&place, "requirements lock requirements.txt -o requirements.lock", false).refused(7, "requirements.failed");
+        assert!(!place.path("executed").exists() && !place.path("pkg/executed").exists(), "{text}");
+        assert!(!place.path("requirements.lock").exists());
+    }
+}
+
+#[test]
 fn without_uv_pip_and_an_index_it_is_said_what_is_missing() {
     let place = scene();
     place.write("requirements.lock", format!("alpha==1.0 --hash=sha256:{}\n", "0".repeat(64)));

@@ -52,7 +52,7 @@ impl LockCommand {
     pub(super) fn run(self, printer: Printer) -> Outcome {
         require_free(&self.out)?;
         // Said in our own words: tools complain in many ways of a file that is not there.
-        crate::inputs::read(&self.requirements, super::LOCK_MAX)?;
+        super::needs::check(&self.requirements)?;
         let left = format!("{} was not written", self.out.display());
         let (text, by) = interrupt::run(self.resolve(printer), &left)?;
         let lock = Lock::read(&text).map_err(|error| {
