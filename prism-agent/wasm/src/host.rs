@@ -63,6 +63,8 @@ pub(crate) fn run(path: &Path, context: &Context) -> Result<u8, HostError> {
 fn config() -> Config {
     let mut config = Config::new();
     config.cranelift_nan_canonicalization(true).relaxed_simd_deterministic(true);
+    // Memory without a name is refused where memory is bounded by looking: a module's data is copied into its own.
+    config.memory_init_cow(false);
     config.concurrency_support(false);
     config.max_wasm_stack(STACK).async_stack_size(STACK + STACK_OF_CALLS);
     config
