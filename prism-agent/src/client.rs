@@ -14,6 +14,7 @@ mod attested;
 pub mod blocking;
 mod connecting;
 mod error;
+mod following;
 mod logs;
 mod memory;
 mod metrics;

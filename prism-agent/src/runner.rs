@@ -13,8 +13,9 @@
 //!   files succeeds without being done: it would reach files of the agent's user, which it cannot read;
 //! - without `pid-namespace` processes that leave the family are found and ended by looking, not by the kernel;
 //! - without `cgroup` memory and processes are bounded by looking ten times a second, and for each process alone by
-//!   the kernel. Memory that looking does not find is refused: files without a name in memory, memory shared without a
-//!   file, `/dev/zero`. What the kernel keeps for sockets and pipes is bounded by how many may be open.
+//!   the kernel. Most memory that looking does not find is refused: files without a name in memory, memory shared
+//!   without a file, `/dev/zero`. What is written to the run's files in memory and `/dev/shm` has bounds of its own and
+//!   is not counted a second time; what the kernel keeps for sockets and pipes is bounded by how many may be open.
 
 mod capture;
 mod cgroup;

@@ -7,6 +7,8 @@
 
 #[path = "sandbox/contract.rs"]
 mod contract;
+#[path = "sandbox/harness.rs"]
+mod harness;
 #[path = "sandbox/hostile.rs"]
 mod hostile;
 #[path = "sandbox/images.rs"]
@@ -37,51 +39,22 @@ mod wheels;
 #[path = "sandbox/world.rs"]
 mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use harness::run_all;
 use situation::Situation;
-
-/// One test: its name and what it does.
-type Test = (&'static str, fn() -> world::Verdict);
-
-/// `tests![module: name, …]` names functions as they are called.
-#[macro_export]
-macro_rules! tests {
-    ($module:literal: $($name:ident),* $(,)?) => {
-        /// Every test of this file.
-        pub(crate) const ALL: &[$crate::Test] = &[$((concat!($module, "::", stringify!($name)), $name)),*];
-    };
-}
 
 fn main() -> ExitCode {
     prism_agent::runner::helper_main_if_asked();
     life::agent_main_if_asked();
     match Situation::of_this_process() {
-        Some(situation) => run_all(situation),
+        Some(situation) => run_in(situation),
         None => situation::run_each(),
     }
 }
 
-fn run_all(situation: Situation) -> ExitCode {
+fn run_in(situation: Situation) -> ExitCode {
     situation.enter();
-    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let all =
-        [contract::ALL, hostile::ALL, limits::ALL, life::ALL, packages::ALL, programs::ALL, wheels::ALL, kept::ALL]
-            .concat();
-    let all = [all.as_slice(), images::ALL].concat();
-    let mut failed = 0;
-    for (name, test) in all.into_iter().filter(|(name, _)| wanted(name)) {
-        let verdict = catch_unwind(AssertUnwindSafe(test));
-        match verdict {
-            Ok(world::Verdict::Held) => println!("test {situation} {name} ... ok"),
-            Ok(world::Verdict::Skipped(why)) => println!("test {situation} {name} ... skipped: {why}"),
-            Err(_) => {
-                println!("test {situation} {name} ... FAILED");
-                failed += 1;
-            }
-        }
-    }
-    ExitCode::from(u8::from(failed > 0))
+    let programs = [contract::ALL, programs::ALL, images::ALL, packages::ALL, wheels::ALL, kept::ALL].concat();
+    run_all(&situation.to_string(), &[hostile::ALL, limits::ALL, life::ALL, &programs].concat())
 }

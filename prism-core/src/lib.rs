@@ -34,6 +34,7 @@ pub mod lifecycle;
 pub mod manifest;
 pub mod metric;
 pub mod name;
+mod optional;
 pub mod printable;
 pub mod release;
 pub mod requirements;

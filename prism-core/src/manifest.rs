@@ -11,7 +11,6 @@ mod dataset;
 pub mod draft;
 mod media;
 mod object;
-mod optional;
 mod participant;
 pub mod platform;
 mod results;

@@ -1,21 +1,16 @@
 use std::fmt;
-use std::sync::Arc;
 
 use prism_core::metric;
-use tonic::Streaming;
 
-use super::options::Retries;
-use super::session::{Live, Session};
-use super::{CallError, SessionError, bounded};
+use super::following::Following;
+use super::session::Session;
+use super::{SessionError, Stub, bounded};
 use crate::wire::{MetricsRequest, MetricsResponse};
 
 /// The figures that the algorithm prints, as far as the manifest lets the caller read them, until the run has ended.
 pub struct Metrics {
-    session: Session,
+    following: Following<MetricsResponse>,
     offset: u64,
-    stream: Option<(Arc<Live>, Streaming<MetricsResponse>)>,
-    retries: Retries,
-    over: bool,
 }
 
 impl fmt::Debug for Metrics {
@@ -28,33 +23,20 @@ impl Session {
     /// Reads the figures that the algorithm prints as `metrics` lines (see [`prism_core::metric`]), from the first on.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let retries = self.retries();
-        Metrics { session: self.clone(), offset: 0, stream: None, retries, over: false }
+        Metrics { following: Following::new(self), offset: 0 }
     }
 }
 
 impl Metrics {
     /// The next line of figures; `None` when the run has ended and all were read, or after an error.
     pub async fn next(&mut self) -> Option<Result<metric::Metrics, SessionError>> {
-        while !self.over {
-            match self.receive().await {
-                Ok(Some(response)) => {
-                    self.retries.reset();
-                    let read = self.read(response);
-                    self.over = read.is_err();
-                    return Some(read);
-                }
-                Ok(None) => self.over = true,
-                Err((live, error)) => {
-                    let recovered = self.session.recover(&live, &mut self.retries, SessionError::from(error)).await;
-                    if let Err(error) = recovered {
-                        self.over = true;
-                        return Some(Err(error));
-                    }
-                }
-            }
+        let request = MetricsRequest { offset: self.offset };
+        let open = |mut stub: Stub| async move { bounded(stub.metrics(request)).await };
+        let read = self.following.next(open).await?.and_then(|response| self.read(response));
+        if read.is_err() {
+            self.following.end();
         }
-        None
+        Some(read)
     }
 
     /// What the agent sent, if it is what a line of figures can hold and comes after what was read.
@@ -63,24 +45,5 @@ impl Metrics {
         let metrics = metric::Metrics::new(step, values.into_iter().collect()).filter(|_| offset > self.offset);
         self.offset = self.offset.max(offset);
         metrics.ok_or(SessionError::Malformed { expected: "finite figures with plain names, each line after the last" })
-    }
-
-    async fn receive(&mut self) -> Result<Option<MetricsResponse>, (Arc<Live>, CallError)> {
-        let (live, mut stream) = if let Some(open) = self.stream.take() {
-            open
-        } else {
-            let live = self.session.live();
-            match bounded(live.stub().metrics(MetricsRequest { offset: self.offset })).await {
-                Ok(stream) => (live, stream),
-                Err(error) => return Err((live, error)),
-            }
-        };
-        match stream.message().await {
-            Ok(response) => {
-                self.stream = Some((live, stream));
-                Ok(response)
-            }
-            Err(status) => Err((live, status.into())),
-        }
     }
 }

@@ -270,3 +270,15 @@ fn connector(roots: Roots<'_>) -> Result<TlsConnector, HttpsError> {
     tls.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsConnector::from(Arc::new(tls)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_an_answer_points_shows_itself_nowhere() {
+        let to = Elsewhere(Some("https://store.example/h1?signature=hush".to_owned()));
+        let error = HttpsError::Redirect { host: "store.example".parse().unwrap(), to };
+        assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
+    }
+}

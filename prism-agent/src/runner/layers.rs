@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! layers {
     ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
-        /// One layer of the sandbox. A manifest demands layers by these names.
+        /// One layer of the sandbox. A manifest demands the layers of [`SandboxLayer`] by these names.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[non_exhaustive]
         pub enum Layer { $($(#[$doc])* #[serde(rename = $text)] $name,)* }
@@ -141,7 +141,8 @@ impl fmt::Display for LayerState {
     }
 }
 
-/// The report on every layer, sorted by name; it goes to the audit log as it is.
+/// The report on every layer, sorted by name. The audit log has the state of those that a manifest can demand; means and
+/// reasons are in the agent's own log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Layers(BTreeMap<Layer, LayerState>);

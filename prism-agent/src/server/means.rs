@@ -1,5 +1,5 @@
-//! What this agent executes algorithms with. Terms that it cannot keep are refused before it wakes: nobody's data comes
-//! to a machine that could not run the algorithm on them.
+//! What this agent executes algorithms with: interpreter, hosts, index, devices. Terms that need others are refused before
+//! it wakes, and nobody's data comes. Whether the machine has the sandbox layers that are demanded shows at the run only.
 
 use std::path::PathBuf;
 

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use prism_core::digest::Digest;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use crate::tls::Authority;
@@ -87,20 +86,13 @@ impl Shelf {
     }
 
     async fn serve(state: State) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let (state, asked) = (Arc::new(Mutex::new(state)), Arc::new(Notify::new()));
-        let (own, tell, tls) = (Arc::clone(&state), Arc::clone(&asked), authority().acceptor());
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                let (state, tell, tls) = (Arc::clone(&own), Arc::clone(&tell), tls.clone());
-                tokio::spawn(async move {
-                    if let Ok(stream) = tls.accept(tcp).await {
-                        serve(BufReader::new(stream), &state, &tell).await;
-                    }
-                });
-            }
+        let (own, tell) = (Arc::clone(&state), Arc::clone(&asked));
+        let address = authority().listen(move |stream| {
+            let (state, tell) = (Arc::clone(&own), Arc::clone(&tell));
+            async move { serve(BufReader::new(stream), &state, &tell).await }
         });
+        let address = address.await;
         Self { address, state, asked }
     }
 

@@ -25,7 +25,6 @@ use prism_attest::{Endorsements, Evidence, judge};
 use prism_core::digest::Digest;
 use prism_core::manifest::platform::PlatformPolicy;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
 use super::tls::Authority;
 use crate::common::computation::now;
@@ -63,22 +62,18 @@ pub(crate) struct Kbs {
 impl Kbs {
     /// A broker that releases this secret to machines that the policy accepts.
     pub(crate) async fn open(authority: &Authority, policy: PlatformPolicy, secret: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let secret = secret.as_bytes().to_vec();
         let (sessions, faults, asked) = (HashMap::new(), VecDeque::new(), Vec::new());
         let state = Arc::new(Mutex::new(State { policy, secret, sessions, faults, asked }));
-        let (own, tls) = (Arc::clone(&state), authority.acceptor());
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                let (state, tls) = (Arc::clone(&own), tls.clone());
-                tokio::spawn(async move {
-                    let Ok(stream) = tls.accept(tcp).await else { return };
-                    let service = service_fn(move |request| serve(Arc::clone(&state), request));
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-                });
+        let own = Arc::clone(&state);
+        let address = authority.listen(move |stream| {
+            let state = Arc::clone(&own);
+            async move {
+                let service = service_fn(move |request| serve(Arc::clone(&state), request));
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
             }
         });
+        let address = address.await;
         Self { address, state }
     }
 

@@ -8,7 +8,6 @@ use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use super::tls::Authority;
 
@@ -27,18 +26,11 @@ pub(crate) async fn s3(authority: &Authority, objects: &[(&str, &[u8])]) -> (Soc
     }
     let mut builder = S3ServiceBuilder::new(FileSystem::new(root.path()).unwrap());
     builder.set_auth(SimpleAuth::from_single(KEY, SECRET));
-    let (service, tls) = (builder.build(), authority.acceptor());
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((tcp, _)) = listener.accept().await {
-            let (service, tls) = (service.clone(), tls.clone());
-            tokio::spawn(async move {
-                let Ok(stream) = tls.accept(tcp).await else { return };
-                // Whoever asked may hang up.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
+    let service = builder.build();
+    let address = authority.listen(move |stream| {
+        let service = service.clone();
+        // Whoever asked may hang up.
+        async move { drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await) }
     });
-    (address, root)
+    (address.await, root)
 }

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::tls::Authority;
@@ -57,22 +56,15 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) async fn open(authority: &Authority, object: Vec<u8>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let (sender, arrivals) = unbounded_channel();
         let state = State { object, version: 1, plan: VecDeque::new(), asked: Vec::new(), arrivals: sender };
         let state = Arc::new(Mutex::new(state));
-        let (own, tls) = (Arc::clone(&state), authority.acceptor());
-        tokio::spawn(async move {
-            while let Ok((tcp, _)) = listener.accept().await {
-                let (state, tls) = (Arc::clone(&own), tls.clone());
-                tokio::spawn(async move {
-                    if let Ok(stream) = tls.accept(tcp).await {
-                        serve(BufReader::new(stream), &state).await;
-                    }
-                });
-            }
+        let own = Arc::clone(&state);
+        let address = authority.listen(move |stream| {
+            let state = Arc::clone(&own);
+            async move { serve(BufReader::new(stream), &state).await }
         });
+        let address = address.await;
         Self { address, state, arrivals }
     }
 

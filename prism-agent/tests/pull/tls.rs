@@ -1,11 +1,14 @@
 //! An authority that vouches for the servers of these tests, and one that nobody trusts.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// A private authority.
 pub(crate) struct Authority {
@@ -26,8 +29,31 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), root }
     }
 
+    /// Gives every TLS connection to a port of the loopback, which it says, to `serve`; until the runtime ends.
+    pub(crate) async fn listen<F>(
+        &self,
+        serve: impl Fn(TlsStream<TcpStream>) -> F + Send + Sync + 'static,
+    ) -> SocketAddr
+    where
+        F: Future<Output = ()> + Send,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, tls, serve) = (listener.local_addr().unwrap(), self.acceptor(), Arc::new(serve));
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let (tls, serve) = (tls.clone(), Arc::clone(&serve));
+                tokio::spawn(async move {
+                    if let Ok(stream) = tls.accept(tcp).await {
+                        serve(stream).await;
+                    }
+                });
+            }
+        });
+        address
+    }
+
     /// What a server at 127.0.0.1 needs.
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    fn acceptor(&self) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();

@@ -18,7 +18,7 @@ tests!["life":
     stopping_ends_the_whole_family_at_once,
     dropping_the_future_ends_the_whole_family,
     killing_the_agent_ends_the_whole_family,
-    killing_the_helper_ends_the_whole_family,
+    killing_the_helper_ends_the_whole_family_or_says_that_somebody_may_be_left,
     a_run_stopped_before_its_start_executes_nothing,
     the_report_comes_before_the_programs_first_instruction,
     a_missing_layer_that_is_demanded_executes_nothing,
@@ -26,7 +26,8 @@ tests!["life":
 ];
 
 fn orphans_that_die_leave_room_for_others() -> Verdict {
-    // Far more than there may be at a time; each is dead before the next but one is born.
+    // Far more than there may be at a time, one after the other: the program's pace is what is promised to work, because
+    // the dead are buried ten times a second.
     let program = "import os, time\n\
         for _ in range(200):\n\
         \x20   child = os.fork()\n\
@@ -39,7 +40,8 @@ fn orphans_that_die_leave_room_for_others() -> Verdict {
 }
 
 /// A family that ignores every polite signal and leaves its session, its parent and its process group. Each member
-/// carries the mark in its command line; the last word of each is one byte on stdout, when it is ready.
+/// carries the mark in its command line; the last word of each is one byte on stdout, when it is ready. With one argument
+/// more it then closes its output, so that nobody waits for more of it.
 const FAMILY: &str = "\
 import os, signal, sys
 for s in range(1, 32):
@@ -50,6 +52,7 @@ for _ in range(3):
         if os.fork() != 0: os._exit(0)
         break
 os.write(1, b'.')
+if len(sys.argv) > 2: os.close(1); os.close(2)
 while True: signal.pause()
 ";
 
@@ -234,10 +237,9 @@ fn killing_the_agent_ends_the_whole_family() -> Verdict {
     Verdict::Held
 }
 
-fn killing_the_helper_ends_the_whole_family() -> Verdict {
-    crate::needs!(PidNamespace);
+fn killing_the_helper_ends_the_whole_family_or_says_that_somebody_may_be_left() -> Verdict {
     let mark = mark();
-    let world = family(&mark);
+    let world = World::python(FAMILY).args([mark.as_str(), "quiet"]);
     let work = world.spec.work.clone();
     let me = Pid::from_raw(std::process::id().cast_signed()).unwrap();
     let killer = std::thread::spawn(move || {
@@ -249,7 +251,14 @@ fn killing_the_helper_ends_the_whole_family() -> Verdict {
     let ran = world.run();
     killer.join().unwrap();
     assert_eq!(ran.outcome.end, End::Signalled(9));
-    await_death(&marked(&mark));
+    let members = marked(&mark);
+    // Without a namespace the kernel ends nobody: the result of a run that may still go on must not be taken.
+    let alone = crate::world::available().is_active(Layer::PidNamespace);
+    assert_eq!(ran.outcome.survivors, u32::from(!alone));
+    for (pid, _) in members.iter().filter(|_| !alone) {
+        let _ = rustix::process::kill_process(*pid, Signal::KILL);
+    }
+    await_death(&members);
     Verdict::Held
 }
 

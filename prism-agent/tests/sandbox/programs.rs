@@ -8,8 +8,8 @@ use std::process::Command;
 use prism_agent::runner::{AuxiliaryInput, RunError, Runtime};
 use prism_core::code::Coded;
 
-use crate::tests;
 use crate::world::{Verdict, World};
+use crate::{needs, tests};
 
 tests!["programs":
     an_executable_runs_with_the_same_contract,
@@ -18,6 +18,7 @@ tests!["programs":
     auxiliary_files_lie_where_the_program_looks_and_stay_as_they_are,
     an_auxiliary_file_outside_of_home_is_refused,
     a_device_is_there_for_whom_it_was_asked_for,
+    what_fails_once_there_is_a_root_is_no_reason_to_run_without_one,
     the_order_of_a_set_is_the_same_in_every_run,
 ];
 
@@ -153,6 +154,16 @@ fn a_device_is_there_for_whom_it_was_asked_for() -> Verdict {
     world.spec.devices = vec![node.to_owned()];
     // It is there; a process without a terminal cannot open it.
     assert_eq!(world.run().succeeded().stdout, "ENXIO\n");
+    Verdict::Held
+}
+
+fn what_fails_once_there_is_a_root_is_no_reason_to_run_without_one() -> Verdict {
+    needs!(MountNamespace);
+    let mut world = World::python("print('executed')");
+    // It was there when the agent woke.
+    world.spec.devices = vec![world.dir.path().join("vanished")];
+    let refused = world.attempt().err().unwrap();
+    assert!(matches!(&refused, RunError::Sandbox { step, .. } if step == "show a device"), "{refused}");
     Verdict::Held
 }
 

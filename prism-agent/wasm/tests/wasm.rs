@@ -12,6 +12,8 @@ mod agent;
 mod computation;
 #[path = "wasm/contract.rs"]
 mod contract;
+#[path = "../../tests/sandbox/harness.rs"]
+mod harness;
 #[path = "wasm/hostile.rs"]
 mod hostile;
 #[path = "wasm/limits.rs"]
@@ -36,22 +38,10 @@ mod common {
     pub(crate) use crate::computation::{self, Computation};
 }
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
+use harness::run_all;
 use situation::Situation;
-
-/// One test: its name and what it does.
-type Test = (&'static str, fn() -> world::Verdict);
-
-/// `tests![module: name, …]` names functions as they are called.
-#[macro_export]
-macro_rules! tests {
-    ($module:literal: $($name:ident),* $(,)?) => {
-        /// Every test of this file.
-        pub(crate) const ALL: &[$crate::Test] = &[$((concat!($module, "::", stringify!($name)), $name)),*];
-    };
-}
 
 fn main() -> ExitCode {
     prism_agent::runner::helper_main_if_asked();
@@ -67,21 +57,4 @@ fn main() -> ExitCode {
             if whole == ExitCode::SUCCESS { each } else { whole }
         }
     }
-}
-
-fn run_all(situation: &str, tests: &[Test]) -> ExitCode {
-    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
-    let mut failed = 0;
-    for (name, test) in tests.iter().filter(|(name, _)| wanted(name)) {
-        match catch_unwind(AssertUnwindSafe(test)) {
-            Ok(world::Verdict::Held) => println!("test {situation} {name} ... ok"),
-            Ok(world::Verdict::Skipped(why)) => println!("test {situation} {name} ... skipped: {why}"),
-            Err(_) => {
-                println!("test {situation} {name} ... FAILED");
-                failed += 1;
-            }
-        }
-    }
-    ExitCode::from(u8::from(failed > 0))
 }

@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::optional::{filled, present};
 use super::version::PythonVersion;
 use crate::digest::Digest;
 use crate::name::Name;
+use crate::optional::{filled, present};
 
 /// The program that runs on the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::SealedObject;
-use super::optional::present;
 use crate::digest::Digest;
 use crate::name::Name;
+use crate::optional::present;
 
 /// One provider's data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

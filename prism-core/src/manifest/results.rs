@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::media::MediaType;
-use super::optional::filled;
 use crate::name::Name;
+use crate::optional::filled;
 
 /// Terms of the result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

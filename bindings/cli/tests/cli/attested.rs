@@ -47,8 +47,13 @@ fn simulated_evidence_is_refused_where_the_manifest_does_not_name_it() {
 
 #[test]
 fn an_agent_that_could_not_execute_the_program_does_not_start() {
-    let place = rehearsal(|draft| draft.replace("file = \"train.py\"", "file = \"train.py\"\nruntime = \"wasm\""));
+    let place = rehearsal(|draft| draft);
     let serve = "agent serve --manifest covid19.prism --listen 127.0.0.1:0 --platform simulated --state agent-state";
+    for (python, exit, code) in [("absent", 5, "file.missing"), ("/bin/true", 2, "usage")] {
+        place.run(&format!("{serve} --python {python}")).refused(exit, code);
+        assert!(!place.path("agent-state").exists());
+    }
+    let place = rehearsal(|draft| draft.replace("file = \"train.py\"", "file = \"train.py\"\nruntime = \"wasm\""));
     for (host, exit, code) in [("absent", 5, "file.missing"), ("/bin/true", 2, "usage")] {
         let said = place.run(&format!("{serve} --wasm-host {host}"));
         said.refused(exit, code);

@@ -171,6 +171,18 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_read_of_mappings_than_there_is_left() {
+        let own = std::process::id().cast_signed();
+        let (mut left, mut seen) = (1 << 20, 0);
+        mappings(own, &mut left, &mut |_| seen += 1).unwrap();
+        assert!((1..1 << 20).contains(&left), "{left}");
+        // Too much is not the same as all.
+        let mut left = 10;
+        mappings(own, &mut left, &mut |_| {}).unwrap();
+        assert_eq!(left, 0);
+    }
+
+    #[test]
     fn files_count_by_their_number_too_and_so_does_depth() {
         let home = tempfile::tempdir().unwrap();
         let full = |limit| Walked { paths: vec![home.path().to_owned()], limit, datasets: None }.is_full(0).is_some();

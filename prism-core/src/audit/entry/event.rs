@@ -1,10 +1,11 @@
 //! What can happen in a run: the closed list of types (protocol, section 8).
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::manifest::SandboxLayer;
 use crate::name::Name;
+use crate::optional::present;
 
 macro_rules! events {
     ($($(#[$doc:meta])* $variant:ident($body:ty) = $kind:literal;)*) => {
@@ -63,11 +64,6 @@ events! {
     Error(ErrorBody) = "error";
     /// The log ends.
     LogClose(LogCloseBody) = "log.close";
-}
-
-/// A field that may be absent but not `null`: the same entry has one form.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(deserializer).map(Some)
 }
 
 macro_rules! body {

@@ -72,17 +72,28 @@ fn whiteouts_of_nothing_that_can_be_hidden_are_refused() {
     assert!(lines(&Forge::of(layer().file(".wh..wh.plnk/1", "").folder(".wh..wh.aufs"))).is_empty());
 }
 
+/// A record of an extended header.
+fn record(key: &str, value: &str) -> String {
+    let rest = format!(" {key}={value}\n");
+    let length = (0..1000).find(|n: &usize| n.to_string().len() + rest.len() == *n).unwrap();
+    format!("{length}{rest}")
+}
+
+#[test]
+fn a_size_beyond_all_numbers_is_the_images_fault_where_nothing_else_bounds_it() {
+    let size = record("size", &(u64::MAX - 511).to_string());
+    let layer = layer().file("a", &"x".repeat(512)).extended(size.as_bytes()).file("b", "");
+    let limits = Limits { total_bytes: u64::MAX, entry_bytes: u64::MAX, ..Limits::default() };
+    let error = unpack_with(Forge::of(layer).oci(), &limits).map(drop).unwrap_err();
+    assert!(matches!(error.code(), Code::ArchiveUnsafe | Code::ArchiveTooLarge), "{error}");
+}
+
 #[test]
 fn long_names_come_in_both_ways() {
     let long = format!("{}/f", "d".repeat(200));
     let gnu = layer().entry(b"././@LongLink", (EntryType::GNULongName, 0o644), b"", format!("{long}\0").as_bytes());
     assert_eq!(lines(&Forge::of(gnu.file("short", "x"))), [format!("{long} 644 7 x")]);
     // Values may hold any byte, line feeds too; lengths count.
-    let record = |key: &str, value: &str| {
-        let rest = format!(" {key}={value}\n");
-        let length = (0..1000).find(|n: &usize| n.to_string().len() + rest.len() == *n).unwrap();
-        format!("{length}{rest}")
-    };
     let records =
         [record("SCHILY.xattr.user.x", "a\nb\n"), record("path", &long), record("linkpath", "target")].concat();
     let pax = layer().extended(records.as_bytes()).link(EntryType::Symlink, "short", "other");
