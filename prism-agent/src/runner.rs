@@ -14,8 +14,10 @@
 //! - without `pid-namespace` processes that leave the family are found and ended by looking, not by the kernel;
 //! - without `cgroup` memory and processes are bounded by looking ten times a second, and for each process alone by
 //!   the kernel. Most memory that looking does not find is refused: files without a name in memory, memory shared
-//!   without a file, `/dev/zero`. What is written to the run's files in memory and `/dev/shm` has bounds of its own and
-//!   is not counted a second time; what the kernel keeps for sockets and pipes is bounded by how many may be open.
+//!   without a file, `/dev/zero`. What the run's files in memory and `/dev/shm` take counts as memory, as it does in a
+//!   control group. What the kernel keeps for sockets and pipes is bounded by how many may be open; files without a name
+//!   that lie in a socket, sent and not yet received, are not seen there: they count as soon as somebody has them, and
+//!   the disk keeps what the agent needs.
 
 mod capture;
 mod cgroup;
@@ -43,9 +45,10 @@ mod watch;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prism_core::entropy::{SystemEntropy, draw};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub use collect::{CollectError, Collected, ResultFile, ResultLimits, ResultsDir, Withheld, collect_results};
@@ -63,8 +66,8 @@ pub use wasm_host::{WasmHost, WasmHostError};
 
 pub(crate) use image::{BLOCK, ImageFolder};
 use sandbox::wire::{ImageTerms, Job, Order, Program};
-use scratch::Scratch;
-use spec::space_of;
+use scratch::Disks;
+use spec::{Contents, contents_of};
 use supervise::{Executed, Execution, execute};
 pub(crate) use tree::remove as try_remove_tree;
 use watch::Walked;
@@ -85,54 +88,67 @@ pub async fn run(
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
     cancel: CancellationToken,
 ) -> Result<RunOutcome, RunError> {
-    let run = tokio::task::spawn_blocking(move || prepare(spec)).await;
+    let until = Instant::now() + spec.limits.wall().saturating_sub(spec.spent);
+    let preparing = cancel.clone();
+    let run = tokio::task::spawn_blocking(move || prepare(spec, &preparing)).await;
     let run = run.map_err(|_| RunError::Helper { found: "a panic" })??;
-    let begin = Instant::now();
-    let kept = installation::install(&run, progress, &cancel).await?;
-    let Run { spec, .. } = &run;
-    let order = Order { job: algorithm_job(spec)?, kept, ..order(&run) };
+    match execute_in(&run, progress, &cancel, until).await {
+        Ok(executed) => Ok(outcome(executed, run.disks).await),
+        Err(error) => {
+            run.disks.remove().await;
+            Err(error)
+        }
+    }
+}
+
+async fn execute_in(
+    run: &Run,
+    progress: &mut (dyn FnMut(Progress<'_>) + Send),
+    cancel: &CancellationToken,
+    until: Instant,
+) -> Result<Executed, RunError> {
+    if cancel.is_cancelled() {
+        return Err(RunError::Stopped);
+    }
+    let kept = installation::install(run, progress, cancel, until).await?;
+    let order = Order { job: algorithm_job(&run.spec)?, kept, ..order(run) };
     let execution = Execution {
-        helper: &spec.helper,
-        walked: walked(&run, &order),
+        helper: &run.spec.helper,
+        walked: walked(run, &order),
         order,
-        capture: (&spec.work, ""),
-        wall: spec.limits.wall().saturating_sub(begin.elapsed()),
-        cancel: &cancel,
+        capture: (&run.spec.work, ""),
+        until,
+        cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await;
-    let executed = executed.map_err(|error| image::explain(&run.spec, error))?;
-    Ok(outcome(executed, run))
+    executed.map_err(|error| image::explain(&run.spec, error))
 }
 
 /// What is walked where the run has no file system of its own. The copies of the datasets are no writing of the run's.
 fn walked(run: &Run, order: &Order) -> Walked {
     let (limits, space) = (&run.spec.limits, order.disk().join("space"));
-    let datasets = limits.datasets_bytes.map(|bytes| (space.join("work/datasets"), bytes.saturating_add(run.copies)));
-    let copies = if datasets.is_some() { 0 } else { run.copies };
-    Walked { paths: vec![space], limit: limits.disk_bytes.saturating_add(copies), datasets }
+    let Contents { bytes: copies, entries: files } = run.datasets;
+    let datasets = limits.datasets_bytes.map(|bytes| (space.join("work/datasets"), bytes.saturating_add(copies)));
+    let copies = if datasets.is_some() { 0 } else { copies };
+    Walked { paths: vec![space], limit: limits.disk_bytes.saturating_add(copies), files, datasets }
 }
 
 /// A run with its own disk space and its own user.
 struct Run {
     spec: RunSpec,
-    scratch: Scratch,
-    fallback: Option<Scratch>,
+    disks: Disks,
     uid: u32,
-    /// What full copies of its datasets take at most.
-    copies: u64,
+    datasets: Contents,
 }
 
-impl Run {
-    fn disks(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.scratch).chain(&self.fallback).map(Scratch::path)
-    }
-}
-
-fn outcome(executed: Executed, run: Run) -> RunOutcome {
+async fn outcome(executed: Executed, disks: Disks) -> RunOutcome {
     let Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work } = executed;
-    let on_disk = !layers.is_active(Layer::MountNamespace);
-    let disks = std::iter::once(run.scratch).chain(run.fallback);
-    let kept = if on_disk { disks.collect() } else { Vec::new() };
+    let kept = if layers.is_active(Layer::MountNamespace) {
+        disks.remove().await;
+        Vec::new()
+    } else {
+        disks.take()
+    };
     RunOutcome {
         layers,
         end,
@@ -146,16 +162,16 @@ fn outcome(executed: Executed, run: Run) -> RunOutcome {
     }
 }
 
-fn prepare(spec: RunSpec) -> Result<Run, RunError> {
+/// Blocks.
+fn prepare(spec: RunSpec, until: &CancellationToken) -> Result<Run, RunError> {
     check(&spec)?;
     let io = RunError::io;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&spec.work).map_err(io("make the work directory"))?;
-    let scratch = Scratch::create(&spec.work).map_err(io("make the scratch directory"))?;
-    let fallback = Scratch::fallback(&spec.work).map_err(io("make the scratch directory"))?;
+    let disks = Disks::create(&spec.work).map_err(io("make the scratch directory"))?;
     let number = fresh_number().map_err(io("choose a user id"))? % UIDS;
     let uid = FIRST_UID + u32::try_from(number).unwrap_or_default();
-    let copies = space_of(spec.datasets.iter().map(|input| input.path.as_path()));
-    Ok(Run { spec, scratch, fallback, uid, copies })
+    let datasets = contents_of(spec.datasets.iter().map(|input| input.path.as_path()), until);
+    Ok(Run { spec, disks, uid, datasets })
 }
 
 fn check(spec: &RunSpec) -> Result<(), RunError> {
@@ -224,16 +240,17 @@ fn algorithm_job(spec: &RunSpec) -> Result<Job, RunError> {
 
 /// An order without a job worth its name; the callers put theirs in.
 fn order(run: &Run) -> Order {
-    let Run { spec, scratch, fallback, uid, .. } = run;
+    let Run { spec, disks, uid, datasets } = run;
     let program = match &spec.runtime {
         Runtime::Python(python) => Program::Python(python.interpreter.clone()),
         Runtime::Binary => Program::Binary,
         Runtime::Wasm(host) => Program::Wasm { host: host.executable.clone() },
         Runtime::Image(config) => Program::Image(ImageTerms::from(config)),
     };
+    let mut disks = disks.paths().map(Path::to_owned);
     Order {
-        scratch: scratch.path().to_owned(),
-        fallback: fallback.as_ref().map(|scratch| scratch.path().to_owned()),
+        scratch: disks.next().unwrap_or_default(),
+        fallback: disks.next(),
         uid: *uid,
         job: Job::Install { wheels: PathBuf::new(), files: Vec::new() },
         kept: None,
@@ -241,6 +258,7 @@ fn order(run: &Run) -> Order {
         devices: spec.devices.clone(),
         environment: spec.environment.clone(),
         limits: spec.limits,
+        datasets: *datasets,
         required: spec.demanded(),
         layers: Layers::default(),
     }

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use prism_core::requirements::{Lock, Target};
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat, fchown};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::requirements::{Kept, LOCK_NAME, Plan, RequirementsError, choose_wheels, environment_key, read_lock};
@@ -36,13 +36,12 @@ pub(super) async fn install(
     run: &Run,
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
     cancel: &CancellationToken,
+    until: Instant,
 ) -> Result<Option<PathBuf>, RunError> {
-    let begin = Instant::now();
-    let wall = run.spec.limits.wall();
     let means = tokio::select! {
         means = choose(run, cancel) => means?,
         () = cancel.cancelled() => return Err(RunError::Stopped),
-        () = tokio::time::sleep(wall) => {
+        () = tokio::time::sleep_until(until) => {
             let complaint = "the wheels were still being fetched".to_owned();
             return Err(RunError::requirements(RequirementsError::Failed { end: End::WallLimit, complaint }));
         }
@@ -63,19 +62,20 @@ pub(super) async fn install(
     let execution = Execution {
         helper: &run.spec.helper,
         walked: Walked {
-            paths: run.disks().map(Path::to_owned).collect(),
+            paths: run.disks.paths().map(Path::to_owned).collect(),
             limit: run.spec.limits.install_bytes,
+            files: 0,
             datasets: None,
         },
         order,
         capture: (&run.spec.work, "install-"),
-        wall: wall.saturating_sub(begin.elapsed()),
+        until,
         cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;
     let executed = match executed {
         Ok(executed) => executed,
-        Err(error @ (RunError::Stopped | RunError::LayerMissing { .. })) => return Err(error),
+        Err(error @ (RunError::Stopped | RunError::WallLimit | RunError::LayerMissing { .. })) => return Err(error),
         Err(error) => return Err(RunError::requirements(RequirementsError::Sandbox(Box::new(error)))),
     };
     match executed.end {
@@ -89,7 +89,7 @@ pub(super) async fn install(
 
 /// Takes the environment from the installer and, if it is to be kept, moves it there.
 async fn close(run: &Run, key: Option<String>) -> Result<Option<PathBuf>, RunError> {
-    let disks: Vec<PathBuf> = run.disks().map(Path::to_owned).collect();
+    let disks: Vec<PathBuf> = run.disks.paths().map(Path::to_owned).collect();
     let root = run.spec.kept.clone();
     let closed = tokio::task::spawn_blocking(move || {
         tidy(&disks).map_err(RunError::io("close the environment"))?;
@@ -112,7 +112,8 @@ async fn choose(run: &Run, cancel: &CancellationToken) -> Result<Means, RunError
             chosen.await.map_err(|_| RunError::Helper { found: "a panic" })?
         }
         Requirements::Index { lock, index } => {
-            let (target, wheels) = (python.interpreter.target.clone(), run.scratch.path().join("wheels"));
+            let (target, wheels) =
+                (python.interpreter.target.clone(), run.disks.paths().next().unwrap_or(&run.spec.work).join("wheels"));
             let folder = wheels.clone();
             let before = tokio::task::spawn_blocking(move || before_asking(&lock, &python, root.as_deref(), &folder));
             let (lock, key, found) = before.await.map_err(|_| RunError::Helper { found: "a panic" })??;

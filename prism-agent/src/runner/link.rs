@@ -8,7 +8,7 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg}
 use tokio::io::{AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
 
-use super::sandbox::wire::{GO, Message, Order};
+use super::sandbox::wire::{DESCRIPTORS, GO, Message, Order};
 
 /// Largest message in bytes.
 const MESSAGE_MAX: usize = 1 << 20;
@@ -18,7 +18,7 @@ const MESSAGE_MAX: usize = 1 << 20;
 pub(super) struct Link {
     stream: UnixStream,
     buffer: Vec<u8>,
-    descriptor: Option<OwnedFd>,
+    descriptors: Vec<OwnedFd>,
 }
 
 impl Link {
@@ -27,7 +27,7 @@ impl Link {
         let (ours, theirs) = UnixStream::pair()?;
         let theirs = theirs.into_std()?;
         theirs.set_nonblocking(false)?;
-        Ok((Self { stream: ours, buffer: Vec::new(), descriptor: None }, theirs.into()))
+        Ok((Self { stream: ours, buffer: Vec::new(), descriptors: Vec::new() }, theirs.into()))
     }
 
     pub(super) async fn order(&mut self, order: &Order) -> io::Result<()> {
@@ -45,37 +45,39 @@ impl Link {
         let _ = self.stream.shutdown().await;
     }
 
-    /// The next message and the descriptor that came with it; `None` when the helper is gone. May be dropped and
+    /// The next message and the descriptors that came with it; `None` when the helper is gone. May be dropped and
     /// called again without losing anything.
-    pub(super) async fn receive(&mut self) -> io::Result<Option<(Message, Option<OwnedFd>)>> {
+    pub(super) async fn receive(&mut self) -> io::Result<Option<(Message, Vec<OwnedFd>)>> {
         loop {
             if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
                 let line: Vec<u8> = self.buffer.drain(..=end).collect();
-                return Ok(Some((serde_json::from_slice(&line)?, self.descriptor.take())));
+                return Ok(Some((serde_json::from_slice(&line)?, std::mem::take(&mut self.descriptors))));
             }
             if self.buffer.len() > MESSAGE_MAX {
                 return Err(io::Error::from(io::ErrorKind::InvalidData));
             }
-            let (bytes, descriptor) = self.stream.async_io(Interest::READABLE, || read(&self.stream)).await?;
+            let (bytes, descriptors) = self.stream.async_io(Interest::READABLE, || read(&self.stream)).await?;
             if bytes.is_empty() {
                 return Ok(None);
             }
             self.buffer.extend_from_slice(&bytes);
-            self.descriptor = descriptor.or(self.descriptor.take());
+            if !descriptors.is_empty() {
+                self.descriptors = descriptors;
+            }
         }
     }
 }
 
-fn read(stream: &UnixStream) -> io::Result<(Vec<u8>, Option<OwnedFd>)> {
+fn read(stream: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; 4096];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
     let received = recvmsg(stream, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, flags)?;
     bytes.truncate(received.bytes);
-    let mut descriptors = ancillary.drain().filter_map(|message| match message {
+    let descriptors = ancillary.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(list) => Some(list),
         _ => None,
     });
-    Ok((bytes, descriptors.next().and_then(|mut list| list.next())))
+    Ok((bytes, descriptors.flatten().collect()))
 }

@@ -132,6 +132,11 @@ pub enum RunError {
     /// The caller cancelled before the program was executed.
     #[error("expected to start the program, found the run stopped before")]
     Stopped,
+    /// The wall time was over before the program was executed.
+    #[error(
+        "expected to start the program within its wall time, found it over with preparation; give the run more or bring less"
+    )]
+    WallLimit,
     /// The specification is not one that can be run.
     #[error("expected {expected}, found {found}; correct the run's specification")]
     Spec {
@@ -195,6 +200,7 @@ impl Coded for RunError {
             Self::LayerMissing { .. } => Code::SandboxUnavailable,
             Self::Requirements(_) => Code::RequirementsFailed,
             Self::Stopped => Code::RunStopped,
+            Self::WallLimit => Code::LimitReached,
             Self::Spec { .. } | Self::Interpreter { .. } => Code::RunFailed,
             Self::Sandbox { .. } | Self::Helper { .. } | Self::Io { .. } => Code::Internal,
         }

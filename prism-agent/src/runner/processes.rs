@@ -61,18 +61,20 @@ impl Processes {
         self.0.iter().filter(|(pid, _)| owned(pid)).map(|(_, process)| process.tasks).sum()
     }
 
-    /// What everything below `root` uses. Where the simple sum exceeds `enough`, shared pages are counted properly.
-    pub(crate) fn usage(&self, root: i32, enough: u64) -> Usage {
+    /// What everything below `root` uses, together with `files`, the bytes of its files that are memory. Where the
+    /// simple sum exceeds `enough`, shared pages are counted properly.
+    pub(crate) fn usage(&self, root: i32, enough: u64, files: u64) -> Usage {
         let family = self.descendants(root);
         let members = || family.iter().filter_map(|pid| Some((*pid, self.0.get(pid)?)));
         let tasks = members().map(|(_, process)| process.tasks).sum();
         let mut memory: u64 = members().map(|(_, process)| process.resident).sum();
         // What maps a page costs memory too, also where the page is the one that is all zeros and costs nothing.
         let tables: u64 = members().filter_map(|(pid, _)| page_tables(pid)).sum();
-        if memory.saturating_add(tables) > enough {
-            memory = members().map(|(pid, process)| proportional(pid).unwrap_or(process.resident)).sum();
+        let besides = tables.saturating_add(files);
+        if memory.saturating_add(besides) > enough {
+            memory = members().map(|(pid, process)| proportional(pid, files).unwrap_or(process.resident)).sum();
         }
-        Usage { tasks, memory: memory.saturating_add(tables) }
+        Usage { tasks, memory: memory.saturating_add(besides) }
     }
 }
 
@@ -101,10 +103,12 @@ fn kibibytes(text: &str, field: &str) -> Option<u64> {
     Some(kibibytes.saturating_mul(1024))
 }
 
-/// Memory with every shared page divided among those who share it.
-fn proportional(pid: i32) -> Option<u64> {
+/// Memory with every shared page divided among those who share it. Pages of files in memory are left out, as far as
+/// these are counted themselves.
+fn proportional(pid: i32, files: u64) -> Option<u64> {
     let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    kibibytes(&rollup, "Pss:")
+    let mapped = kibibytes(&rollup, "Pss_Shmem:").unwrap_or_default().min(files);
+    Some(kibibytes(&rollup, "Pss:")?.saturating_sub(mapped))
 }
 
 #[cfg(test)]
@@ -139,6 +143,6 @@ mod tests {
         ];
         let all = Processes(all.into());
         assert_eq!(all.descendants(root), BTreeSet::from([child, orphan]));
-        assert_eq!(all.usage(root, 1 << 20), Usage { tasks: 2, memory: 20 });
+        assert_eq!(all.usage(root, 1 << 20, 5), Usage { tasks: 2, memory: 25 });
     }
 }

@@ -28,7 +28,7 @@ impl Scratch {
     }
 
     /// One in the system's temporary directory, if this is root and another user could not even reach `work`.
-    pub(crate) fn fallback(work: &Path) -> io::Result<Option<Self>> {
+    fn fallback(work: &Path) -> io::Result<Option<Self>> {
         let needed = rustix::process::geteuid().is_root() && !reachable_by_others(work);
         needed.then(|| Self::create(&std::env::temp_dir())).transpose()
     }
@@ -44,6 +44,44 @@ impl Drop for Scratch {
     }
 }
 
+/// The disk space of one run. Removing a tree of a million files takes its time: no thread of the runtime waits for it.
+#[derive(Debug)]
+pub(super) struct Disks(Vec<Scratch>);
+
+impl Disks {
+    /// A directory below `work`, and another one if a user of the run's own could not reach the first. Blocks.
+    pub(super) fn create(work: &Path) -> io::Result<Self> {
+        Ok(Self(std::iter::once(Scratch::create(work)?).chain(Scratch::fallback(work)?).collect()))
+    }
+
+    /// The directories, the one below `work` first.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(Scratch::path)
+    }
+
+    /// They go with what has them now.
+    pub(super) fn take(mut self) -> Vec<Scratch> {
+        std::mem::take(&mut self.0)
+    }
+
+    /// Removes them, and waits for that.
+    pub(super) async fn remove(self) {
+        let disks = self.take();
+        // Whoever stops waiting does not keep them from being removed.
+        let _ = tokio::task::spawn_blocking(move || drop(disks)).await;
+    }
+}
+
+impl Drop for Disks {
+    fn drop(&mut self) {
+        let disks = std::mem::take(&mut self.0);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if !disks.is_empty() => drop(runtime.spawn_blocking(move || drop(disks))),
+            _ => drop(disks),
+        }
+    }
+}
+
 /// Removes a tree, for whoever can only go on if that does not work.
 pub(crate) fn remove_tree(path: &Path) {
     if let Err(error) = tree::remove(path) {
@@ -54,4 +92,28 @@ pub(crate) fn remove_tree(path: &Path) {
 fn reachable_by_others(path: &Path) -> bool {
     let Ok(path) = path.canonicalize() else { return false };
     path.ancestors().all(|part| fs::metadata(part).is_ok_and(|meta| meta.mode() & 0o001 != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_thread_of_the_runtime_removes_a_tree() {
+        let home = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let (release, wait) = std::sync::mpsc::channel::<()>();
+        runtime.block_on(async {
+            // The one thread that may wait has something else to do.
+            let busy = tokio::task::spawn_blocking(move || wait.recv());
+            let disks = Disks::create(home.path()).unwrap();
+            let path = disks.paths().next().unwrap().to_owned();
+            drop(disks);
+            assert!(path.exists());
+            drop(release);
+            assert!(busy.await.unwrap().is_err());
+            Disks::create(home.path()).unwrap().remove().await;
+            assert!(!path.exists());
+        });
+    }
 }

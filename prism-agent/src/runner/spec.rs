@@ -8,6 +8,7 @@ use prism_core::image::ImageConfig;
 use prism_core::manifest;
 use prism_core::name::Name;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::interpreter::Interpreter;
 use super::layers::Layer;
@@ -45,6 +46,8 @@ pub struct RunSpec {
     pub kept: Option<PathBuf>,
     /// Bounds on the run.
     pub limits: Limits,
+    /// What of its wall time is over already, for example with unpacking.
+    pub spent: Duration,
     /// Layers without which nothing is executed; [`Layer::floor`] is always demanded in addition.
     pub required: BTreeSet<Layer>,
 }
@@ -66,6 +69,7 @@ impl RunSpec {
             runtime,
             kept: None,
             limits: Limits::default(),
+            spent: Duration::ZERO,
             required: BTreeSet::new(),
         }
     }
@@ -194,7 +198,7 @@ pub struct Limits {
     pub shm_bytes: u64,
     /// Bytes of stdout, and as many of stderr.
     pub output_bytes: u64,
-    /// Seconds from start to end, installation of the requirements included.
+    /// Seconds from start to end, preparation and installation of the requirements included.
     pub wall_seconds: u64,
     /// Bytes of disk for installing the requirements.
     pub install_bytes: u64,
@@ -253,19 +257,29 @@ impl Limits {
     }
 }
 
-/// What copies of these files and directories take on a disk, at most: whole blocks, and one for each name.
-pub(crate) fn space_of<'a>(sources: impl Iterator<Item = &'a Path>) -> u64 {
+/// What files and directories are, all together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Contents {
+    /// What copies take on a disk, at most: whole blocks, and one for each name.
+    pub(crate) bytes: u64,
+    /// Files and directories.
+    pub(crate) entries: u64,
+}
+
+/// What these files and directories are; whatever was seen until somebody stops it.
+pub(crate) fn contents_of<'a>(sources: impl Iterator<Item = &'a Path>, until: &CancellationToken) -> Contents {
     const BLOCK: u64 = 4096;
     let mut pending: Vec<PathBuf> = sources.map(Path::to_owned).collect();
-    let mut total: u64 = 0;
-    while let Some(path) = pending.pop() {
+    let mut found = Contents::default();
+    while let Some(path) = pending.pop().filter(|_| !until.is_cancelled()) {
         let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
-        total = total.saturating_add(meta.len().next_multiple_of(BLOCK)).saturating_add(BLOCK);
+        found.bytes = found.bytes.saturating_add(meta.len().next_multiple_of(BLOCK)).saturating_add(BLOCK);
+        found.entries = found.entries.saturating_add(1);
         if meta.is_dir() {
             pending.extend(std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path()));
         }
     }
-    total
+    found
 }
 
 /// Files and directories that a run may have which may write so many bytes: empty ones cost the machine something too.

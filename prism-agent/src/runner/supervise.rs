@@ -17,7 +17,7 @@ use super::link::Link;
 use super::outcome::{Captured, End, RunError};
 use super::sandbox::MARK;
 use super::sandbox::wire::{Ended, Message, Order};
-use super::watch::{INTERVAL, Walked, Watch};
+use super::watch::{Seen, Walked, Watch};
 
 /// How long the helper may take to end everything before it is ended itself, which does the same less politely.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,7 +28,8 @@ pub(super) struct Execution<'a> {
     pub(super) order: Order,
     /// Directory for captured output, and the first part of the files' names.
     pub(super) capture: (&'a Path, &'a str),
-    pub(super) wall: Duration,
+    /// When its time is up.
+    pub(super) until: tokio::time::Instant,
     /// Disk that is walked when the run has no file system of its own.
     pub(super) walked: Walked,
     pub(super) cancel: &'a CancellationToken,
@@ -68,12 +69,9 @@ pub(super) async fn execute(
     let first = tokio::select! {
         first = running.link.receive() => first.map_err(RunError::io("hear from the sandbox helper"))?,
         () = cancel.cancelled() => return Err(running.abandon(RunError::Stopped).await),
-        () = tokio::time::sleep(execution.wall) => {
-            let (step, reason) = ("build the sandbox".to_owned(), "took longer than the run may take".to_owned());
-            return Err(running.abandon(RunError::Sandbox { step, reason }).await);
-        }
+        () = tokio::time::sleep_until(execution.until) => return Err(running.abandon(RunError::WallLimit).await),
     };
-    let (layers, work) = match accept(first) {
+    let (layers, seen) = match accept(first) {
         Ok(accepted) => accepted,
         Err(error) => return Err(running.abandon(error).await),
     };
@@ -81,13 +79,17 @@ pub(super) async fn execute(
     if cancel.is_cancelled() {
         return Err(running.abandon(RunError::Stopped).await);
     }
-    supervise(running, &execution, layers, work).await
+    supervise(running, &execution, layers, seen).await
 }
 
-/// The report and the working directory, or why there is none.
-fn accept(first: Option<(Message, Option<OwnedFd>)>) -> Result<(Layers, OwnedFd), RunError> {
+/// The report and the directories that come with it, or why there are none.
+fn accept(first: Option<(Message, Vec<OwnedFd>)>) -> Result<(Layers, Seen), RunError> {
     match first {
-        Some((Message::Built { layers }, Some(work))) => Ok((layers, work)),
+        Some((Message::Built { layers }, directories)) => {
+            let mut directories = directories.into_iter();
+            let work = directories.next().ok_or(RunError::Helper { found: "no working directory" })?;
+            Ok((layers, Seen { work, shared_memory: directories.next() }))
+        }
         Some((Message::Missing { layer, layers }, _)) => {
             let state = layers.get(layer).map_or_else(|| "absent".to_owned(), ToString::to_string);
             Err(RunError::LayerMissing { layer, state, layers: Box::new(layers) })
@@ -130,15 +132,15 @@ async fn supervise(
     mut running: Running,
     execution: &Execution<'_>,
     layers: Layers,
-    work: OwnedFd,
+    seen: Seen,
 ) -> Result<Executed, RunError> {
     let Some(pid) = running.child.id() else { return Err(RunError::Helper { found: "its end" }) };
-    let watched = work.try_clone().map_err(RunError::io("keep the working directory open"))?;
+    let work = seen.work.try_clone().map_err(RunError::io("keep the working directory open"))?;
     let (cgroup, walked) = (running.cgroup.clone(), execution.walked.clone());
-    let watch = Watch::new(pid.cast_signed(), &execution.order.limits, (cgroup, &layers), watched, walked);
+    let watch = Watch::new(pid.cast_signed(), &execution.order.limits, (cgroup, &layers), seen, walked);
     let begin = Instant::now();
     running.link.go().await.map_err(RunError::io("let the program start"))?;
-    let (breach, first, watch) = first_end(&mut running, execution, watch).await?;
+    let (breach, first) = first_end(&mut running, execution, &watch).await?;
     let message = match first {
         Some(message) => Some(message),
         None => running.stop().await,
@@ -155,58 +157,45 @@ async fn supervise(
             Ended { signal: Some(9), survivors: u32::from(!layers.is_active(Layer::PidNamespace)), ..Ended::default() }
         }
     };
-    // A disk may have to be walked.
-    let decided = tokio::task::spawn_blocking(move || decide(breach, &ended, &watch)).await;
-    let end = decided.map_err(|_| RunError::Helper { found: "a panic" })?;
+    let end = match breach {
+        Some(breach) => breach,
+        None => decide(&ended, &watch, execution.cancel).await?,
+    };
     let (stdout, stderr) = running.finish().await?;
     let peak_memory = running.cgroup.peak_memory().unwrap_or(ended.peak_bytes);
     Ok(Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work })
 }
 
-/// Waits for the program's end or for a reason to bring it about.
+/// Waits for the program's end or for a reason to bring it about. None of the reasons waits for another.
 async fn first_end(
     running: &mut Running,
     execution: &Execution<'_>,
-    mut watch: Watch,
-) -> Result<(Option<End>, Option<Message>, Watch), RunError> {
-    let wall = tokio::time::sleep(execution.wall);
-    tokio::pin!(wall);
-    let mut looks = tokio::time::interval(INTERVAL);
-    loop {
-        let breach = tokio::select! {
-            message = running.link.receive() => {
-                let message = message.map_err(RunError::io("hear from the sandbox helper"))?;
-                return Ok((None, message.map(|(message, _)| message), watch));
-            }
-            () = execution.cancel.cancelled() => Some(End::Stopped),
-            () = running.exceeded.cancelled() => Some(End::OutputLimit),
-            () = &mut wall => Some(End::WallLimit),
-            _ = looks.tick() => {
-                let looked = tokio::task::spawn_blocking(move || (watch.look(), watch)).await;
-                let (breach, same) = looked.map_err(|_| RunError::Helper { found: "a panic" })?;
-                watch = same;
-                breach
-            }
-        };
-        if breach.is_some() {
-            return Ok((breach, None, watch));
+    watch: &Watch,
+) -> Result<(Option<End>, Option<Message>), RunError> {
+    let breach = tokio::select! {
+        message = running.link.receive() => {
+            let message = message.map_err(RunError::io("hear from the sandbox helper"))?;
+            return Ok((None, message.map(|(message, _)| message)));
         }
-    }
+        () = execution.cancel.cancelled() => End::Stopped,
+        () = running.exceeded.cancelled() => End::OutputLimit,
+        () = tokio::time::sleep_until(execution.until) => End::WallLimit,
+        crossed = watch.until_crossed() => crossed?,
+    };
+    Ok((Some(breach), None))
 }
 
-/// The one reason: what the agent did, what the kernel did for it, what the program did.
-fn decide(breach: Option<End>, ended: &Ended, watch: &Watch) -> End {
-    if let Some(breach) = breach {
-        return breach;
-    }
+/// The one reason of a run that ended before the agent ended it: a limit that was crossed since somebody looked, however
+/// well the program took it, or what the program did.
+async fn decide(ended: &Ended, watch: &Watch, cancel: &CancellationToken) -> Result<End, RunError> {
     let own = match (ended.code, ended.signal) {
         (Some(code), _) => End::Exited(code),
         (None, signal) => End::Signalled(signal.unwrap_or(9)),
     };
-    if own.is_success() {
-        return own;
+    tokio::select! {
+        crossed = watch.crossed_at_the_end(ended.peak_bytes) => Ok(crossed?.unwrap_or(own)),
+        () = cancel.cancelled() => Ok(End::Stopped),
     }
-    watch.refused_by_kernel().or_else(|| watch.disk_full()).unwrap_or(own)
 }
 
 impl Running {

@@ -9,6 +9,7 @@ mod unpack;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use prism_core::archive;
 use prism_core::audit::entry::{Actor, ErrorBody, Event, RunEnd, RunExitBody, RunStartBody};
@@ -55,7 +56,8 @@ pub(super) async fn execute(engine: Engine, setting: Arc<Setting>, cancel: Cance
     }
     let attempt = attempt(&engine, &setting, &cancel).await;
     if cancel.is_cancelled() {
-        // Whoever stopped the run has logged that; its exit has no place after it.
+        // Whoever stopped the run has logged that; its exit has no place after it. What it left takes time to remove.
+        let _ = engine.blocking(move |_| drop(attempt)).await;
         return;
     }
     let finished = match attempt {
@@ -75,10 +77,18 @@ pub(super) async fn execute(engine: Engine, setting: Arc<Setting>, cancel: Cance
 type Attempt = Result<(RunExitBody, Option<RunOutcome>), Code>;
 
 async fn attempt(engine: &Engine, setting: &Arc<Setting>, cancel: &CancellationToken) -> Attempt {
-    let (preparing, until) = (Arc::clone(setting), cancel.clone());
+    let begin = Instant::now();
+    let wall = runner::Limits::from(&engine.signed().manifest().algorithm.limits).wall();
+    let (preparing, until) = (Arc::clone(setting), cancel.child_token());
+    let timer = tokio::spawn(cancel_after(wall, until.clone()));
     let spec = engine.blocking(move |engine| prepare::spec(engine, &preparing, &until)).await;
-    let spec = match spec {
+    timer.abort();
+    let mut spec = match spec {
         Ok(Ok(spec)) => spec,
+        Ok(Err(error)) if error.code() == Code::RunStopped => {
+            // Nobody stopped it: its time did.
+            return Ok((report::not_executed(RunEnd::WallLimit, Code::LimitReached), None));
+        }
         Ok(Err(error)) => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "the run could not be prepared");
             let not_executed = (report::not_executed(RunEnd::PreparationFailed, error.code()), None);
@@ -86,6 +96,7 @@ async fn attempt(engine: &Engine, setting: &Arc<Setting>, cancel: &CancellationT
         }
         Err(_) => return Ok((report::not_executed(RunEnd::RunnerFailed, Code::Internal), None)),
     };
+    spec.spent = begin.elapsed();
     let conditions = conditions(&setting.means, spec.limits.processors()).await;
     match runner::run(spec, &mut |progress| tracing::info!(?progress, "the run goes on"), cancel.clone()).await {
         Ok(outcome) => Ok((report::executed(&outcome, conditions), Some(outcome))),
@@ -94,6 +105,11 @@ async fn attempt(engine: &Engine, setting: &Arc<Setting>, cancel: &CancellationT
             Ok((report::refused(&error), None))
         }
     }
+}
+
+async fn cancel_after(time: Duration, token: CancellationToken) {
+    tokio::time::sleep(time).await;
+    token.cancel();
 }
 
 /// Logs the exit and, when the algorithm did its work, takes and seals the result. Blocking threads only.

@@ -1,9 +1,12 @@
 //! Programs that take more than they were given: each ends for a reason of its own.
 
-use prism_agent::runner::{End, Layer};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use prism_agent::runner::{End, Layer, LayerState};
 
 use crate::tests;
-use crate::world::{Verdict, World};
+use crate::world::{Verdict, World, available};
 
 tests!["limits":
     filling_memory_ends_the_run,
@@ -18,6 +21,12 @@ tests!["limits":
     open_files_are_bounded,
     talking_without_end_ends_the_run,
     time_ends_the_run,
+    a_worker_that_took_too_much_memory_is_told_though_the_program_ended_well,
+    a_refused_process_is_told_though_the_program_ended_well,
+    what_is_written_to_memory_counts_as_memory,
+    what_is_mapped_of_it_counts_once,
+    datasets_may_have_more_files_than_a_run_may_make,
+    copies_of_datasets_are_no_writing_of_the_run,
     the_programs_own_end_is_told_as_it_was,
     processor_time_and_memory_are_reported,
 ];
@@ -98,7 +107,7 @@ fn what_is_written_in_datasets_can_have_a_bound_of_its_own() -> Verdict {
             limits.disk_bytes = disk << 20;
             limits.datasets_bytes = Some(datasets << 20);
         });
-        std::fs::write(world.asset("big"), vec![7; 24 << 20]).unwrap();
+        fs::write(world.asset("big"), vec![7; 24 << 20]).unwrap();
         world.run()
     };
     bounded("datasets/new", "wait", 64, 4).ended(End::DatasetsLimit);
@@ -185,6 +194,126 @@ fn time_ends_the_run() -> Verdict {
     .run()
     .ended(End::WallLimit);
     assert!(ran.outcome.wall.as_secs() < 5, "{:?}", ran.outcome.wall);
+    Verdict::Held
+}
+
+/// Whether the kernel itself counts here.
+fn by_cgroup(layer: Layer) -> bool {
+    matches!(available().get(layer), Some(LayerState::Active(by)) if by.starts_with("cgroup"))
+}
+
+fn a_worker_that_took_too_much_memory_is_told_though_the_program_ended_well() -> Verdict {
+    if !by_cgroup(Layer::MemoryLimit) {
+        return Verdict::Skipped("no memory cgroup is available here".to_owned());
+    }
+    World::python("import os\nif os.fork() == 0: bytearray(b'x' * (1 << 30))\nos.wait()\n")
+        .limit(|limits| limits.memory_bytes = 64 << 20)
+        .run()
+        .ended(End::MemoryLimit);
+    Verdict::Held
+}
+
+fn a_refused_process_is_told_though_the_program_ended_well() -> Verdict {
+    if !by_cgroup(Layer::ProcessLimit) {
+        return Verdict::Skipped("no pids cgroup is available here".to_owned());
+    }
+    World::python(
+        "import os, signal\n\
+         try:\n\
+         \x20   for _ in range(4):\n\
+         \x20       if os.fork() == 0: signal.pause()\n\
+         except BlockingIOError: pass\n",
+    )
+    .limit(|limits| limits.processes = 2)
+    .run()
+    .ended(End::ProcessLimit);
+    Verdict::Held
+}
+
+/// Writes 48 MiB to each place, maps them if asked, and waits to be looked at.
+const IN_MEMORY: &str = "import mmap, sys, time\n\
+    size, maps = 48 << 20, []\n\
+    for place in sys.argv[2:]:\n\
+    \x20   with open(place, 'wb+') as file:\n\
+    \x20       for _ in range(48): file.write(bytes(1 << 20))\n\
+    \x20       file.flush()\n\
+    \x20       if sys.argv[1] == 'map':\n\
+    \x20           mapped = mmap.mmap(file.fileno(), size)\n\
+    \x20           sum(mapped[at] for at in range(0, size, 4096))\n\
+    \x20           maps.append(mapped)\n\
+    time.sleep(1)\n";
+
+fn in_memory(how: &str, places: &[&str], memory: u64) -> World {
+    let mut world = World::python(IN_MEMORY).limit(|limits| {
+        (limits.memory_bytes, limits.disk_bytes, limits.shm_bytes) = (memory << 20, 128 << 20, 64 << 20);
+        limits.datasets_bytes = Some(64 << 20);
+    });
+    world.spec.args = std::iter::once(how).chain(places.iter().copied()).map(str::to_owned).collect();
+    world
+}
+
+fn what_is_written_to_memory_counts_as_memory() -> Verdict {
+    crate::needs!(MountNamespace);
+    for places in [["results/x", "datasets/x"], ["results/x", "/dev/shm/x"], ["datasets/x", "/dev/shm/x"]] {
+        in_memory("write", &places, 80).run().ended(End::MemoryLimit);
+        in_memory("write", &places, 160).run().succeeded();
+    }
+    Verdict::Held
+}
+
+fn what_is_mapped_of_it_counts_once() -> Verdict {
+    crate::needs!(MountNamespace);
+    in_memory("map", &["results/x", "/dev/shm/x"], 160).run().succeeded();
+    Verdict::Held
+}
+
+fn datasets_may_have_more_files_than_a_run_may_make() -> Verdict {
+    const FILES: usize = 21_000;
+    let count = "import os\nprint(len(os.listdir('datasets/many')))\nopen('datasets/many/7', 'a').write('x')\n";
+    let world = World::python(count).folder("many", &[("first", "")]);
+    for number in 1..FILES {
+        fs::write(world.asset("many").join(number.to_string()), "").unwrap();
+    }
+    assert_eq!(world.run().succeeded().stdout, format!("{FILES}\n"));
+    Verdict::Held
+}
+
+/// A helper in whose view of the machine the run's directories lie where no overlay can: on two of them.
+const WITHOUT_OVERLAY: &str = r#"#!/bin/sh
+exec unshare --mount sh -ec '
+    mount -t tmpfs none "$1"
+    mkdir "$1/below" "$1/upper" "$1/work" "$1/upper2" "$1/work2"
+    mount -t overlay none -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/below"
+    mount -t overlay none -o "lowerdir=$1/below,upperdir=$1/upper2,workdir=$1/work2" "$2"
+    exec "$3" "$4"
+' sh MEMORY RUN PROGRAM "$1"
+"#;
+
+fn copies_of_datasets_are_no_writing_of_the_run() -> Verdict {
+    crate::needs!(MountNamespace, SeparateUser);
+    let copied = |result: &str, datasets: Option<u64>| {
+        let mut world = World::python("import sys\nopen('results/x', 'wb').write(bytes(int(sys.argv[1]) << 20))\n");
+        world = world.file("big", "").args([result]).limit(|limits| {
+            (limits.disk_bytes, limits.datasets_bytes) = (16 << 20, datasets);
+        });
+        fs::write(world.asset("big"), vec![7; 24 << 20]).unwrap();
+        let (script, memory) = (world.dir.path().join("helper"), world.dir.path().join("memory"));
+        fs::create_dir(&memory).unwrap();
+        let text = WITHOUT_OVERLAY.replace("MEMORY", memory.to_str().unwrap());
+        let text = text.replace("RUN", world.spec.work.to_str().unwrap());
+        let program = std::env::current_exe().unwrap();
+        fs::write(&script, text.replace("PROGRAM", program.to_str().unwrap())).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        world.spec.helper = script;
+        let ran = world.run();
+        assert_eq!(ran.outcome.layers.get(Layer::DatasetsCopy), Some(&LayerState::Active("copy".to_owned())));
+        ran
+    };
+    for datasets in [None, Some(1 << 20)] {
+        copied("8", datasets).succeeded();
+    }
+    copied("17", Some(1 << 20)).ended(End::DiskLimit);
+    copied("41", None).ended(End::DiskLimit);
     Verdict::Held
 }
 

@@ -1,6 +1,6 @@
 //! Landlock: which files the program may touch, whatever else it can see.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, Ruleset, RulesetAttr,
@@ -8,7 +8,7 @@ use landlock::{
 };
 
 use super::image;
-use super::place::Place;
+use super::place::{Place, SHARED_MEMORY};
 use super::wire::{Job, Order};
 use crate::runner::layers::LayerState;
 
@@ -99,7 +99,7 @@ fn writable(order: &Order, place: &Place) -> Vec<PathBuf> {
         paths.extend(image::writable());
     }
     if place.private {
-        paths.push(Path::new("/dev/shm").to_owned());
+        paths.push(PathBuf::from(SHARED_MEMORY));
     }
     if matches!(order.job, Job::Install { .. }) {
         paths.push(place.environment.clone());

@@ -13,13 +13,13 @@ use rustix::fs::XattrFlags;
 use rustix::mount::{MountFlags, mount};
 
 use super::identity::Who;
+use super::wire::Order;
 use super::{During, Failure, root, stage};
 use crate::runner::layers::{Layer, Layers};
-use crate::runner::spec::{Limits, files_within, space_of};
 
 /// Options of the overlay, relative to the scratch directory, so that no path needs escaping. With metadata-only
 /// copying, handing the files to the run's user copies no data.
-const AS_ROOT: &[&str] = &[",metacopy=on,redirect_dir=on", ""];
+const AS_ROOT: &[&str] = &[",metacopy=on,redirect_dir=on"];
 const AS_USER: &[&str] = &[",userxattr"];
 
 /// Shows `datasets` at `target`; the working directory must be the scratch directory, with the space mounted in it.
@@ -27,21 +27,20 @@ const AS_USER: &[&str] = &[",userxattr"];
 pub(super) fn show(
     (datasets, target): (&[(String, PathBuf)], &Path),
     who: &Who,
-    limits: &Limits,
+    order: &Order,
     layers: &mut Layers,
 ) -> Result<(), Failure> {
+    let limits = &order.limits;
     let changes = match limits.datasets_bytes {
         None => "space",
         Some(bytes) => {
-            let options = format!("mode=711,size={bytes},nr_inodes={}", files_within(bytes.max(limits.disk_bytes)));
+            let options = format!("mode=711,size={bytes},nr_inodes={}", order.files(bytes.max(limits.disk_bytes)));
             root::memory(Path::new("changes"), &options).during("mount the space for changed datasets")?;
             "changes"
         }
     };
     if link_all(datasets, who).and_then(|()| overlay(("lower", changes), target, who, AS_ROOT)).is_err() {
-        if let Some(bytes) = limits.datasets_bytes {
-            apart(datasets, target, who, bytes).during("mount the space for copied datasets")?;
-        }
+        make_room(target, who, order).during("make room for copied datasets")?;
         stage::copy_datasets(datasets, target, who)?;
         layers.active(Layer::DatasetsCopy, "copy");
         return Ok(());
@@ -51,9 +50,10 @@ pub(super) fn show(
 }
 
 /// Memory for full copies: what they take, and what may be written besides.
-fn apart(datasets: &[(String, PathBuf)], target: &Path, who: &Who, bytes: u64) -> io::Result<()> {
-    let size = bytes.saturating_add(space_of(datasets.iter().map(|(_, source)| source.as_path())));
-    let options = format!("mode=700,uid={},gid={},size={size},nr_inodes={}", who.uid, who.gid, files_within(size));
+fn make_room(target: &Path, who: &Who, order: &Order) -> io::Result<()> {
+    let Some(bytes) = order.limits.datasets_bytes else { return root::widen_space(order) };
+    let size = bytes.saturating_add(order.datasets.bytes);
+    let options = format!("mode=700,uid={},gid={},size={size},nr_inodes={}", who.uid, who.gid, order.files(size));
     root::memory(target, &options)
 }
 

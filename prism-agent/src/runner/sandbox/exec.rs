@@ -20,14 +20,15 @@ use crate::runner::requirements::{Installation, install};
 /// Confines this process, reports, waits for the agent's word and executes. Returns only when nothing was executed.
 pub(super) fn program(mut line: Line, order: &Order, mut layers: Layers, place: &Place) -> i32 {
     if let Err(Failure { step, reason }) = confine(order, &mut layers, place) {
-        let _ = line.send(&Message::Failed { step, reason }, None);
+        let _ = line.send(&Message::Failed { step, reason }, &[]);
         return REFUSED;
     }
     if let Some(layer) = layers.first_missing(&order.required) {
-        let _ = line.send(&Message::Missing { layer, layers }, None);
+        let _ = line.send(&Message::Missing { layer, layers }, &[]);
         return REFUSED;
     }
-    let told = line.send(&Message::Built { layers }, Some(place.work_fd.as_fd()));
+    let directories: Vec<_> = place.seen().map(AsFd::as_fd).collect();
+    let told = line.send(&Message::Built { layers }, &directories);
     if told.is_err() || !line.may_go() {
         return REFUSED;
     }
@@ -38,7 +39,7 @@ pub(super) fn program(mut line: Line, order: &Order, mut layers: Layers, place: 
     };
     let path = PathBuf::from(command.get_program());
     let error = command.exec();
-    let _ = line.send(&Message::NotExecuted { path, reason: errno(&error) }, None);
+    let _ = line.send(&Message::NotExecuted { path, reason: errno(&error) }, &[]);
     REFUSED
 }
 

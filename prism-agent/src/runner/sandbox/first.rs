@@ -27,7 +27,7 @@ pub(super) fn main(mut first: First) -> i32 {
         Ok(Some(place)) => become_program(first, place),
         Ok(None) => REFUSED,
         Err(Failure { step, reason }) => {
-            let _ = first.line.send(&Message::Failed { step, reason }, None);
+            let _ = first.line.send(&Message::Failed { step, reason }, &[]);
             REFUSED
         }
     }
@@ -39,7 +39,7 @@ fn build(first: &mut First) -> Result<Option<place::Place>, Failure> {
     let groups = identity::groups_of(&first.order.devices);
     let Some(place) = place::build(&first.order, &first.who, &mut first.layers)? else {
         let missing = Message::Missing { layer: Layer::MountNamespace, layers: first.layers.clone() };
-        let _ = first.line.send(&missing, None);
+        let _ = first.line.send(&missing, &[]);
         return Ok(None);
     };
     identity::give_up_privileges(&first.who, &groups, &mut first.layers)?;
@@ -65,7 +65,7 @@ fn become_program(first: First, place: place::Place) -> i32 {
     match sys::fork() {
         Err(error) => {
             let failure = Message::Failed { step: "start the program".to_owned(), reason: super::errno(&error) };
-            let _ = line.send(&failure, None);
+            let _ = line.send(&failure, &[]);
             REFUSED
         }
         Ok(None) => {

@@ -27,7 +27,7 @@ pub(super) fn main() -> i32 {
     match serve(line, order) {
         Ok(code) => code,
         Err((line, failure)) => {
-            let _ = line.send(&Message::Failed { step: failure.step, reason: failure.reason }, None);
+            let _ = line.send(&Message::Failed { step: failure.step, reason: failure.reason }, &[]);
             REFUSED
         }
     }
@@ -76,7 +76,7 @@ fn watch(line: &Line, pid: Pid, mut down: UnixStream, sweep_for: Option<(Who, u6
     let relayed = relayed_status(&mut down);
     let (code, signal) = relayed.or(status.map(split)).unwrap_or((None, Some(9)));
     let ended = Ended { code, signal, cpu_micros, peak_bytes, survivors };
-    line.send(&Message::Ended(ended), None).is_ok()
+    line.send(&Message::Ended(ended), &[]).is_ok()
 }
 
 /// Waits for the end of `pid`, or for the agent's hang-up. `adopts` says whether orphans come to this process.

@@ -13,7 +13,7 @@ use rustix::fs::{FileType, Mode, OFlags, mkdirat, openat, symlinkat, unlinkat};
 use rustix::mount::{MountPropagationFlags, mount_bind, mount_change};
 
 use super::identity::Who;
-use super::place::{Place, make_space};
+use super::place::{self, Place, SHARED_MEMORY, make_space};
 use super::root::{
     Broken, READ_ONLY, bind, enter, memory, mount_space, show_auxiliary, show_shared_memory, system, under,
 };
@@ -94,7 +94,7 @@ fn furnish(order: &Order, terms: &ImageTerms, who: &Who, layers: &mut Layers, ro
     let work = work(&inside, terms, who)?;
     if let Job::Run { datasets, .. } = &order.job {
         let target = PathBuf::from(format!("/proc/self/fd/{}/datasets", work.as_raw_fd()));
-        dataset::show((datasets, &target), who, &order.limits, layers)?;
+        dataset::show((datasets, &target), who, order, layers)?;
     }
     show_to_peers(&inside, terms)?;
     enter(root)
@@ -208,8 +208,8 @@ fn show_to_peers(inside: &Rooted, terms: &ImageTerms) -> Result<(), Failure> {
 /// The place as the program sees it, from inside.
 fn open_place(terms: &ImageTerms) -> Result<Place, Failure> {
     let work = Path::new("/").join(work_of(terms));
-    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-    let work_fd = rustix::fs::open(&work, flags, Mode::empty()).during("open the working directory")?;
+    let work_fd = place::open(&work).during("open the working directory")?;
+    let shared_memory = place::open(SHARED_MEMORY.as_ref()).during("open /dev/shm")?;
     Ok(Place {
         work,
         home: PathBuf::from("/home/prism"),
@@ -217,6 +217,7 @@ fn open_place(terms: &ImageTerms) -> Result<Place, Failure> {
         environment: PathBuf::new(),
         code: PathBuf::from("/"),
         work_fd,
+        shared_memory: Some(shared_memory),
         private: true,
     })
 }

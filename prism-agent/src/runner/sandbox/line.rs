@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
-use super::wire::{GO, Message, Order};
+use super::wire::{DESCRIPTORS, GO, Message, Order};
 
 /// Largest order in bytes.
 const ORDER_MAX: u64 = 8 << 20;
@@ -38,15 +38,14 @@ impl Line {
         serde_json::from_slice(&text).map_err(io::Error::from)
     }
 
-    /// Sends one message, with a descriptor if there is one. A vanished agent is noticed by its hang-up, not here.
-    pub(super) fn send(&self, message: &Message, with: Option<BorrowedFd<'_>>) -> io::Result<()> {
+    /// Sends one message, with at most [`DESCRIPTORS`]. A vanished agent is noticed by its hang-up, not here.
+    pub(super) fn send(&self, message: &Message, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let mut text = serde_json::to_vec(message)?;
         text.push(b'\n');
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let fds = with.as_slice();
-        if !fds.is_empty() {
-            ancillary.push(SendAncillaryMessage::ScmRights(fds));
+        if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
         let mut rest = text.as_slice();
         while !rest.is_empty() {

@@ -16,6 +16,9 @@ use crate::runner::layers::{Layer, Layers};
 /// The WebAssembly host in the environment's directory.
 pub(super) const WASM_HOST: &str = "wasm-host";
 
+/// Where a private root has memory that is shared by name.
+pub(super) const SHARED_MEMORY: &str = "/dev/shm";
+
 /// The paths as the program sees them.
 pub(super) struct Place {
     /// Working directory, with `datasets/` and `results/`.
@@ -28,6 +31,8 @@ pub(super) struct Place {
     pub(super) code: PathBuf,
     /// The working directory, open, for the agent.
     pub(super) work_fd: OwnedFd,
+    /// `/dev/shm`, open, where it is the run's own.
+    pub(super) shared_memory: Option<OwnedFd>,
     /// Whether paths outside are out of sight.
     pub(super) private: bool,
 }
@@ -36,16 +41,26 @@ impl Place {
     /// The place below `base`, with `code` as it is called there.
     pub(super) fn at(base: &Path, environment: PathBuf, code: PathBuf, private: bool) -> Result<Self, Failure> {
         let work = base.join("work");
-        let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC;
-        let work_fd = rustix::fs::open(&work, flags, Mode::empty()).during("open the working directory")?;
+        let work_fd = open(&work).during("open the working directory")?;
+        let shared_memory = private.then(|| open(SHARED_MEMORY.as_ref())).transpose().during("open /dev/shm")?;
         let home = base.join("home").join("prism");
-        Ok(Self { work, home, temporary: base.join("tmp"), environment, code, work_fd, private })
+        Ok(Self { work, home, temporary: base.join("tmp"), environment, code, work_fd, shared_memory, private })
+    }
+
+    /// What the agent gets to see.
+    pub(super) fn seen(&self) -> impl Iterator<Item = &OwnedFd> {
+        std::iter::once(&self.work_fd).chain(&self.shared_memory)
     }
 
     /// The WebAssembly host, in a run that has one.
     pub(super) fn wasm_host(&self) -> PathBuf {
         self.environment.join(WASM_HOST)
     }
+}
+
+/// Opens a directory of the place.
+pub(super) fn open(path: &Path) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::DIRECTORY | OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
 }
 
 /// Builds the place in a root of its own; on disk where the machine permits none. `None` when there is none for an image.

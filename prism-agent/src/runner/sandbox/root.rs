@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::mount::{
-    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, unmount,
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, mount_remount, unmount,
 };
 
 use super::identity::Who;
@@ -18,7 +18,6 @@ use super::{During, Failure, dataset, image, stage, sys};
 use crate::runner::interpreter::Interpreter;
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::requirements::lay_out_environment;
-use crate::runner::spec::files_within;
 use crate::runner::tree;
 
 pub(super) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
@@ -67,7 +66,7 @@ fn fill(order: &Order, who: &Who, root: &Path, layers: &mut Layers) -> Result<Pa
     show_interpreter(order, root)?;
     show_wasm_host(order, who, root)?;
     if let Job::Run { datasets, .. } = &order.job {
-        dataset::show((datasets, &root.join("work/datasets")), who, &order.limits, layers)?;
+        dataset::show((datasets, &root.join("work/datasets")), who, order, layers)?;
     }
     Ok(code)
 }
@@ -99,9 +98,16 @@ pub(super) fn show_shared_memory(order: &Order, root: &Path) -> Result<(), Failu
 }
 
 pub(super) fn mount_space(order: &Order) -> Result<(), Failure> {
-    let limits = &order.limits;
-    let options = format!("mode=711,size={},nr_inodes={}", limits.disk_bytes, files_within(limits.disk_bytes));
+    let bytes = order.limits.disk_bytes;
+    let options = format!("mode=711,size={bytes},nr_inodes={}", order.files(bytes));
     memory(Path::new("space"), &options).during("mount the run's space")
+}
+
+/// Makes room in the run's space for copies of the datasets, which are no writing of the run's.
+pub(super) fn widen_space(order: &Order) -> io::Result<()> {
+    let bytes = order.limits.disk_bytes.saturating_add(order.datasets.bytes);
+    let options = CString::new(format!("size={bytes},nr_inodes={}", order.files(bytes)))?;
+    Ok(mount_remount("space", PLAIN, options.as_c_str())?)
 }
 
 /// The algorithm's folder, or the requirements', read-only and readable by the run's user.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::runner::interpreter::Interpreter;
 use crate::runner::layers::{Layer, Layers};
-use crate::runner::spec::Limits;
+use crate::runner::spec::{Contents, Limits, files_within};
 
 /// Everything that the helper needs; it reads nothing else of the agent's.
 #[derive(Debug, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub(crate) struct Order {
     pub(crate) devices: Vec<PathBuf>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
+    /// What the datasets are, all together.
+    pub(crate) datasets: Contents,
     pub(crate) required: BTreeSet<Layer>,
     /// What the agent has done already: limits that cgroups enforce.
     pub(crate) layers: Layers,
@@ -104,6 +106,12 @@ impl Order {
         }
     }
 
+    /// Files and directories for which the run's space has room. Those of the datasets do not count as its own: with
+    /// their owners and names they can be written to it as well, where a file takes as much as two.
+    pub(crate) const fn files(&self, bytes: u64) -> u64 {
+        files_within(bytes).saturating_add(self.datasets.entries.saturating_mul(2))
+    }
+
     /// Where the run lives on disk when it has no root of its own.
     pub(crate) fn disk(&self) -> &Path {
         self.fallback.as_deref().unwrap_or(&self.scratch)
@@ -113,7 +121,8 @@ impl Order {
 /// What the helper says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Message {
-    /// Every layer is built. The working directory comes with it as a file descriptor. The helper waits for `go`.
+    /// Every layer is built. With it come descriptors of the working directory and, if the run has one, of its
+    /// `/dev/shm`. The helper waits for `go`.
     Built { layers: Layers },
     /// A demanded layer is missing; nothing was executed.
     Missing { layer: Layer, layers: Layers },
@@ -137,6 +146,9 @@ pub(crate) struct Ended {
     /// Processes that were still there after every attempt to end them: only without a pid namespace.
     pub(crate) survivors: u32,
 }
+
+/// Most descriptors that come with a message.
+pub(crate) const DESCRIPTORS: usize = 2;
 
 /// The agent's word that lets the program start.
 pub(crate) const GO: &[u8] = b"go\n";

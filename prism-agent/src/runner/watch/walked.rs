@@ -8,6 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use rustix::fs::{CWD, fstatvfs, makedev};
+use tokio_util::sync::CancellationToken;
 
 use crate::runner::outcome::End;
 use crate::runner::processes::Processes;
@@ -28,6 +29,8 @@ const KEPT_FILES: u64 = 1024;
 pub(in crate::runner) struct Walked {
     pub(in crate::runner) paths: Vec<PathBuf>,
     pub(in crate::runner) limit: u64,
+    /// Files and directories that were there before the run, and count as none of its own.
+    pub(in crate::runner) files: u64,
     /// The copy of the datasets, if it is below them: its directory and what it may take, which the limit leaves out.
     pub(in crate::runner) datasets: Option<(PathBuf, u64)>,
 }
@@ -42,46 +45,52 @@ struct Sum {
 impl Walked {
     /// The limit that the run has crossed: more bytes or more files than it may have, or too little left for the agent.
     /// `helper` is the process from which the run's descend: what they hold open counts after its last name is gone.
-    pub(super) fn is_full(&self, helper: i32) -> Option<End> {
+    /// Whoever gives up has seen none: a tree may be too large to be walked over in time.
+    pub(super) fn is_full(&self, helper: i32, until: &CancellationToken) -> Option<End> {
+        let found = self.crossed(helper, until);
+        found.filter(|_| !until.is_cancelled())
+    }
+
+    fn crossed(&self, helper: i32, until: &CancellationToken) -> Option<End> {
         let Some((directory, most)) = &self.datasets else {
-            return self.is_exceeded(helper).then_some(End::DiskLimit);
+            return self.is_exceeded(helper, until).then_some(End::DiskLimit);
         };
         let mut apart = Sum::default();
-        let datasets = Self { paths: vec![directory.clone()], limit: *most, datasets: None };
-        if tree::open(CWD, directory.as_path()).is_ok_and(|top| datasets.add(top, &mut apart)) {
+        let datasets = Self { paths: vec![directory.clone()], limit: *most, files: self.files, datasets: None };
+        if tree::open(CWD, directory.as_path()).is_ok_and(|top| datasets.add(top, &mut apart, until)) {
             return Some(End::DatasetsLimit);
         }
         let limit = self.limit.saturating_add(apart.bytes);
-        let all = Self { paths: self.paths.clone(), limit, datasets: None };
-        all.is_exceeded(helper).then_some(End::DiskLimit)
+        let all = Self { paths: self.paths.clone(), limit, files: self.files, datasets: None };
+        all.is_exceeded(helper, until).then_some(End::DiskLimit)
     }
 
-    fn is_exceeded(&self, helper: i32) -> bool {
+    fn is_exceeded(&self, helper: i32, until: &CancellationToken) -> bool {
         let mut sum = Sum::default();
         for path in &self.paths {
             // One that is not there yet, or no more, has nothing in it.
             let Ok(top) = tree::open(CWD, path.as_path()) else { continue };
-            if leaves_too_little(&top) || self.add(top, &mut sum) {
+            if leaves_too_little(&top) || self.add(top, &mut sum, until) {
                 return true;
             }
         }
-        sum.bytes = sum.bytes.saturating_add(nameless(helper, &self.devices()));
+        sum.bytes = sum.bytes.saturating_add(nameless(helper, &self.devices(), until));
         self.is_exceeded_by(&sum)
     }
 
     /// Adds a tree; true when there is no need to go on.
-    fn add(&self, top: OwnedFd, sum: &mut Sum) -> bool {
+    fn add(&self, top: OwnedFd, sum: &mut Sum, until: &CancellationToken) -> bool {
         let visited = tree::visit(top, &mut |_, _, stat| {
             sum.files += 1;
             sum.bytes = sum.bytes.saturating_add(u64::try_from(stat.st_blocks).unwrap_or(0).saturating_mul(512));
-            Ok(if self.is_exceeded_by(sum) { Next::Enough } else { Next::On })
+            Ok(if self.is_exceeded_by(sum) || until.is_cancelled() { Next::Enough } else { Next::On })
         });
         // What is too deep to be looked at is too much. A tree that changes faster than it is read is looked at again.
         matches!(visited, Err(Unseen::TooDeep)) || self.is_exceeded_by(sum)
     }
 
     fn is_exceeded_by(&self, sum: &Sum) -> bool {
-        sum.bytes > self.limit || sum.files > files_within(self.limit)
+        sum.bytes > self.limit || sum.files > files_within(self.limit).saturating_add(self.files)
     }
 
     fn devices(&self) -> BTreeSet<u64> {
@@ -97,9 +106,12 @@ fn leaves_too_little(top: &OwnedFd) -> bool {
 }
 
 /// Bytes of files without a name on these devices that the run's processes hold open or mapped.
-fn nameless(helper: i32, devices: &BTreeSet<u64>) -> u64 {
+fn nameless(helper: i32, devices: &BTreeSet<u64>, until: &CancellationToken) -> u64 {
     let (mut seen, mut bytes, mut left) = (BTreeSet::new(), 0_u64, MAPS_MAX);
     for pid in Processes::read().descendants(helper) {
+        if until.is_cancelled() {
+            break;
+        }
         for entry in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
             // Through the link: it leads to the open file, whatever its name was.
             let Ok(meta) = fs::metadata(entry.path()) else { continue };
@@ -185,7 +197,8 @@ mod tests {
     #[test]
     fn files_count_by_their_number_too_and_so_does_depth() {
         let home = tempfile::tempdir().unwrap();
-        let full = |limit| Walked { paths: vec![home.path().to_owned()], limit, datasets: None }.is_full(0).is_some();
+        let until = CancellationToken::new();
+        let full = |limit| walked(home.path(), limit).is_full(0, &until).is_some();
         fs::write(home.path().join("file"), vec![1; 8192]).unwrap();
         assert!(!full(1 << 20));
         assert!(full(4096));
@@ -195,5 +208,24 @@ mod tests {
         }
         fs::create_dir_all(&deep).unwrap();
         assert!(full(1 << 40));
+    }
+
+    fn walked(path: &std::path::Path, limit: u64) -> Walked {
+        Walked { paths: vec![path.to_owned()], limit, files: 0, datasets: None }
+    }
+
+    #[test]
+    fn whoever_gives_up_walks_no_further() {
+        let home = tempfile::tempdir().unwrap();
+        for number in 0..100 {
+            fs::write(home.path().join(number.to_string()), [1; 8192]).unwrap();
+        }
+        let (until, mut sum) = (CancellationToken::new(), Sum::default());
+        until.cancel();
+        let walked = walked(home.path(), 1 << 40);
+        walked.add(tree::open(CWD, home.path()).unwrap(), &mut sum, &until);
+        assert_eq!(sum.files, 1);
+        // What was seen until then says nothing.
+        assert_eq!(Walked { limit: 0, ..walked }.is_full(0, &until), None);
     }
 }

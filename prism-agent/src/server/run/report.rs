@@ -45,6 +45,7 @@ pub(super) fn refused(error: &RunError) -> RunExitBody {
         RunError::LayerMissing { .. } => RunEnd::SandboxUnavailable,
         RunError::Requirements(_) => RunEnd::RequirementsFailed,
         RunError::Stopped => RunEnd::Stopped,
+        RunError::WallLimit => RunEnd::WallLimit,
         RunError::Spec { .. } | RunError::Interpreter { .. } => RunEnd::PreparationFailed,
         _ => RunEnd::RunnerFailed,
     };
