@@ -24,6 +24,7 @@ mod cgroup;
 mod collect;
 mod devices;
 mod executable;
+mod free;
 mod image;
 mod installation;
 mod interpreter;
@@ -64,8 +65,9 @@ pub use sandbox::helper_main_if_asked;
 pub use spec::{AuxiliaryInput, DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
 pub use wasm_host::{WasmHost, WasmHostError};
 
+pub(crate) use free::Free;
 pub(crate) use image::{BLOCK, ImageFolder};
-use sandbox::wire::{ImageTerms, Job, Order, Program};
+use sandbox::wire::{IMAGE_DIRECTORY, ImageTerms, Job, Order, Program};
 use scratch::Disks;
 use spec::{Contents, contents_of};
 use supervise::{Executed, Execution, execute};
@@ -121,7 +123,28 @@ async fn execute_in(
         cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await;
-    executed.map_err(|error| image::explain(&run.spec, error))
+    executed.map_err(|error| explain(&run.spec, error))
+}
+
+/// Whose fault it is that nothing was executed depends on what was to be.
+fn explain(spec: &RunSpec, error: RunError) -> RunError {
+    match (error, &spec.runtime) {
+        (RunError::NotExecuted { path, reason }, runtime) => match runtime {
+            Runtime::Python(python) => RunError::Interpreter { path: python.interpreter.executable.clone(), reason },
+            Runtime::Wasm(host) => RunError::WasmHost { path: host.executable.clone(), reason },
+            Runtime::Binary => {
+                RunError::Spec { expected: "an executable whose loader and libraries this machine has", found: reason }
+            }
+            Runtime::Image(_) => {
+                let found = format!("{}: {reason}", image::shown(&path.to_string_lossy()));
+                RunError::Spec { expected: "an image whose entrypoint can be executed", found }
+            }
+        },
+        (RunError::Sandbox { step, reason }, Runtime::Image(_)) if step == IMAGE_DIRECTORY => {
+            RunError::Spec { expected: "an image whose working directory can be made", found: reason }
+        }
+        (error, _) => error,
+    }
 }
 
 /// What is walked where the run has no file system of its own. The copies of the datasets are no writing of the run's.
@@ -267,4 +290,27 @@ fn order(run: &Run) -> Order {
 /// Eight random bytes as a number, for names and ids that no other run has.
 fn fresh_number() -> io::Result<u64> {
     draw::<8>(&mut SystemEntropy::default()).map(u64::from_le_bytes).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use prism_core::image::ImageConfig;
+
+    use super::*;
+
+    #[test]
+    fn who_could_not_be_executed_is_called_by_its_kind() {
+        let explained = |runtime, path: &str| {
+            let error = RunError::NotExecuted { path: path.into(), reason: "ENOENT".to_owned() };
+            explain(&RunSpec::new("/work", "/algorithm", runtime), error)
+        };
+        let host = WasmHost { executable: "/opt/prism-wasm".into(), engine: String::new() };
+        let error = explained(Runtime::Wasm(host), "/env/wasm-host");
+        assert!(matches!(&error, RunError::WasmHost { path, .. } if path == Path::new("/opt/prism-wasm")), "{error}");
+        let error = explained(Runtime::Binary, "/algorithm/program");
+        assert!(matches!(&error, RunError::Spec { .. }), "{error}");
+        // An image's words are no words of the agent's.
+        let error = explained(Runtime::Image(ImageConfig::default()), &"\u{1b}[2J\n".repeat(1000)).to_string();
+        assert!(error.len() < 400 && error.contains("\\u{1b}[2J\\n") && !error.contains('\u{1b}'), "{error}");
+    }
 }

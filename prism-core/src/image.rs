@@ -119,6 +119,7 @@ impl<R: Read + Seek> Image<R> {
         let (config, mut layers) = choose::image(&mut blobs, architecture)?;
         let mut contents = Contents { layers: layers.len() as u64, ..Contents::default() };
         let mut meter = Meter::new(limits);
+        layer::mark_repeated(&mut layers);
         for layer in &mut layers {
             let mut hides = false;
             layer::walk(&mut blobs, layer, &mut meter, &mut |item, _| {

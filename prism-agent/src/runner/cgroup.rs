@@ -72,6 +72,7 @@ impl Cgroup {
     }
 
     fn report(&self, layers: &mut Layers) {
+        let swaps = fs::read_to_string("/proc/swaps").unwrap_or_default();
         let mut missing = Vec::new();
         for (layer, controller, group) in [
             (Layer::CpuLimit, "cpu", &self.cpu),
@@ -79,6 +80,9 @@ impl Cgroup {
             (Layer::ProcessLimit, "pids", &self.processes),
         ] {
             match group {
+                Some(group) if layer == Layer::MemoryLimit && !group.bounds_swap(&swaps) => {
+                    layers.active(layer, format!("{}, swap not bounded", group.version.name()));
+                }
                 Some(group) => layers.active(layer, group.version.name()),
                 None => missing.push(controller),
             }
@@ -136,6 +140,15 @@ impl Group {
         write(&self.path.join(name), &value.to_string())
     }
 
+    /// Whether swap counts, too, or there is none in the system's list. The kernel may keep no account of it.
+    fn bounds_swap(&self, swaps: &str) -> bool {
+        let file = match self.version {
+            Version::One => "memory.memsw.limit_in_bytes",
+            Version::Two => "memory.swap.max",
+        };
+        swaps.lines().count() <= 1 || self.path.join(file).exists()
+    }
+
     fn counter(&self, file: &str, field: &str) -> Option<u64> {
         let text = fs::read_to_string(self.path.join(file)).ok()?;
         text.lines().find_map(|line| line.strip_prefix(field))?.trim().parse().ok()
@@ -174,5 +187,24 @@ fn limit_cpu(group: &Group, limits: &Limits) -> io::Result<()> {
             group.write("cpu.cfs_quota_us", quota)
         }
         Version::Two => group.write("cpu.max", format!("{quota} {PERIOD}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn swap_that_nobody_accounts_for_is_not_bounded() {
+        let home = tempfile::tempdir().unwrap();
+        let group = |version| Group { path: home.path().to_owned(), version };
+        let (none, some) = ("Filename Type Size\n", "Filename Type Size\n/swapfile file 4096\n");
+        for version in [Version::One, Version::Two] {
+            assert!(group(version).bounds_swap(none));
+            assert!(!group(version).bounds_swap(some));
+        }
+        fs::write(home.path().join("memory.swap.max"), "0").unwrap();
+        assert!(group(Version::Two).bounds_swap(some));
+        assert!(!group(Version::One).bounds_swap(some));
     }
 }

@@ -20,8 +20,7 @@ use rustix::io::Errno;
 
 use super::outcome::RunError;
 use super::rooted::{self, Rooted};
-use super::sandbox::wire::IMAGE_DIRECTORY;
-use super::spec::{RunSpec, Runtime};
+use super::tree;
 
 /// What a file or directory takes on the disk beside its bytes.
 pub(crate) const BLOCK: u64 = 4096;
@@ -87,7 +86,9 @@ impl<'a> ImageFolder<'a> {
 
     /// Makes way for an entry.
     fn vacate(&mut self, parent: &OwnedFd, name: &OsStr) -> io::Result<()> {
-        if rooted::remove(parent.as_fd(), name)? {
+        // Nothing is taken; whoever stops the run is heard.
+        let take = &mut *self.take;
+        if rooted::remove(parent.as_fd(), name, &mut || take(0))? {
             self.last = None;
         }
         Ok(())
@@ -156,12 +157,18 @@ impl Sink for ImageFolder<'_> {
 
     fn clear(&mut self, path: Option<&ImagePath>) -> io::Result<()> {
         self.last = None;
-        let Some(path) = path else { return rooted::clear(self.root.as_fd(), OsStr::new(".")) };
-        let Some(parent) = self.existing_parent(path)? else { return Ok(()) };
-        match rooted::kind(parent.as_fd(), name_of(path))? {
-            Some(FileType::Directory) => rooted::clear(parent.as_fd(), name_of(path)),
-            _ => Ok(()),
-        }
+        let top = match path {
+            None => tree::open(&self.root, ".")?,
+            Some(path) => {
+                let Some(parent) = self.existing_parent(path)? else { return Ok(()) };
+                if rooted::kind(parent.as_fd(), name_of(path))? != Some(FileType::Directory) {
+                    return Ok(());
+                }
+                tree::open(&parent, name_of(path))?
+            }
+        };
+        let take = &mut *self.take;
+        tree::clear(top, &mut || take(0))
     }
 }
 
@@ -196,18 +203,12 @@ pub(super) fn command(config: &ImageConfig, args: &[String]) -> Result<Vec<Strin
     Ok(command)
 }
 
-/// An image whose program cannot be executed is no fault of an interpreter.
-pub(super) fn explain(spec: &RunSpec, error: RunError) -> RunError {
-    match error {
-        RunError::Interpreter { path, reason } if matches!(spec.runtime, Runtime::Image(_)) => {
-            let found = format!("{}: {reason}", path.display());
-            RunError::Spec { expected: "an image whose entrypoint can be executed", found }
-        }
-        RunError::Sandbox { step, reason } if step == IMAGE_DIRECTORY => {
-            RunError::Spec { expected: "an image whose working directory can be made", found: reason }
-        }
-        error => error,
-    }
+/// Most characters of an image's words in an error.
+const SHOWN_MAX: usize = 200;
+
+/// An image's words as they stand in an error: escaped and not too many.
+pub(super) fn shown(words: &str) -> String {
+    words.chars().flat_map(char::escape_debug).take(SHOWN_MAX).collect()
 }
 
 #[cfg(test)]

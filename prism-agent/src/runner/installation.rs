@@ -75,7 +75,9 @@ pub(super) async fn install(
     let executed = execute(execution, &mut |layers| progress(Progress::Installing(layers))).await;
     let executed = match executed {
         Ok(executed) => executed,
-        Err(error @ (RunError::Stopped | RunError::WallLimit | RunError::LayerMissing { .. })) => return Err(error),
+        Err(
+            error @ (RunError::Stopped | RunError::WallLimit | RunError::NoRoom { .. } | RunError::LayerMissing { .. }),
+        ) => return Err(error),
         Err(error) => return Err(RunError::requirements(RequirementsError::Sandbox(Box::new(error)))),
     };
     match executed.end {

@@ -155,6 +155,40 @@ pub enum RunError {
         /// What the system says.
         reason: String,
     },
+    /// The WebAssembly host cannot be reached by the run's user.
+    #[error(
+        "expected a WebAssembly host that the sandbox can execute, found {path}: {reason}; \
+         see that prism-wasm beside the agent's program is an executable for this machine"
+    )]
+    WasmHost {
+        /// The host.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// What was to be executed could not be.
+    #[error("expected to execute {path}, found that the system refuses: {reason}")]
+    NotExecuted {
+        /// Its path as the program would see it.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The agent's disk has no room for what the run reads as a copy.
+    #[error(
+        "expected {needed_bytes} free bytes and {needed_files} free files on the agent's disk for copies that the run \
+         reads, found {free_bytes} and {free_files}; make room there, then try again"
+    )]
+    NoRoom {
+        /// Bytes of the copies and what stays free.
+        needed_bytes: u64,
+        /// Files and directories of the copies and what stays free.
+        needed_files: u64,
+        /// What the system says is free.
+        free_bytes: u64,
+        /// What the system says is free.
+        free_files: u64,
+    },
     /// A step of building the sandbox failed.
     #[error(
         "expected the sandbox to be built, found step \"{step}\" failing: {reason}; the agent's machine needs attention"
@@ -201,7 +235,10 @@ impl Coded for RunError {
             Self::Requirements(_) => Code::RequirementsFailed,
             Self::Stopped => Code::RunStopped,
             Self::WallLimit => Code::LimitReached,
-            Self::Spec { .. } | Self::Interpreter { .. } => Code::RunFailed,
+            Self::NoRoom { .. } => Code::AgentFull,
+            Self::Spec { .. } | Self::Interpreter { .. } | Self::WasmHost { .. } | Self::NotExecuted { .. } => {
+                Code::RunFailed
+            }
             Self::Sandbox { .. } | Self::Helper { .. } | Self::Io { .. } => Code::Internal,
         }
     }

@@ -3,13 +3,14 @@
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, Dir, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, mkdirat, openat, openat2, statat, unlinkat,
+    AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid, chownat, mkdirat, openat2, statat, unlinkat,
 };
 use rustix::io::Errno;
+
+use super::tree;
 
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -69,7 +70,7 @@ impl Rooted {
     /// A real directory `name` at the top: anything else of this name goes.
     pub(super) fn real(&self, name: &str) -> io::Result<()> {
         if kind(self.0.as_fd(), OsStr::new(name))? != Some(FileType::Directory) {
-            remove(self.0.as_fd(), OsStr::new(name))?;
+            remove(self.0.as_fd(), OsStr::new(name), &mut || Ok(()))?;
             mkdirat(&self.0, name, Mode::from_raw_mode(0o755))?;
         }
         Ok(())
@@ -97,31 +98,22 @@ pub(super) fn give(parent: BorrowedFd<'_>, name: &OsStr, (uid, gid): (u32, u32))
     Ok(chownat(parent, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// Removes a name from a directory, with everything below it; whether it was more than a file.
-pub(super) fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<bool> {
+/// Removes a name from a directory, with everything below it; whether it was more than a file. `go_on` is asked before
+/// anything of a directory is removed, again and again.
+pub(super) fn remove(
+    parent: BorrowedFd<'_>,
+    name: &OsStr,
+    go_on: &mut dyn FnMut() -> io::Result<()>,
+) -> io::Result<bool> {
     match kind(parent, name)? {
-        None => return Ok(false),
-        Some(FileType::Directory) => {}
+        None => Ok(false),
+        Some(FileType::Directory) => {
+            tree::remove_at(parent, name, go_on)?;
+            Ok(true)
+        }
         Some(kind) => {
             unlinkat(parent, name, AtFlags::empty())?;
-            return Ok(kind == FileType::Symlink);
+            Ok(kind == FileType::Symlink)
         }
     }
-    clear(parent, name)?;
-    unlinkat(parent, name, AtFlags::REMOVEDIR)?;
-    Ok(true)
-}
-
-/// Removes everything in the directory `name`. What made it has bounded its depth.
-pub(super) fn clear(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut directory = Dir::new(openat(parent, name, flags, Mode::empty())?)?;
-    while let Some(entry) = directory.read() {
-        let entry = entry?;
-        let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if name != "." && name != ".." {
-            remove(directory.fd()?, name)?;
-        }
-    }
-    Ok(())
 }

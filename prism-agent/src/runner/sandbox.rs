@@ -26,6 +26,12 @@ mod sweep;
 mod sys;
 pub(crate) mod wire;
 
+use std::fmt;
+
+use wire::Message;
+
+use super::free::Free;
+
 /// The first argument that makes a program the helper.
 pub(crate) const MARK: &str = "__prism_sandbox";
 
@@ -40,16 +46,36 @@ pub fn helper_main_if_asked() {
     }
 }
 
-/// A step that failed, with the words for the agent.
+/// Why there is no sandbox, with the words for the agent.
 #[derive(Debug)]
-struct Failure {
-    step: String,
-    reason: String,
+enum Failure {
+    /// A step failed.
+    Step { step: String, reason: String },
+    /// The disk has no room for a copy.
+    NoRoom { needed: Free, free: Free },
 }
 
 impl Failure {
     fn new(step: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { step: step.into(), reason: reason.into() }
+        Self::Step { step: step.into(), reason: reason.into() }
+    }
+}
+
+impl From<Failure> for Message {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Step { step, reason } => Self::Failed { step, reason },
+            Failure::NoRoom { needed, free } => Self::NoRoom { needed, free },
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Step { step, reason } => write!(f, "{step}: {reason}"),
+            Self::NoRoom { .. } => f.write_str("no room for a copy"),
+        }
     }
 }
 

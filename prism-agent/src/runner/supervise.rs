@@ -95,6 +95,12 @@ fn accept(first: Option<(Message, Vec<OwnedFd>)>) -> Result<(Layers, Seen), RunE
             Err(RunError::LayerMissing { layer, state, layers: Box::new(layers) })
         }
         Some((Message::Failed { step, reason }, _)) => Err(RunError::Sandbox { step, reason }),
+        Some((Message::NoRoom { needed, free }, _)) => Err(RunError::NoRoom {
+            needed_bytes: needed.bytes,
+            needed_files: needed.files,
+            free_bytes: free.bytes,
+            free_files: free.files,
+        }),
         Some(_) => Err(RunError::Helper { found: "another message" }),
         None => Err(RunError::Helper { found: "its end" }),
     }
@@ -149,7 +155,7 @@ async fn supervise(
     let ended = match message {
         Some(Message::Ended(ended)) => ended,
         Some(Message::NotExecuted { path, reason }) => {
-            return Err(running.abandon(RunError::Interpreter { path, reason }).await);
+            return Err(running.abandon(RunError::NotExecuted { path, reason }).await);
         }
         // The helper was killed by a limit of the machine or from outside. Its namespace died with it; without one
         // nobody knows who is left.

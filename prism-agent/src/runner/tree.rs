@@ -102,27 +102,42 @@ pub(crate) fn visit(
 /// # Errors
 /// What the system says of the first thing that stays.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
-    let top = match open(CWD, path) {
+    remove_at(CWD, path, &mut || Ok(()))
+}
+
+/// Removes the tree `name` of a directory, as [`remove`] does, as long as `go_on` says nothing against it.
+pub(crate) fn remove_at(
+    parent: impl AsFd,
+    name: impl Arg + Copy,
+    go_on: &mut dyn FnMut() -> io::Result<()>,
+) -> io::Result<()> {
+    match open(&parent, name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        top => top?,
-    };
-    Removal { top, stamp: fresh_number()?, lifted: 0, emptied: 0 }.everything()?;
-    Ok(unlinkat(CWD, path, AtFlags::REMOVEDIR)?)
+        top => clear(top?, go_on)?,
+    }
+    Ok(unlinkat(&parent, name, AtFlags::REMOVEDIR)?)
+}
+
+/// Removes everything in a directory, as long as `go_on` says nothing against it.
+pub(crate) fn clear(top: OwnedFd, go_on: &mut dyn FnMut() -> io::Result<()>) -> io::Result<()> {
+    Removal { top, go_on, stamp: fresh_number()?, lifted: 0, emptied: 0 }.everything()
 }
 
 /// Directories within directories that are emptied where they are.
 const LEVELS: usize = 64;
 
 /// A removal: what is deeper than [`LEVELS`] moves up to the top before its turn comes.
-struct Removal {
+struct Removal<'a> {
     top: OwnedFd,
+    /// Asked before each entry.
+    go_on: &'a mut dyn FnMut() -> io::Result<()>,
     /// Makes names that no program can have foreseen.
     stamp: u64,
     lifted: u64,
     emptied: u64,
 }
 
-impl Removal {
+impl Removal<'_> {
     fn everything(&mut self) -> io::Result<()> {
         loop {
             let (mut progress, mut failure) = (false, None);
@@ -156,12 +171,14 @@ impl Removal {
     }
 
     fn entry(&mut self, name: &CStr) -> io::Result<()> {
+        (self.go_on)()?;
         if unlink(&self.top, name)? {
             return Ok(());
         }
         let mut levels = vec![Level::enter(&self.top, name)?];
         while let Some(level) = levels.last_mut() {
             if let Some(found) = level.next()? {
+                (self.go_on)()?;
                 if unlink(&level.fd, &found)? {
                     continue;
                 }

@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prism_core::code::{Code, Coded};
-use rustix::fs::statvfs;
 
-/// Bytes that assets always leave free: the log has to go on when nothing else can.
-const SPARE: u64 = 16 * 1024 * 1024;
+use crate::runner::Free;
 
 /// An asset does not fit.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +18,14 @@ pub(crate) enum NoRoom {
     #[error("expected {needed} free bytes on the agent's disk, found {free}; make room there, then try again")]
     Disk {
         /// What is needed, with what others were promised and what stays free.
+        needed: u64,
+        /// What the system says is free.
+        free: u64,
+    },
+    /// The disk can hold too few files more.
+    #[error("expected room for {needed} more files on the agent's disk, found {free}; make room there, then try again")]
+    Files {
+        /// What is needed, with what stays free.
         needed: u64,
         /// What the system says is free.
         free: u64,
@@ -42,7 +48,7 @@ pub(crate) enum NoRoom {
 impl Coded for NoRoom {
     fn code(&self) -> Code {
         match self {
-            Self::Disk { .. } | Self::Quota { .. } => Code::AgentFull,
+            Self::Disk { .. } | Self::Files { .. } | Self::Quota { .. } => Code::AgentFull,
             Self::Unknown(_) => Code::FileIo,
         }
     }
@@ -70,26 +76,42 @@ impl Room {
         Arc::new(Self { dir, most, taken: Mutex::default() })
     }
 
-    /// Promises room for an asset of `size` bytes.
+    /// Promises room for an asset of `size` bytes in so many files.
     ///
     /// # Errors
     /// [`NoRoom`] when there is none.
-    pub(crate) fn claim(self: &Arc<Self>, size: u64) -> Result<Claim, NoRoom> {
+    pub(crate) fn claim(self: &Arc<Self>, size: u64, files: u64) -> Result<Claim, NoRoom> {
+        self.promise(size, size, files)
+    }
+
+    /// Promises room for what is no asset, like a result: bytes that the configuration does not count.
+    ///
+    /// # Errors
+    /// [`NoRoom`] when there is none.
+    pub(crate) fn lend(self: &Arc<Self>, size: u64, files: u64) -> Result<Claim, NoRoom> {
+        self.promise(0, size, files)
+    }
+
+    fn promise(self: &Arc<Self>, counted: u64, size: u64, files: u64) -> Result<Claim, NoRoom> {
         let mut taken = self.taken();
-        let total = taken.total.saturating_add(size);
+        let total = taken.total.saturating_add(counted);
         if total > self.most {
             return Err(NoRoom::Quota { most: self.most, needed: total });
         }
         let pending = taken.pending.saturating_add(size);
-        self.require(pending)?;
+        self.require(pending, files)?;
         *taken = Taken { total, pending };
-        Ok(Claim { room: Arc::clone(self), size, pending: Mutex::new(size), kept: AtomicBool::new(false) })
+        Ok(Claim { room: Arc::clone(self), counted, size, pending: Mutex::new(size), kept: AtomicBool::new(false) })
     }
 
-    fn require(&self, bytes: u64) -> Result<(), NoRoom> {
-        let found = statvfs(&self.dir).map_err(|errno| NoRoom::Unknown(errno.into()))?;
-        let (needed, free) = (bytes.saturating_add(SPARE), found.f_bavail.saturating_mul(found.f_frsize));
-        if needed <= free { Ok(()) } else { Err(NoRoom::Disk { needed, free }) }
+    fn require(&self, bytes: u64, files: u64) -> Result<(), NoRoom> {
+        let found = Free::at(&self.dir).map_err(NoRoom::Unknown)?;
+        let (needed, free) = (bytes.saturating_add(Free::KEPT.bytes), found.bytes);
+        if needed > free {
+            return Err(NoRoom::Disk { needed, free });
+        }
+        let (needed, free) = (files.saturating_add(Free::KEPT.files), found.files);
+        if needed <= free { Ok(()) } else { Err(NoRoom::Files { needed, free }) }
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
@@ -101,6 +123,8 @@ impl Room {
 #[derive(Debug)]
 pub(crate) struct Claim {
     room: Arc<Room>,
+    /// Bytes that the configuration counts.
+    counted: u64,
     size: u64,
     pending: Mutex<u64>,
     kept: AtomicBool,
@@ -122,7 +146,7 @@ impl Claim {
     /// [`NoRoom`] when it does not.
     pub(crate) fn look(&self) -> Result<(), NoRoom> {
         let pending = *self.pending.lock().unwrap_or_else(PoisonError::into_inner);
-        self.room.require(pending)
+        self.room.require(pending, 0)
     }
 
     /// The asset stays as long as the boot.
@@ -136,7 +160,7 @@ impl Drop for Claim {
         self.holds(self.size);
         if !self.kept.load(Ordering::Relaxed) {
             let mut taken = self.room.taken();
-            taken.total = taken.total.saturating_sub(self.size);
+            taken.total = taken.total.saturating_sub(self.counted);
         }
     }
 }
@@ -154,26 +178,42 @@ mod tests {
     #[test]
     fn assets_share_what_the_configuration_permits_and_what_is_dropped_is_free_again() {
         let (_dir, room) = room(100);
-        let first = room.claim(60).unwrap();
-        assert!(matches!(room.claim(41), Err(NoRoom::Quota { most: 100, needed: 101 })));
-        let second = room.claim(40).unwrap();
+        let first = room.claim(60, 1).unwrap();
+        assert!(matches!(room.claim(41, 1), Err(NoRoom::Quota { most: 100, needed: 101 })));
+        let second = room.claim(40, 1).unwrap();
         second.keep();
         drop(second);
         drop(first);
-        assert!(room.claim(61).is_err(), "what is kept stays taken");
-        assert!(room.claim(60).is_ok());
+        assert!(room.claim(61, 1).is_err(), "what is kept stays taken");
+        assert!(room.claim(60, 1).is_ok());
     }
 
     #[test]
     fn what_others_were_promised_and_have_not_sent_is_not_free() {
         let (dir, room) = room(u64::MAX);
-        let found = statvfs(dir.path()).unwrap();
-        let most = (found.f_bavail * found.f_frsize).saturating_sub(SPARE) / 2;
-        let first = room.claim(most).unwrap();
-        assert!(matches!(room.claim(most + (most >> 2)), Err(NoRoom::Disk { .. })));
+        let most = Free::at(dir.path()).unwrap().bytes.saturating_sub(Free::KEPT.bytes) / 2;
+        let first = room.claim(most, 1).unwrap();
+        assert!(matches!(room.claim(most + (most >> 2), 1), Err(NoRoom::Disk { .. })));
         assert!(first.look().is_ok());
         first.holds(most);
-        assert!(room.claim(most + (most >> 2)).is_ok(), "what has come is not counted twice");
-        assert!(matches!(room.claim(u64::MAX / 2), Err(NoRoom::Disk { .. })));
+        assert!(room.claim(most + (most >> 2), 1).is_ok(), "what has come is not counted twice");
+        assert!(matches!(room.claim(u64::MAX / 2, 1), Err(NoRoom::Disk { .. })));
+    }
+
+    #[test]
+    fn what_is_no_asset_takes_room_on_the_disk_and_nothing_of_what_assets_may_take() {
+        let (_dir, room) = room(100);
+        let lent = room.lend(1000, 1).unwrap();
+        assert!(room.claim(100, 1).is_ok());
+        drop(lent);
+        assert!(room.claim(100, 1).is_ok());
+        assert!(matches!(room.lend(u64::MAX / 2, 1), Err(NoRoom::Disk { .. })));
+    }
+
+    #[test]
+    fn a_disk_may_have_room_for_bytes_and_none_for_files() {
+        let (_dir, room) = room(100);
+        // A disk that does not count its files has room for as many as there can be numbers.
+        assert!(matches!(room.claim(1, u64::MAX), Err(NoRoom::Files { .. })) || room.lend(0, u64::MAX - 1).is_ok());
     }
 }

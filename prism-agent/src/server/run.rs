@@ -22,7 +22,8 @@ use super::config::{AgentConfig, RunnerConfig};
 use super::engine::Engine;
 use super::ledger::LedgerError;
 use super::means::Means;
-use crate::runner::{self, RunOutcome};
+use super::room::{Claim, NoRoom};
+use crate::runner::{self, Requirements, RunOutcome, RunSpec, Runtime};
 use conditions::conditions;
 
 /// What does not change from run to run.
@@ -97,14 +98,30 @@ async fn attempt(engine: &Engine, setting: &Arc<Setting>, cancel: &CancellationT
         Err(_) => return Ok((report::not_executed(RunEnd::RunnerFailed, Code::Internal), None)),
     };
     spec.spent = begin.elapsed();
+    let _room = match room_for_output(engine, &spec) {
+        Ok(claim) => claim,
+        Err(error) => {
+            tracing::error!(%error, "there is no room for what the run prints");
+            return Err(error.code());
+        }
+    };
     let conditions = conditions(&setting.means, spec.limits.processors()).await;
     match runner::run(spec, &mut |progress| tracing::info!(?progress, "the run goes on"), cancel.clone()).await {
         Ok(outcome) => Ok((report::executed(&outcome, conditions), Some(outcome))),
         Err(error) => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "nothing was executed");
-            Ok((report::refused(&error), None))
+            // What the agent lacks is no end of the run's.
+            if error.code() == Code::AgentFull { Err(Code::AgentFull) } else { Ok((report::refused(&error), None)) }
         }
     }
+}
+
+/// Room for both streams of the installation and of the program, until the run has ended.
+fn room_for_output(engine: &Engine, spec: &RunSpec) -> Result<Claim, NoRoom> {
+    let installs =
+        matches!(&spec.runtime, Runtime::Python(python) if !matches!(python.requirements, Requirements::None));
+    let streams = if installs { 4 } else { 2 };
+    engine.store().room().lend(spec.limits.output_bytes.saturating_mul(streams), streams)
 }
 
 async fn cancel_after(time: Duration, token: CancellationToken) {

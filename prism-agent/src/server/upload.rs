@@ -257,7 +257,7 @@ fn announce(engine: &Engine, begin: &Begin, held: Option<&Holding>) -> Result<()
 
 fn create(engine: &Engine, slot: &Slot, begin: &Begin) -> Result<Arc<Holding>, UploadError> {
     let (store, size) = (engine.store(), begin.terms.size);
-    let claim = store.room().claim(size)?;
+    let claim = store.room().claim(size, 1)?;
     engine.spend_upload(&begin.provider, begin.most)?;
     let path = store.partial(begin.terms.name.as_str());
     // The file first: what the disk refuses has not begun.

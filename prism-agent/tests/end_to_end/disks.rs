@@ -24,6 +24,7 @@ tests!["disks":
     partial_files_of_an_agent_that_was_killed_are_gone_with_the_next_one,
     a_full_disk_keeps_nobody_from_stopping_the_computation,
     an_archive_larger_than_the_disk_ends_the_computation_and_leaves_nothing,
+    what_a_run_may_print_has_room_before_it_begins,
 ];
 
 const SIZE: usize = 40 << 20;
@@ -205,6 +206,17 @@ async fn a_full_disk_keeps_nobody_from_stopping_the_computation() {
     let kinds: Vec<&str> = log.iter().map(Event::kind).collect();
     assert!(kinds.ends_with(&["session.attested", "auth.ok", "stop", "log.close"]), "{kinds:?}");
     assert!(!boot(&agent).join("assets").exists());
+}
+
+async fn what_a_run_may_print_has_room_before_it_begins() {
+    let computation = Computation::with(|manifest, _| manifest.algorithm.limits.output_bytes = 40 << 20);
+    let Some(agent) = on_small_disk(&computation, 80) else { return };
+    let institute = join(&agent.address, &computation, "institute").await;
+    let bringing = [("lab", "train.py"), ("hospital-2", "h2"), ("hospital-1", "h1")];
+    give(&agent.address, &computation, &bringing).await;
+    let log = whole_log(&institute).await;
+    let [.., Event::RunStart(_), Event::Error(error), Event::LogClose(_)] = log.as_slice() else { panic!("{log:?}") };
+    assert_eq!(error.code, "agent.full");
 }
 
 /// The directory of its boot as it sees it.

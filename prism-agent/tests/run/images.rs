@@ -169,7 +169,8 @@ async fn an_image_makes_a_result_of_the_datasets() {
             Event::RunExit(body) => Some(body),
             _ => None,
         });
-        assert_eq!(exit.unwrap().conditions.as_ref().unwrap().interpreter, "none");
+        let conditions = exit.unwrap().conditions.as_ref().unwrap();
+        assert_eq!((conditions.interpreter.as_str(), conditions.libc.as_str()), ("none", "none"));
         agent.shutdown().await;
     }
 }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use prism_agent::runner::{End, Layer, LayerState};
+use prism_agent::runner::{End, Layer, LayerState, RunError};
+use prism_core::code::{Code, Coded};
 
 use crate::tests;
 use crate::world::{Verdict, World, available};
@@ -27,6 +28,8 @@ tests!["limits":
     what_is_mapped_of_it_counts_once,
     datasets_may_have_more_files_than_a_run_may_make,
     copies_of_datasets_are_no_writing_of_the_run,
+    a_copy_for_which_the_disk_has_no_room_is_not_begun,
+    time_that_is_over_is_not_given_again,
     the_programs_own_end_is_told_as_it_was,
     processor_time_and_memory_are_reported,
 ];
@@ -289,6 +292,29 @@ exec unshare --mount sh -ec '
 ' sh MEMORY RUN PROGRAM "$1"
 "#;
 
+/// A helper in whose view the run's directories lie on a disk that is as good as full.
+const ON_A_FULL_DISK: &str = r#"#!/bin/sh
+exec unshare --mount sh -ec '
+    names=$(ls "$2")
+    mount -t tmpfs -o size=1m none "$2"
+    for name in $names; do mkdir "$2/$name"; done
+    exec "$3" "$4"
+' sh MEMORY RUN PROGRAM "$1"
+"#;
+
+/// Has this program's helper start in a view of the machine that a script makes.
+fn in_view(world: &mut World, script: &str) {
+    let (helper, memory) = (world.dir.path().join("helper"), world.dir.path().join("memory"));
+    fs::create_dir(&memory).unwrap();
+    let program = std::env::current_exe().unwrap();
+    let text = [("MEMORY", &memory), ("RUN", &world.spec.work), ("PROGRAM", &program)]
+        .iter()
+        .fold(script.to_owned(), |text, (word, path)| text.replace(word, path.to_str().unwrap()));
+    fs::write(&helper, text).unwrap();
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    world.spec.helper = helper;
+}
+
 fn copies_of_datasets_are_no_writing_of_the_run() -> Verdict {
     crate::needs!(MountNamespace, SeparateUser);
     let copied = |result: &str, datasets: Option<u64>| {
@@ -297,14 +323,7 @@ fn copies_of_datasets_are_no_writing_of_the_run() -> Verdict {
             (limits.disk_bytes, limits.datasets_bytes) = (16 << 20, datasets);
         });
         fs::write(world.asset("big"), vec![7; 24 << 20]).unwrap();
-        let (script, memory) = (world.dir.path().join("helper"), world.dir.path().join("memory"));
-        fs::create_dir(&memory).unwrap();
-        let text = WITHOUT_OVERLAY.replace("MEMORY", memory.to_str().unwrap());
-        let text = text.replace("RUN", world.spec.work.to_str().unwrap());
-        let program = std::env::current_exe().unwrap();
-        fs::write(&script, text.replace("PROGRAM", program.to_str().unwrap())).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
-        world.spec.helper = script;
+        in_view(&mut world, WITHOUT_OVERLAY);
         let ran = world.run();
         assert_eq!(ran.outcome.layers.get(Layer::DatasetsCopy), Some(&LayerState::Active("copy".to_owned())));
         ran
@@ -314,6 +333,26 @@ fn copies_of_datasets_are_no_writing_of_the_run() -> Verdict {
     }
     copied("17", Some(1 << 20)).ended(End::DiskLimit);
     copied("41", None).ended(End::DiskLimit);
+    Verdict::Held
+}
+
+fn a_copy_for_which_the_disk_has_no_room_is_not_begun() -> Verdict {
+    crate::needs!(MountNamespace, SeparateUser);
+    let mut world = World::python("print()");
+    // The run's user may not read it as it is.
+    fs::set_permissions(&world.spec.algorithm, fs::Permissions::from_mode(0o600)).unwrap();
+    in_view(&mut world, ON_A_FULL_DISK);
+    let refused = world.attempt().err().unwrap();
+    assert!(matches!(refused, RunError::NoRoom { .. }), "{refused}");
+    assert_eq!(refused.code(), Code::AgentFull);
+    Verdict::Held
+}
+
+fn time_that_is_over_is_not_given_again() -> Verdict {
+    let mut world = World::python("import time\ntime.sleep(600)\n").limit(|limits| limits.wall_seconds = 3600);
+    world.spec.spent = world.spec.limits.wall();
+    let refused = world.attempt().err().unwrap();
+    assert!(matches!(refused, RunError::WallLimit), "{refused}");
     Verdict::Held
 }
 

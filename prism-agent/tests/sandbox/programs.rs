@@ -15,6 +15,7 @@ tests!["programs":
     an_executable_runs_with_the_same_contract,
     an_executable_in_a_folder_runs_from_its_entry,
     only_an_executable_for_this_machine_is_executed,
+    an_executable_whose_loader_is_missing_is_no_fault_of_an_interpreter,
     auxiliary_files_lie_where_the_program_looks_and_stay_as_they_are,
     an_auxiliary_file_outside_of_home_is_refused,
     a_device_is_there_for_whom_it_was_asked_for,
@@ -98,6 +99,20 @@ fn only_an_executable_for_this_machine_is_executed() -> Verdict {
         assert!(matches!(&refused, RunError::Spec { found: what, .. } if what == found), "{refused}");
         assert_eq!(refused.code(), prism_core::code::Code::RunFailed);
     }
+    Verdict::Held
+}
+
+fn an_executable_whose_loader_is_missing_is_no_fault_of_an_interpreter() -> Verdict {
+    let mut world = World::python("");
+    let program = world.dir.path().join("program");
+    let file = program.with_extension("c");
+    fs::write(&file, "int main(void) { return 0; }").unwrap();
+    let loader = "-Wl,--dynamic-linker=/nonexistent/loader";
+    assert!(Command::new("cc").arg(loader).arg("-o").arg(&program).arg(&file).status().unwrap().success());
+    world.spec.runtime = Runtime::Binary;
+    world.spec.algorithm = program;
+    let refused = world.attempt().err().unwrap();
+    assert!(matches!(&refused, RunError::Spec { found, .. } if found == "ENOENT"), "{refused}");
     Verdict::Held
 }
 

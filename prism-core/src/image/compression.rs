@@ -39,7 +39,7 @@ impl Compression {
 
 /// Zstandard frames one after another, as some writers make them, and those that are to be skipped.
 struct Frames<R> {
-    packed: R,
+    packed: Remembering<R>,
     decoder: FrameDecoder,
     /// Whether the decoder is in the middle of a frame.
     open: bool,
@@ -49,7 +49,7 @@ impl<R: BufRead> Frames<R> {
     fn new(packed: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW_MAX);
-        Self { packed, decoder, open: false }
+        Self { packed: Remembering { inner: packed, failure: None }, decoder, open: false }
     }
 
     /// Reads the next frame's header, or passes over a frame that says nothing.
@@ -62,7 +62,7 @@ impl<R: BufRead> Frames<R> {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
             }
-            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidData, error)),
+            Err(error) => return Err(self.packed.explain(error)),
         }
         Ok(())
     }
@@ -76,12 +76,77 @@ impl<R: BufRead> Read for Frames<R> {
             }
             if self.open && !self.decoder.is_finished() {
                 let blocks = self.decoder.decode_blocks(&mut self.packed, BlockDecodingStrategy::UptoBlocks(1));
-                blocks.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+                blocks.map_err(|error| self.packed.explain(error))?;
             } else if self.packed.fill_buf()?.is_empty() {
                 return Ok(0);
             } else {
                 self.open()?;
             }
+        }
+    }
+}
+
+/// A reader whose failure is not lost in what the decoder makes of it.
+struct Remembering<R> {
+    inner: R,
+    failure: Option<io::Error>,
+}
+
+impl<R> Remembering<R> {
+    /// Whose fault it was: the reader's, if it failed, else that of the data.
+    fn explain(&mut self, error: FrameDecoderError) -> io::Error {
+        self.failure.take().unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    fn remember(&mut self, error: io::Error) -> io::Error {
+        let kind = error.kind();
+        if kind != io::ErrorKind::Interrupted {
+            self.failure = Some(error);
+        }
+        kind.into()
+    }
+}
+
+impl<R: BufRead> Read for Remembering<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer);
+        read.map_err(|error| self.remember(error))
+    }
+}
+
+impl<R: BufRead> BufRead for Remembering<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        self.inner.consume(amount);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::BufReader;
+
+    use super::*;
+
+    /// A disk that fails.
+    struct Failing;
+
+    impl Read for Failing {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::Error::other("the disk"))
+        }
+    }
+
+    #[test]
+    fn a_reader_that_fails_is_not_the_datas_fault() {
+        let content: Vec<u8> = (0..=250).cycle().take(300_000).collect();
+        let packed = ruzstd::encoding::compress_to_vec(&*content, ruzstd::encoding::CompressionLevel::Fastest);
+        for length in (0..packed.len()).step_by(1 + packed.len() / 100) {
+            let reader = BufReader::with_capacity(1, packed[..length].chain(Failing));
+            let error = Compression::Zstandard.reader(reader).read_to_end(&mut Vec::new()).unwrap_err();
+            assert_eq!(error.to_string(), "the disk", "after {length} bytes");
         }
     }
 }

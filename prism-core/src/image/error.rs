@@ -148,6 +148,9 @@ pub enum LayerFault {
     /// The tar ends inside of an entry.
     #[error("expected a whole tar, found one that is cut off; export the image again")]
     Truncated,
+    /// Something follows after the tar's end.
+    #[error("expected nothing but zeros after the tar's end, found more; export the image again")]
+    Trailing,
     /// The uncompressed bytes are others than the configuration says.
     #[error("expected the diff_id {expected}, found {found}; export the image again")]
     DiffId {

@@ -3,13 +3,14 @@
 mod entry;
 mod reader;
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 
 use super::blobs::{Blobs, Span};
 use super::compression::Compression;
 use super::error::{BlobFault, EntryFault, ImageError, LayerFault};
 use super::path::PATH_MAX;
-use super::walk::{Halt, Tar};
+use super::walk::{self, Halt, Tar};
 use crate::archive::{Bound, Limits};
 use crate::digest::{Digest, Hasher};
 pub(super) use entry::{Item, Step};
@@ -18,7 +19,7 @@ use reader::{Bounded, Exceeded, Hashed};
 /// Bytes that are read, decompressed and written at a time.
 const PIECE: usize = 128 << 10;
 
-/// Layers may be compressed to any ratio up to this size.
+/// Layers may be compressed to any ratio as long as those beyond the permitted one have no more than this, all together.
 const RATIO_FLOOR: u64 = 256 << 20;
 
 /// Where a layer lies and what it has to be.
@@ -33,6 +34,8 @@ pub(super) struct Layer {
     diff_id: Digest,
     /// Whether it hides something of the layers below.
     pub(super) hides: bool,
+    /// Whether a layer below has the same bytes: they make the image no larger, and it may be no larger for them.
+    again: bool,
 }
 
 /// What all layers may be together.
@@ -40,12 +43,22 @@ pub(super) struct Layer {
 pub(super) struct Meter {
     bytes: u64,
     entries: u64,
+    /// What those may have that are beyond the permitted ratio.
+    beyond: u64,
     limits: Limits,
 }
 
 impl Meter {
     pub(super) const fn new(limits: &Limits) -> Self {
-        Self { bytes: limits.total_bytes, entries: limits.entries, limits: *limits }
+        Self { bytes: limits.total_bytes, entries: limits.entries, beyond: RATIO_FLOOR, limits: *limits }
+    }
+}
+
+/// Sees which layers have the bytes of one below.
+pub(super) fn mark_repeated(layers: &mut [Layer]) {
+    let mut seen = BTreeSet::new();
+    for layer in layers {
+        layer.again = !seen.insert((layer.span.offset, layer.span.size));
     }
 }
 
@@ -57,7 +70,7 @@ impl Layer {
         compression: Option<Compression>,
         diff_id: Digest,
     ) -> Self {
-        Self { number, span, digest, compression, diff_id, hides: false }
+        Self { number, span, digest, compression, diff_id, hides: false, again: false }
     }
 
     /// The error of a sink.
@@ -133,16 +146,32 @@ fn stream(
 ) -> Result<Digest, ImageError> {
     let first = packed.fill_buf().map_err(ImageError::Read)?;
     let compression = layer.compression.unwrap_or_else(|| Compression::of(first));
-    let unpacked = Bounded {
-        inner: compression.reader(packed),
-        total: meter.bytes,
-        layer: layer.span.size.saturating_mul(meter.limits.ratio).max(RATIO_FLOOR),
-        limits: meter.limits,
-    };
+    let own = if layer.again { 0 } else { layer.span.size.saturating_mul(meter.limits.ratio) };
+    let most = own.max(meter.beyond);
+    let unpacked = Bounded { inner: compression.reader(packed), total: meter.bytes, layer: most, limits: meter.limits };
     let mut rest = entries(Hashed { inner: unpacked, hasher: Hasher::sha256() }, layer, meter, visit)?;
-    io::copy(&mut rest, &mut io::sink()).map_err(|error| layer.explain(error))?;
+    finish(&mut rest, layer)?;
     meter.bytes = rest.inner.total;
+    let found = most.saturating_sub(rest.inner.layer);
+    if found > own {
+        meter.beyond = meter.beyond.saturating_sub(found);
+    }
     Ok(rest.hasher.finish())
+}
+
+/// Reads what is left after the tar's end: zeros, with which writers fill their last record.
+fn finish(rest: &mut impl Read, layer: &Layer) -> Result<(), ImageError> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let read = walk::fill(rest, &mut buffer).map_err(|error| layer.explain(error))?;
+        let found = buffer.get(..read).unwrap_or_default();
+        if found.iter().any(|byte| *byte != 0) {
+            return Err(layer.fault(LayerFault::Trailing));
+        }
+        if read < buffer.len() {
+            return Ok(());
+        }
+    }
 }
 
 /// What is left of the layer after its last entry.

@@ -106,6 +106,7 @@ fn link_tree(source: &Path, target: &Path, who: &Who) -> io::Result<()> {
     // In a user namespace only the run's own user and group can be copied up.
     let usable = who.separate || (meta.uid() == who.uid && meta.gid() == who.gid && meta.mode() & 0o600 == 0o600);
     if !usable || fs::hard_link(source, target).is_err() {
+        stage::claim(std::iter::once(source), Path::new(".")).map_err(|_| io::ErrorKind::StorageFull)?;
         fs::copy(source, target)?;
         fs::set_permissions(target, fs::Permissions::from_mode(0o600))?;
     }

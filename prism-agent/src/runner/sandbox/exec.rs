@@ -19,8 +19,8 @@ use crate::runner::requirements::{Installation, install};
 
 /// Confines this process, reports, waits for the agent's word and executes. Returns only when nothing was executed.
 pub(super) fn program(mut line: Line, order: &Order, mut layers: Layers, place: &Place) -> i32 {
-    if let Err(Failure { step, reason }) = confine(order, &mut layers, place) {
-        let _ = line.send(&Message::Failed { step, reason }, &[]);
+    if let Err(failure) = confine(order, &mut layers, place) {
+        let _ = line.send(&failure.into(), &[]);
         return REFUSED;
     }
     if let Some(layer) = layers.first_missing(&order.required) {

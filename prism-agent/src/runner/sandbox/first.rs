@@ -26,8 +26,8 @@ pub(super) fn main(mut first: First) -> i32 {
     match build(&mut first) {
         Ok(Some(place)) => become_program(first, place),
         Ok(None) => REFUSED,
-        Err(Failure { step, reason }) => {
-            let _ = first.line.send(&Message::Failed { step, reason }, &[]);
+        Err(failure) => {
+            let _ = first.line.send(&failure.into(), &[]);
             REFUSED
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn main() -> i32 {
     match serve(line, order) {
         Ok(code) => code,
         Err((line, failure)) => {
-            let _ = line.send(&Message::Failed { step: failure.step, reason: failure.reason }, &[]);
+            let _ = line.send(&failure.into(), &[]);
             REFUSED
         }
     }

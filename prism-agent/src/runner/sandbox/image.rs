@@ -88,7 +88,7 @@ fn furnish(order: &Order, terms: &ImageTerms, who: &Who, layers: &mut Layers, ro
     system(order, root)?;
     bind(Path::new("space/tmp"), &root.join("tmp"), None).during("show the run's space")?;
     let home = inside.directory(Path::new("home")).during("make /home")?;
-    rooted::remove(home.as_fd(), OsStr::new("prism")).during("make the home directory")?;
+    rooted::remove(home.as_fd(), OsStr::new("prism"), &mut || Ok(())).during("make the home directory")?;
     bind(Path::new("space/home/prism"), &root.join("home/prism"), None).during("show the run's space")?;
     show_auxiliary(order, who, root)?;
     let work = work(&inside, terms, who)?;
@@ -152,7 +152,7 @@ fn list(inside: &Rooted, path: &str) -> String {
 }
 
 fn write(directory: BorrowedFd<'_>, name: &str, text: &str, who: &Who) -> std::io::Result<()> {
-    rooted::remove(directory, OsStr::new(name))?;
+    rooted::remove(directory, OsStr::new(name), &mut || Ok(()))?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(directory, name, flags, Mode::from_raw_mode(0o644))?;
     File::from(file).write_all(text.as_bytes())?;
@@ -176,7 +176,7 @@ fn work(inside: &Rooted, terms: &ImageTerms, who: &Who) -> Result<OwnedFd, Failu
     }
     let work = inside.make(work_of(terms), &mut |parent, name| own(parent, name, who)).during(step)?;
     for name in ["results", "datasets"].map(OsStr::new) {
-        rooted::remove(work.as_fd(), name).during(step)?;
+        rooted::remove(work.as_fd(), name, &mut || Ok(())).during(step)?;
         mkdirat(&work, name, Mode::from_raw_mode(0o755)).during(step)?;
         own(work.as_fd(), name, who).during(step)?;
     }

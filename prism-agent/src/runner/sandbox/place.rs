@@ -70,7 +70,7 @@ pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Opt
         Err(Broken::Fatal(failure)) => return Err(failure),
         Err(Broken::Unavailable(failure)) => failure,
     };
-    layers.unavailable(Layer::MountNamespace, format!("{}: {}", unavailable.step, unavailable.reason));
+    layers.unavailable(Layer::MountNamespace, unavailable.to_string());
     if order.image().is_some() {
         return Ok(None);
     }

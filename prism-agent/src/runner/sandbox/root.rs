@@ -117,6 +117,7 @@ fn show_code(order: &Order, who: &Who, root: &Path) -> Result<PathBuf, Failure> 
     let executable = executable(order);
     let shown = if executable.is_some() || (who.separate && !stage::is_public(source)) {
         let copy = Path::new("code").join(file_name(source)?);
+        stage::claim(std::iter::once(source), Path::new("."))?;
         stage::copy_public(source, &copy).during("copy the algorithm")?;
         stage::make_executable(&copy, executable).during("make the algorithm executable")?;
         copy
@@ -134,6 +135,7 @@ pub(super) fn show_auxiliary(order: &Order, who: &Who, root: &Path) -> Result<()
     for (number, (target, source)) in auxiliary.iter().enumerate() {
         let shown = if who.separate && !stage::is_public(source) {
             let copy = Path::new("auxiliary").join(number.to_string());
+            stage::claim(std::iter::once(source.as_path()), Path::new("."))?;
             stage::copy_public(source, &copy).during("copy an auxiliary file")?;
             copy
         } else {
@@ -172,6 +174,7 @@ fn show_wasm_host(order: &Order, who: &Who, root: &Path) -> Result<(), Failure> 
     let Some(host) = order.wasm_host() else { return Ok(()) };
     let shown = if who.separate && !stage::is_public(host) {
         let copy = Path::new("env").join(WASM_HOST);
+        stage::claim(std::iter::once(host), Path::new("."))?;
         stage::copy_public(host, &copy).during("copy the WebAssembly host")?;
         copy
     } else {

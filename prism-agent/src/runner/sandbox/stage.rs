@@ -5,16 +5,43 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
+use tokio_util::sync::CancellationToken;
+
 use super::identity::Who;
 use super::place::{Place, WASM_HOST, code_source, executable, file_name, make_space};
 use super::wire::{Job, Order};
 use super::{During, Failure};
+use crate::runner::free::Free;
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::requirements::{copy_environment, lay_out_environment};
+use crate::runner::spec::contents_of;
+
+/// Sees that the disk of `target` has room for copies of all `sources`, before the first is made.
+pub(super) fn claim<'a>(sources: impl Iterator<Item = &'a Path>, target: &Path) -> Result<(), Failure> {
+    let copies = contents_of(sources, &CancellationToken::new());
+    let bytes = copies.bytes.saturating_add(Free::KEPT.bytes);
+    let needed = Free { bytes, files: copies.entries.saturating_add(Free::KEPT.files) };
+    let free = Free::at(target).during("look for room on the disk")?;
+    let fits = needed.bytes <= free.bytes && needed.files <= free.files;
+    if fits { Ok(()) } else { Err(Failure::NoRoom { needed, free }) }
+}
+
+/// What a run without a root of its own reads as a copy.
+fn sources(order: &Order) -> impl Iterator<Item = &Path> {
+    let (datasets, auxiliary) = match &order.job {
+        Job::Run { datasets, auxiliary, .. } => (datasets.as_slice(), auxiliary.as_slice()),
+        Job::Install { .. } => Default::default(),
+    };
+    let datasets = datasets.iter().map(|(_, source)| source.as_path());
+    let auxiliary = auxiliary.iter().map(|(_, source)| source.as_path());
+    let environment = order.kept.as_deref().into_iter().chain(order.wasm_host());
+    std::iter::once(code_source(order)).chain(datasets).chain(auxiliary).chain(environment)
+}
 
 /// Builds the place below the run's scratch directory: everything is a copy there.
 pub(super) fn build(order: &Order, who: &Who, layers: &mut Layers) -> Result<Place, Failure> {
     let base = order.disk();
+    claim(sources(order), base)?;
     let (space, env) = (base.join("space"), base.join("env"));
     fs::create_dir_all(&space).during("make the run's space")?;
     make_space(&space, who).during("make the run's space")?;

@@ -15,6 +15,10 @@ const ROUNDS: u32 = 50;
 /// How often it is kept from growing before giving up.
 const ATTEMPTS: u32 = 5;
 
+/// Most processes that keep the family from growing. Where the manifest permits more than these, who begets faster than
+/// somebody can look is told as a survivor.
+const BALLAST_MAX: u64 = 4096;
+
 /// The user that ends the processes of another: nobody's, so that none of them can signal it first. It lies next to
 /// the users of runs.
 const EXECUTIONER: u32 = 0x7fff_ffff;
@@ -32,7 +36,7 @@ pub(super) fn everything(who: &Who, most: u64) -> u32 {
         }
         // Processes that beget others and die are gone whenever somebody looks. They cannot where their user has as
         // many as it may have. Who died during one look had no time to beget before the next.
-        let (ballast, release) = load(most);
+        let (ballast, release) = load(most.min(BALLAST_MAX));
         let mut quiet = 0;
         for _ in 0..ROUNDS {
             quiet = if round(who, &ballast) == Left::Nothing { quiet + 1 } else { 0 };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use prism_core::image::ImageConfig;
 use serde::{Deserialize, Serialize};
 
+use crate::runner::free::Free;
 use crate::runner::interpreter::Interpreter;
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::spec::{Contents, Limits, files_within};
@@ -128,6 +129,8 @@ pub(crate) enum Message {
     Missing { layer: Layer, layers: Layers },
     /// A step failed; nothing was executed.
     Failed { step: String, reason: String },
+    /// The disk has no room for a copy; nothing was executed.
+    NoRoom { needed: Free, free: Free },
     /// The program could not be executed.
     NotExecuted { path: PathBuf, reason: String },
     /// The last process is dead.

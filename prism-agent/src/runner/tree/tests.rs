@@ -111,3 +111,25 @@ fn a_tree_deeper_than_files_may_be_open_is_not_visited_to_its_end() {
     chain(home.path(), DEPTH_MAX);
     assert_eq!(seen(home.path()), (false, DEPTH_MAX));
 }
+
+#[test]
+fn whoever_stops_a_removal_is_heard_at_every_entry() {
+    let home = tempfile::tempdir().unwrap();
+    let top = home.path().join("top");
+    for folder in ["a", "b"] {
+        let folder = top.join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        for number in 0..20 {
+            fs::write(folder.join(number.to_string()), "").unwrap();
+        }
+    }
+    let mut left = 10;
+    let mut go_on = || {
+        left -= 1;
+        if left > 0 { Ok(()) } else { Err(io::Error::other("stopped")) }
+    };
+    let stopped = remove_at(CWD, top.as_path(), &mut go_on).unwrap_err();
+    assert_eq!(stopped.to_string(), "stopped");
+    let files = |folder: &str| fs::read_dir(top.join(folder)).unwrap().count();
+    assert!(files("a") + files("b") >= 30);
+}

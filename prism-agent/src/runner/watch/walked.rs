@@ -7,22 +7,17 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use rustix::fs::{CWD, fstatvfs, makedev};
+use rustix::fs::{CWD, makedev};
 use tokio_util::sync::CancellationToken;
 
+use crate::runner::free::Free;
 use crate::runner::outcome::End;
 use crate::runner::processes::Processes;
 use crate::runner::spec::files_within;
 use crate::runner::tree::{self, Next, Unseen};
 
-/// Bytes that the disk keeps for the agent, whoever fills it.
-const KEPT_BYTES: u64 = 16 << 20;
-
 /// Most text about mappings that is read at a time; more is more than any program needs, and counts as too much.
 const MAPS_MAX: u64 = 64 << 20;
-
-/// Files that it keeps.
-const KEPT_FILES: u64 = 1024;
 
 /// Directories whose sizes are added up, and the bytes they may have together.
 #[derive(Clone, Debug)]
@@ -99,10 +94,7 @@ impl Walked {
 }
 
 fn leaves_too_little(top: &OwnedFd) -> bool {
-    fstatvfs(top).is_ok_and(|disk| {
-        let bytes = disk.f_bavail.saturating_mul(disk.f_frsize);
-        bytes < KEPT_BYTES || (disk.f_files > 0 && disk.f_favail < KEPT_FILES)
-    })
+    Free::on(top).is_ok_and(|free| free.bytes < Free::KEPT.bytes || free.files < Free::KEPT.files)
 }
 
 /// Bytes of files without a name on these devices that the run's processes hold open or mapped.

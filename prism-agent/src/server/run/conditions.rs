@@ -26,7 +26,7 @@ pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
         std::thread::available_parallelism().map_or(u32::MAX, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
     Conditions {
         interpreter: text(&interpreter),
-        libc: text(&libc().await.unwrap_or_default()),
+        libc: text(&libc(means).await.unwrap_or_default()),
         kernel: text(&rustix::system::uname().release().to_string_lossy()),
         processor: text(&tokio::task::spawn_blocking(processor).await.ok().flatten().unwrap_or_default()),
         processors: processors.min(available),
@@ -42,8 +42,11 @@ fn text(found: &str) -> String {
     found.chars().take(TEXT_MAX).collect()
 }
 
-/// `glibc 2.36`; nothing where the C library is another.
-async fn libc() -> Option<String> {
+/// `glibc 2.36`; nothing where the C library is another, `none` where the program brings its own.
+async fn libc(means: &Means) -> Option<String> {
+    if matches!(means.program, Program::Image(_)) {
+        return Some("none".to_owned());
+    }
     let mut command = Command::new("getconf");
     command.arg("GNU_LIBC_VERSION").stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let output = command.output().await.ok()?;

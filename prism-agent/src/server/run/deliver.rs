@@ -14,9 +14,10 @@ use prism_core::name::Name;
 use prism_core::seal::{FileKey, PayloadWriter, SealError};
 use tokio_util::sync::CancellationToken;
 
-use crate::runner::{CollectError, ResultLimits, ResultsDir, Withheld, collect_results};
+use crate::runner::{CollectError, Collected, ResultLimits, ResultsDir, Withheld, collect_results};
 use crate::server::engine::Engine;
 use crate::server::ledger::LedgerError;
+use crate::server::room::{Claim, NoRoom};
 use crate::server::store::create_private;
 use crate::server::upload::disk_code;
 use crate::server::vault::Sealed;
@@ -55,6 +56,9 @@ pub(super) enum DeliverError {
     /// The state machine asks for a parcel that the manifest does not.
     #[error("expected a consumer that the manifest names, found {0}; report this")]
     Unknown(Name),
+    /// The sealed results do not fit.
+    #[error("expected room for the result, sealed for each consumer: {0}")]
+    NoRoom(#[from] NoRoom),
     /// The agent's disk refused.
     #[error("expected to write the result, found an error of the system; check the space on the agent's disk")]
     Disk(#[source] io::Error),
@@ -86,6 +90,7 @@ impl Coded for DeliverError {
             Self::Collect(error) => error.code(),
             Self::Seal(SealError::Write(error)) | Self::Disk(error) => disk_code(error.kind()),
             Self::Pack(code) => *code,
+            Self::NoRoom(error) => error.code(),
             Self::TooLarge { .. } => Code::LimitReached,
             Self::Stopped => Code::RunStopped,
             Self::Seal(error) => error.code(),
@@ -132,6 +137,7 @@ pub(super) fn seal(engine: &Engine, results: &ResultsDir, cancel: &CancellationT
     if collected.withheld != Withheld::default() {
         tracing::warn!(withheld = ?collected.withheld, "some of what the algorithm left stays inside");
     }
+    let _room = room(engine, &collected)?;
     let consumers = terms.consumers.iter().map(|consumer| Outlet::open(engine, consumer));
     let outlets = consumers.collect::<Result<_, _>>()?;
     let fan = Fan { outlets, bytes: 0, unsynchronised: 0, most: terms.max_bytes, cancel };
@@ -144,6 +150,18 @@ pub(super) fn seal(engine: &Engine, results: &ResultsDir, cancel: &CancellationT
     let body = OutputBody { files: collected.files.len() as u64, bytes: fan.bytes };
     let sealed = fan.outlets.into_iter().map(|outlet| outlet.close(plaintext, cancel));
     Ok(Parcels { body, sealed: sealed.collect::<Result<_, _>>()? })
+}
+
+/// Room for what every consumer's ciphertext takes: the archive, its names, and a sixteenth for what sealing adds, which
+/// is far less. It is given back when the ciphertexts are there.
+fn room(engine: &Engine, collected: &Collected) -> Result<Claim, NoRoom> {
+    const EACH: u64 = 512;
+    let results = &engine.signed().manifest().results;
+    let names: u64 = collected.files.iter().map(|file| EACH + 2 * file.name().len() as u64).sum();
+    let archive = collected.total_bytes.saturating_add(names);
+    let sealed = archive.saturating_add(archive / 16).saturating_add(PIECE as u64);
+    let consumers = results.consumers.len() as u64;
+    engine.store().room().lend(sealed.saturating_mul(consumers), consumers)
 }
 
 /// One consumer's ciphertext in the making.

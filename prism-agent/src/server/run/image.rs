@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use prism_core::image::{Architecture, Contents, Image, ImageConfig, ImageError};
 
-use super::unpack::{LOOK_EVERY, Stoppable, UnpackAssetError, Unpacker, make};
+use super::unpack::{LOOK_EVERY, Stoppable, UnpackAssetError, Unpacker, go_on, make};
 use crate::runner::{BLOCK, ImageFolder};
 use crate::server::room::{Claim, NoRoom, Room};
 
@@ -25,10 +25,10 @@ impl Unpacker<'_> {
         let image = Image::open(reader, architecture, self.limits).map_err(|error| self.explain_image(file, error))?;
         let contents = image.contents();
         let no_room = |source| no_room(file, &contents, source);
-        let mut growing = Growing::new(self.room, size_on_disk(&contents)).map_err(no_room)?;
+        let mut growing = Growing::new(self.room, &contents).map_err(no_room)?;
         make(folder).map_err(disk)?;
         let unpacked = {
-            let mut take = |bytes| growing.take(bytes);
+            let mut take = |bytes| go_on(self.cancel).and_then(|()| growing.take(bytes));
             let mut sink = ImageFolder::open(folder, self.limits.entries, &mut take).map_err(disk)?;
             image.unpack(&mut sink)
         };
@@ -88,8 +88,9 @@ struct Growing<'a> {
 }
 
 impl<'a> Growing<'a> {
-    fn new(room: &'a Arc<Room>, bytes: u64) -> Result<Self, NoRoom> {
-        Ok(Self { room, claim: room.claim(bytes)?, left: bytes, taken: 0, looked: 0, full: None })
+    fn new(room: &'a Arc<Room>, contents: &Contents) -> Result<Self, NoRoom> {
+        let bytes = size_on_disk(contents);
+        Ok(Self { room, claim: room.claim(bytes, contents.entries)?, left: bytes, taken: 0, looked: 0, full: None })
     }
 
     fn take(&mut self, bytes: u64) -> io::Result<()> {
@@ -102,7 +103,7 @@ impl<'a> Growing<'a> {
     fn try_take(&mut self, bytes: u64) -> Result<(), NoRoom> {
         if bytes > self.left {
             let more = bytes.max(LOOK_EVERY);
-            let before = std::mem::replace(&mut self.claim, self.room.claim(more)?);
+            let before = std::mem::replace(&mut self.claim, self.room.claim(more, 1)?);
             before.holds(self.taken.saturating_add(self.left));
             before.keep();
             (self.left, self.taken, self.looked) = (more, 0, 0);

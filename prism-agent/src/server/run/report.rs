@@ -46,7 +46,10 @@ pub(super) fn refused(error: &RunError) -> RunExitBody {
         RunError::Requirements(_) => RunEnd::RequirementsFailed,
         RunError::Stopped => RunEnd::Stopped,
         RunError::WallLimit => RunEnd::WallLimit,
-        RunError::Spec { .. } | RunError::Interpreter { .. } => RunEnd::PreparationFailed,
+        RunError::Spec { .. }
+        | RunError::Interpreter { .. }
+        | RunError::WasmHost { .. }
+        | RunError::NotExecuted { .. } => RunEnd::PreparationFailed,
         _ => RunEnd::RunnerFailed,
     };
     let mut body = not_executed(end, error.code());

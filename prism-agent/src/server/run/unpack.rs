@@ -109,7 +109,7 @@ impl Unpacker<'_> {
             let (bytes, entries) = (size_on_disk(&contents), contents.files + contents.directories);
             UnpackAssetError::NoRoom { asset: asset(), bytes, entries, source }
         };
-        let claim = self.room.claim(size_on_disk(&contents)).map_err(no_room)?;
+        let claim = self.room.claim(size_on_disk(&contents), contents.files + contents.directories).map_err(no_room)?;
         make(folder).map_err(disk)?;
         let mut sink = Folder { root: folder, claim, cancel: self.cancel, taken: 0, looked: 0, full: None };
         let unpacked = archive.unpack(&mut sink);
@@ -142,7 +142,7 @@ pub(super) fn make(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-fn go_on(cancel: &CancellationToken) -> io::Result<()> {
+pub(super) fn go_on(cancel: &CancellationToken) -> io::Result<()> {
     if cancel.is_cancelled() { Err(io::Error::other("stopped")) } else { Ok(()) }
 }
 

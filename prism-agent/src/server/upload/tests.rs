@@ -25,7 +25,7 @@ fn asset() -> Bytes {
 }
 
 fn holding(dir: &TempDir) -> Arc<Holding> {
-    let claim = Room::new(dir.path().to_owned(), u64::MAX).claim(SIZE as u64).unwrap();
+    let claim = Room::new(dir.path().to_owned(), u64::MAX).claim(SIZE as u64, 1).unwrap();
     Arc::new(Holding::create(&dir.path().join("h1"), SIZE as u64, Hasher::sha256(), claim).unwrap())
 }
 
@@ -107,7 +107,7 @@ fn unsynchronisable() -> File {
 fn what_a_failing_synchronisation_loses_is_not_held_and_the_digest_goes_back_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let room = Room::new(dir.path().to_owned(), u64::MAX);
-    let (claim, path) = (room.claim(SIZE as u64).unwrap(), Path::new("/dev/zero"));
+    let (claim, path) = (room.claim(SIZE as u64, 1).unwrap(), Path::new("/dev/zero"));
     let holding = Arc::new(Holding::over(unsynchronisable(), path, SIZE as u64, (Hasher::sha256(), claim)));
     let crew = Crew::start(Arc::clone(&holding)).unwrap();
     bring(&crew, 0, SIZE);

@@ -240,7 +240,7 @@ body! {
     Conditions {
         /// Version of the agent's interpreter or host, such as `cpython 3.11.7`; `none` where the program brings its own.
         interpreter: String,
-        /// The C library of the agent's system, such as `glibc 2.36`.
+        /// The C library of the agent's system, such as `glibc 2.36`; `none` where the program brings its own.
         libc: String,
         /// The kernel's release.
         kernel: String,

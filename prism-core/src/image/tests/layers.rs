@@ -203,6 +203,24 @@ fn a_small_layer_that_becomes_a_large_one_is_refused() {
 }
 
 #[test]
+fn a_layer_that_is_there_many_times_makes_an_image_no_larger() {
+    let zeros = layer().entry(b"zeros", (EntryType::Regular, 0o644), b"", &vec![0; 40 << 20]).end();
+    let blob = Blob::packed(&zeros, gzip, "application/vnd.oci.image.layer.v1.tar+gzip");
+    let times = |count| Forge::of_blobs(vec![blob.clone(); count]);
+    assert!(unpack(times(3).oci()).is_ok());
+    let refused = refusal(&times(8));
+    assert!(matches!(refused, ImageError::TooLarge { bound: crate::archive::Bound::Ratio, .. }), "{refused:?}");
+}
+
+#[test]
+fn nothing_but_zeros_follows_the_end_of_a_tar() {
+    let with = |rest: &[u8]| Forge::of_blobs(vec![Blob::plain([&layer().file("a", "x").end(), rest].concat())]);
+    assert_eq!(lines(&with(&vec![0; 300_000])), ["a 644 7 x"]);
+    let refused = refusal(&with(&[vec![0; 300_000], b"x".to_vec()].concat()));
+    assert!(matches!(refused, ImageError::Layer { layer: 1, fault: LayerFault::Trailing }), "{refused:?}");
+}
+
+#[test]
 fn all_layers_together_keep_to_the_limits() {
     let forge = Forge::of(layer().file("a", &"x".repeat(1000))).and(layer().file("b", &"x".repeat(1000)).folder("c"));
     let with = |change: fn(&mut Limits)| {

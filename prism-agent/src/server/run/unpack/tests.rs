@@ -32,7 +32,7 @@ impl Scene {
     }
 
     fn folder(&self) -> Folder<'_> {
-        let claim = self.room.claim(LOOK_EVERY * 2).unwrap();
+        let claim = self.room.claim(LOOK_EVERY * 2, 1).unwrap();
         Folder { root: self.dir.path(), claim, cancel: &self.cancel, taken: 0, looked: 0, full: None }
     }
 }
