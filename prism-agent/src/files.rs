@@ -24,7 +24,7 @@ pub use listing::{Differences, FileNames, LineFault, Listing, ListingError};
 pub(crate) use measure::open_regular;
 pub use measure::{Measure, Measured, measure, measure_file};
 pub use private::{read_private, read_private_bytes, write_new_private};
-pub use source::Source;
+pub use source::{ReadAt, Source};
 
 /// Longest private file that is read, in bytes: keys are far shorter.
 pub const PRIVATE_FILE_MAX: u64 = 64 * 1024;

@@ -4,6 +4,7 @@
 pub mod attester;
 pub(crate) mod channel;
 pub mod client;
+pub mod drafting;
 pub mod endorser;
 pub mod files;
 pub mod index;
@@ -13,4 +14,5 @@ pub(crate) mod ranges;
 pub mod runner;
 pub mod seal;
 pub mod server;
+pub mod state;
 pub mod wire;

@@ -61,8 +61,8 @@ pub(crate) use requirements::Kept;
 pub use requirements::{KeptError, LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
 #[cfg(feature = "pull")]
 pub(crate) use requirements::{absent, candidates};
-pub use sandbox::helper_main_if_asked;
-pub use spec::{AuxiliaryInput, DatasetInput, Limits, Python, Requirements, RunSpec, Runtime};
+pub use sandbox::{helper_main, helper_main_if_asked};
+pub use spec::{AuxiliaryInput, DatasetInput, HelperProgram, Limits, Python, Requirements, RunSpec, Runtime};
 pub use wasm_host::{WasmHost, WasmHostError};
 
 pub(crate) use free::Free;

@@ -2,6 +2,9 @@
 //!
 //! A code never changes its meaning and is never used again for another; what a person reads beside it may improve.
 
+mod explanation;
+
+use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
@@ -196,6 +199,20 @@ codes! {
     Internal = "internal", Internal;
 }
 
+impl Code {
+    /// What happened, in a sentence for people.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        explanation::explanation(self).0
+    }
+
+    /// What to do now, for people; without a full stop.
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        explanation::explanation(self).1
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -216,8 +233,23 @@ impl FromStr for Code {
     }
 }
 
+/// The message of an error and those of its causes that it does not repeat itself, on one line.
+#[must_use]
+pub fn message(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// An error that carries a stable code.
-pub trait Coded: std::error::Error {
+pub trait Coded: Error {
     /// The stable code of this error.
     fn code(&self) -> Code;
 }

@@ -22,6 +22,7 @@
 pub mod archive;
 pub mod asset;
 pub mod audit;
+pub mod card;
 pub mod code;
 pub mod digest;
 pub mod entropy;

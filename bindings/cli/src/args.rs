@@ -1,11 +1,9 @@
 //! What can be typed. Each command's own arguments stand beside the command.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use prism_core::code::Code;
+use prism_agent::state::{default_directory, make_directory};
 use prism_core::manifest::SignedManifest;
 
 #[cfg(feature = "pull")]
@@ -188,24 +186,14 @@ impl StateArg {
     /// The directory, made if it does not exist, readable by its owner only.
     pub(crate) fn directory(&self) -> Outcome<PathBuf> {
         let directory = self.state.clone().map_or_else(default_state, Ok)?;
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(|error| {
-            Failure::new(Code::FileIo, format!("expected to make the directory {}: {error}", directory.display()))
-        })?;
+        make_directory(&directory)?;
         Ok(directory)
     }
 }
 
-/// `PRISM_STATE`, else the XDG base directory specification's place: an unset, empty or relative `XDG_STATE_HOME` means
-/// `~/.local/state`.
+/// Where things are remembered unless `--state` says otherwise.
 pub(crate) fn default_state() -> Outcome<PathBuf> {
-    let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let absolute = |name| path(name).filter(|path| path.is_absolute());
-    let home = || absolute("HOME").map(|home| home.join(".local/state"));
-    let found = path("PRISM_STATE").or_else(|| absolute("XDG_STATE_HOME").or_else(home).map(|base| base.join("prism")));
-    found.ok_or_else(|| {
-        Failure::usage("expected a place to remember things, found neither PRISM_STATE, XDG_STATE_HOME nor HOME")
-            .hint("pass --state DIR or set PRISM_STATE")
-    })
+    default_directory().map_err(|error| Failure::from(error).hint("pass --state DIR or set PRISM_STATE"))
 }
 
 /// The terms that everybody approved.

@@ -1,12 +1,10 @@
 //! How the command ends: one failure type, one exit code for each class, one hint for each code.
 
-use std::error::Error;
 use std::fmt::Write as _;
 
-use prism_core::code::{Code, Coded};
+use prism_core::code::{Code, Coded, message};
 use serde::Serialize;
 
-use crate::hints::hint;
 use crate::print::Safe;
 
 /// The exit code of a command that was asked to stop, by Ctrl-C, SIGTERM or SIGHUP, as shells know it.
@@ -89,7 +87,7 @@ impl Failure {
 
     /// What to do now.
     pub(crate) fn advice(&self) -> &str {
-        self.hint.as_deref().unwrap_or_else(|| hint(self.code))
+        self.hint.as_deref().unwrap_or_else(|| self.code.hint())
     }
 
     /// The exit code of the process.
@@ -133,22 +131,8 @@ struct Body<'a> {
 
 impl<E: Coded + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::new(error.code(), chain(&error))
+        Self::new(error.code(), message(&error))
     }
-}
-
-/// The message and those of its causes that it does not repeat itself.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            let _ = write!(text, ": {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

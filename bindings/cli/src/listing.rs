@@ -5,9 +5,10 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use prism_agent::files::{Differences, FileError, FileNames, Folder, Listing};
+use prism_core::code::message;
 use serde::Serialize;
 
-use crate::exit::{Failure, Outcome, chain};
+use crate::exit::{Failure, Outcome};
 
 /// A listing and where it lies.
 #[derive(Clone)]
@@ -58,7 +59,7 @@ pub(crate) fn explain(folder: &Folder, named: Option<&Listed>) -> String {
             format!("the folder is as {path} lists it: that is no listing of what was agreed")
         }
         Ok(differences) => format!("{} from {path}:\n{differences}", number(&differences)),
-        Err(error) => format!("the folder could not be compared with {path}: {}", chain(&error)),
+        Err(error) => format!("the folder could not be compared with {path}: {}", message(&error)),
     }
 }
 

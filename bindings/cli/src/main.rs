@@ -4,7 +4,6 @@ mod args;
 mod commands;
 mod entry;
 mod exit;
-mod hints;
 mod inputs;
 mod interrupt;
 mod listing;

@@ -1,5 +1,6 @@
 mod pieces;
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSliceMut, Read};
 use std::ops::Range;
@@ -25,6 +26,29 @@ enum Kind {
     File { path: PathBuf, file: Arc<File> },
     Folder(Folder),
     Memory(Bytes),
+    Custom(Custom),
+}
+
+/// Bytes that a host program holds in its own way, such as an array of another language. They can be read from anywhere,
+/// as often as needed, and are the same each time.
+pub trait ReadAt: Send + Sync {
+    /// The number of bytes.
+    fn length(&self) -> u64;
+
+    /// Fills `buffer` from `offset` on, wholly unless the end comes first, and says how many bytes it wrote.
+    ///
+    /// # Errors
+    /// What the host says; the reading ends with it.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+#[derive(Clone)]
+struct Custom(Arc<dyn ReadAt>);
+
+impl fmt::Debug for Custom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of the host program", self.0.length())
+    }
 }
 
 impl Source {
@@ -48,6 +72,12 @@ impl Source {
         Self(Kind::Memory(bytes.into()))
     }
 
+    /// Takes bytes that the host program goes on holding; they are read piece by piece and never copied as a whole.
+    #[must_use]
+    pub fn from_host(bytes: Arc<dyn ReadAt>) -> Self {
+        Self(Kind::Custom(Custom(bytes)))
+    }
+
     /// Digest and size in one pass; `progress` hears the number of bytes read so far.
     ///
     /// # Errors
@@ -58,8 +88,9 @@ impl Source {
             Kind::File { path, .. } => {
                 measure(&mut self.reader(0)?, hasher, progress).map_err(FileError::io("read", path))
             }
-            Kind::Memory(bytes) => measure(&mut bytes.clone().reader(), hasher, progress)
-                .map_err(FileError::io("read", Path::new("memory"))),
+            Kind::Memory(_) | Kind::Custom(_) => {
+                measure(&mut self.reader(0)?, hasher, progress).map_err(FileError::io("read", Path::new("memory")))
+            }
         }
     }
 
@@ -95,6 +126,7 @@ impl Source {
                 let start = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
                 Ok(Box::new(bytes.slice(start..).reader()))
             }
+            Kind::Custom(bytes) => Ok(Box::new(Held { bytes: Arc::clone(&bytes.0), offset })),
             Kind::Folder(folder) => Ok(Box::new(folder.reader(offset)?)),
         }
     }
@@ -145,6 +177,7 @@ impl Source {
         match &self.0 {
             Kind::File { file, .. } => file.metadata().ok().map(|facts| facts.len()),
             Kind::Memory(bytes) => Some(bytes.len() as u64),
+            Kind::Custom(bytes) => Some(bytes.0.length()),
             Kind::Folder(_) => None,
         }
     }
@@ -156,6 +189,20 @@ pub(crate) struct Stamp {
     size: u64,
     /// When it was last written to: seconds and nanoseconds.
     written: (i64, i64),
+}
+
+/// Reads what a host program holds.
+struct Held {
+    bytes: Arc<dyn ReadAt>,
+    offset: u64,
+}
+
+impl Read for Held {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.bytes.read_at(buffer, self.offset)?.min(buffer.len());
+        self.offset += n as u64;
+        Ok(n)
+    }
 }
 
 /// Reads a shared file at its own position.

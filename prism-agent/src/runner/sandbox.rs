@@ -42,8 +42,14 @@ const REFUSED: i32 = 125;
 /// every program that hosts an agent, before any thread is started.
 pub fn helper_main_if_asked() {
     if std::env::args_os().nth(1).is_some_and(|argument| argument == MARK) {
-        std::process::exit(helper::main());
+        helper_main();
     }
+}
+
+/// Becomes the sandbox helper, and never returns: for hosts that are interpreters, whose own arguments come first (see
+/// [`HelperProgram`](super::HelperProgram)). The process must have a single thread.
+pub fn helper_main() -> ! {
+    std::process::exit(helper::main())
 }
 
 /// Why there is no sandbox, with the words for the agent.

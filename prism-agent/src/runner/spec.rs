@@ -1,6 +1,7 @@
 //! What to run, on what, and within which bounds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,13 +16,31 @@ use super::layers::Layer;
 use super::wasm_host::WasmHost;
 use crate::index::PackageIndex;
 
+/// The program that builds the sandbox, and what it is called with before the one argument that makes it the helper.
+///
+/// By default the host program itself (`/proc/self/exe`), which has to call
+/// [`helper_main_if_asked`](super::helper_main_if_asked) first thing in `main`. A host that is an interpreter names
+/// itself and a script that calls [`helper_main`](super::helper_main).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HelperProgram {
+    /// What is executed.
+    pub program: PathBuf,
+    /// Its first arguments.
+    pub arguments: Vec<OsString>,
+}
+
+impl Default for HelperProgram {
+    fn default() -> Self {
+        Self { program: PathBuf::from("/proc/self/exe"), arguments: Vec::new() }
+    }
+}
+
 /// One execution of an algorithm: every path is the agent's, none of them is visible to the program under this name.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RunSpec {
-    /// The program that builds the sandbox: itself by default (`/proc/self/exe`). It must call
-    /// [`helper_main_if_asked`](super::helper_main_if_asked) first thing in `main`.
-    pub helper: PathBuf,
+    /// The program that builds the sandbox.
+    pub helper: HelperProgram,
     /// A directory that belongs to this run alone (mode 0700): captured output and the installed environment.
     /// Made if absent; the caller removes it when it has what it wants.
     pub work: PathBuf,
@@ -57,7 +76,7 @@ impl RunSpec {
     #[must_use]
     pub fn new(work: impl Into<PathBuf>, algorithm: impl Into<PathBuf>, runtime: Runtime) -> Self {
         Self {
-            helper: PathBuf::from("/proc/self/exe"),
+            helper: HelperProgram::default(),
             work: work.into(),
             algorithm: algorithm.into(),
             entry: None,

@@ -17,6 +17,7 @@ use super::link::Link;
 use super::outcome::{Captured, End, RunError};
 use super::sandbox::MARK;
 use super::sandbox::wire::{Ended, Message, Order};
+use super::spec::HelperProgram;
 use super::watch::{Seen, Walked, Watch};
 
 /// How long the helper may take to end everything before it is ended itself, which does the same less politely.
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to execute, and where its output goes.
 pub(super) struct Execution<'a> {
-    pub(super) helper: &'a Path,
+    pub(super) helper: &'a HelperProgram,
     pub(super) order: Order,
     /// Directory for captured output, and the first part of the files' names.
     pub(super) capture: (&'a Path, &'a str),
@@ -111,9 +112,9 @@ async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     let name = cgroup::name().map_err(RunError::io("name the control group"))?;
     let order = &mut execution.order;
     let cgroup = Arc::new(Cgroup::create(&name, &order.limits, &mut order.layers));
-    let mut command = Command::new(execution.helper);
+    let mut command = Command::new(&execution.helper.program);
     // Not killed when dropped: the closed socket makes it end the run, and it alone can end orphans without a namespace.
-    command.arg(MARK).env_clear().current_dir("/");
+    command.args(&execution.helper.arguments).arg(MARK).env_clear().current_dir("/");
     command.stdin(Stdio::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(RunError::io("start the sandbox helper"))?;
     drop(command);

@@ -9,7 +9,7 @@ use prism_core::manifest::{Install, Manifest};
 
 use crate::index::{IndexError, PackageIndex};
 use crate::pull::PullConfig;
-use crate::runner::{Kept, KeptError};
+use crate::runner::{HelperProgram, Kept, KeptError};
 
 /// What an agent needs to know before it wakes.
 #[derive(Clone, Debug)]
@@ -37,9 +37,8 @@ pub struct RunnerConfig {
     pub python: Option<PathBuf>,
     /// The WebAssembly host; `None` is `prism-wasm` beside this program.
     pub wasm_host: Option<PathBuf>,
-    /// The program that builds the sandbox; `None` is this program itself, which must call
-    /// [`crate::runner::helper_main_if_asked`] first thing in `main`.
-    pub helper: Option<PathBuf>,
+    /// The program that builds the sandbox: by default this program itself.
+    pub helper: HelperProgram,
     /// Where the agent fetches the packages of a lock that comes without wheels. By default nowhere.
     pub index: Option<PackageIndex>,
     /// Where environments with installed packages are kept for later computations, on a disk that this machine alone

@@ -7,7 +7,6 @@ use prism_core::code::{Class, Code};
 use serde::Serialize;
 
 use crate::exit::{Failure, Outcome};
-use crate::hints::explanation;
 use crate::print::Printer;
 
 pub(crate) const EXAMPLE: &str = "\
@@ -39,9 +38,9 @@ struct List {
 impl Explain {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let Some(text) = self.code else {
-            return printer.show(&List { codes: Code::ALL.iter().copied().filter_map(row).collect() });
+            return printer.show(&List { codes: Code::ALL.iter().copied().map(row).collect() });
         };
-        match text.parse().ok().and_then(row) {
+        match text.parse().ok().map(row) {
             Some(row) => printer.show(&row),
             None => Err(Failure::usage(format!("expected one of Prism's error codes, found {text}"))
                 .hint("`prism explain` lists every code")),
@@ -49,15 +48,14 @@ impl Explain {
     }
 }
 
-fn row(code: Code) -> Option<Row> {
-    let explanation = explanation(code)?;
-    Some(Row {
+fn row(code: Code) -> Row {
+    Row {
         code: code.as_str(),
         exit_code: code.class().exit_code(),
         class: class(code.class()),
-        meaning: explanation.meaning,
-        hint: explanation.hint,
-    })
+        meaning: code.meaning(),
+        hint: code.hint(),
+    }
 }
 
 /// Who has to act, in words.

@@ -2,11 +2,12 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
 
 use prism_core::digest::{Digest, Hasher};
 use tempfile::TempDir;
 
-use super::super::{FileError, Folder, Source, pipe, write_atomic};
+use super::super::{FileError, Folder, ReadAt, Source, pipe, write_atomic};
 
 fn place() -> TempDir {
     tempfile::tempdir().unwrap()
@@ -49,6 +50,22 @@ fn a_link_in_a_folder_is_refused_by_name() {
     assert!(error.to_string().contains("a/link") && error.to_string().contains("symbolic link"), "{error}");
 }
 
+/// What a host program holds.
+struct Shelf(Vec<u8>);
+
+impl ReadAt for Shelf {
+    fn length(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let rest = &self.0[usize::try_from(offset).unwrap().min(self.0.len())..];
+        let n = rest.len().min(buffer.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        Ok(n)
+    }
+}
+
 #[test]
 fn every_kind_of_source_gives_the_same_bytes_from_any_offset() {
     let dir = place();
@@ -58,7 +75,13 @@ fn every_kind_of_source_gives_the_same_bytes_from_any_offset() {
     let packed = Folder::open(&folder).unwrap().pack(Vec::new()).unwrap();
     let file = dir.path().join("packed.zip");
     fs::write(&file, &packed).unwrap();
-    for source in [Source::open(&folder).unwrap(), Source::open(&file).unwrap(), Source::from_bytes(packed.clone())] {
+    let sources = [
+        Source::open(&folder).unwrap(),
+        Source::open(&file).unwrap(),
+        Source::from_bytes(packed.clone()),
+        Source::from_host(Arc::new(Shelf(packed.clone()))),
+    ];
+    for source in sources {
         let measured = source.measure(Hasher::sha256(), &mut |_| {}).unwrap();
         assert_eq!((measured.digest, measured.size), (Digest::sha256(&packed), packed.len() as u64));
         for offset in [0, 1, packed.len() / 2, packed.len()] {

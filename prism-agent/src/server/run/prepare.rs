@@ -84,9 +84,7 @@ pub(super) fn spec(engine: &Engine, setting: &Setting, cancel: &CancellationToke
         Program::Wasm(host) => (algorithm(engine, &unpacker)?, Runtime::Wasm(host.clone())),
     };
     let mut spec = RunSpec::new(work, algorithm, runtime);
-    if let Some(helper) = &config.helper {
-        spec.helper.clone_from(helper);
-    }
+    spec.helper.clone_from(&config.helper);
     spec.kept.clone_from(&config.keep_environments);
     let terms = &manifest.algorithm;
     spec.entry = terms.unpack.then(|| terms.entry.clone());

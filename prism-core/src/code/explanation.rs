@@ -1,25 +1,11 @@
-//! One table: what each error code means and what to do about it. `prism explain CODE` prints it.
+//! One table: what each error code means and what to do about it, for every binding. `prism explain CODE` prints it.
 
-use prism_core::code::Code;
+use super::Code;
 
-/// What a person reads about a code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Explanation {
-    /// What happened, in a sentence.
-    pub(crate) meaning: &'static str,
-    /// What to do now.
-    pub(crate) hint: &'static str,
-}
-
-/// What to do about `code`; empty for a code that this build does not know.
-pub(crate) fn hint(code: Code) -> &'static str {
-    explanation(code).map_or("", |explanation| explanation.hint)
-}
-
-/// The table's row for `code`; `None` for a code that this build does not know.
-pub(crate) fn explanation(code: Code) -> Option<Explanation> {
-    let (meaning, hint) = [local, vendor, terms, agent, assets, run, proof].into_iter().find_map(|rows| rows(code))?;
-    Some(Explanation { meaning, hint })
+/// What happened, in a sentence, and what to do now.
+pub(super) fn explanation(code: Code) -> (&'static str, &'static str) {
+    let rows = [local, vendor, terms, agent, assets, run, proof];
+    rows.into_iter().find_map(|rows| rows(code)).unwrap_or_default()
 }
 
 type Row = Option<(&'static str, &'static str)>;
@@ -319,9 +305,8 @@ mod tests {
     #[test]
     fn every_code_has_a_meaning_and_a_hint() {
         for code in Code::ALL {
-            let explanation = explanation(*code).unwrap_or_else(|| panic!("{code} has no row in the table"));
-            assert!(explanation.meaning.ends_with('.'), "{code}");
-            assert!(explanation.hint.len() > 10 && !explanation.hint.ends_with('.'), "{code}");
+            assert!(code.meaning().ends_with('.'), "{code} has no row in the table");
+            assert!(code.hint().len() > 10 && !code.hint().ends_with('.'), "{code}");
         }
     }
 }

@@ -1,0 +1,203 @@
+"""Prism: train together, show nobody.
+
+Several organisations train one model on data that none of them may see. A confidential machine is looked at before
+anything is sent to it, and afterwards anyone can check what ran.
+
+A first success, without any hardware::
+
+    import prism
+    done = prism.simulate(prism.samples.covid19)
+    done.result.json("metrics.json")
+
+Your part in a real one::
+
+    key = prism.Key.load("hospital-1.key")
+    terms = prism.Manifest.read("covid19.prism")
+    agent = prism.connect("agent.example:6110", terms, key)   # refuses unless every finding is good
+    agent.upload("h1.zip", "h1.zip")
+    agent.watch(until="delivering")
+
+There is no telemetry. Log records go to the logger ``prism`` of the standard library.
+"""
+
+import logging as _logging
+import sys as _sys
+
+if _sys.version_info < (3, 11):  # noqa: UP036 - said before the native module fails in its own words
+    raise ImportError("prism needs Python 3.11 or later, found " + _sys.version.split()[0])
+
+from . import aio, attest, samples, seal
+from ._prism import __version__
+from ._progress import Progress
+from .agents import Agent, Entry, Figures, Receipt, Status, connect
+from .assets import Asset
+from .audits import AuditReport, RuleFinding, audit
+from .errors import (
+    AgentBusy,
+    AgentFull,
+    AgentMisbehaved,
+    AgentUnreachable,
+    ApprovalInvalid,
+    ApprovalMissing,
+    ArchiveTooLarge,
+    ArchiveUnsafe,
+    AssetDuplicate,
+    AssetMismatch,
+    AssetOtherWay,
+    AssetUnknown,
+    AssetWrongProvider,
+    AuditFailed,
+    AuthRefused,
+    AuthRequired,
+    BrokerMisbehaved,
+    BrokerRefused,
+    BrokerUnreachable,
+    Cancelled,
+    ConnectionLost,
+    EndorsementsMissing,
+    EndorsementsNotCurrent,
+    EndorsementsRolledBack,
+    EndorsementsUnsigned,
+    EnvelopeMalformed,
+    EvidenceRefused,
+    FileChanged,
+    FileExists,
+    FileIo,
+    FileMalformed,
+    FileMissing,
+    Internal,
+    KeyExposed,
+    KeyMalformed,
+    KeyUnknown,
+    LimitReached,
+    LogForked,
+    LogInvalid,
+    ManifestMalformed,
+    ManifestNotCurrent,
+    ManifestUnsupported,
+    PlatformUnsupported,
+    PolicyMalformed,
+    PolicyUnconfirmed,
+    PrismError,
+    RequirementsFailed,
+    ResultGone,
+    ResultNotReady,
+    ResultReleased,
+    RoleRefused,
+    RunFailed,
+    RunStopped,
+    SandboxUnavailable,
+    SealBroken,
+    SealNotForYou,
+    SealUnsupported,
+    SignatureInvalid,
+    SourceRefused,
+    SourceUnreachable,
+    StateRefused,
+    Usage,
+    VendorMisbehaved,
+    VendorUnreachable,
+)
+from .keys import Key, PublicKey
+from .results import Result
+from .serving import ServedAgent, serve
+from .simulation import Sample, Simulation, simulate
+from .terms import Approval, Manifest
+from .verdicts import Finding, Verdict
+
+_logging.getLogger("prism").addHandler(_logging.NullHandler())
+
+__all__ = [
+    "Agent",
+    "AgentBusy",
+    "AgentFull",
+    "AgentMisbehaved",
+    "AgentUnreachable",
+    "Approval",
+    "ApprovalInvalid",
+    "ApprovalMissing",
+    "ArchiveTooLarge",
+    "ArchiveUnsafe",
+    "Asset",
+    "AssetDuplicate",
+    "AssetMismatch",
+    "AssetOtherWay",
+    "AssetUnknown",
+    "AssetWrongProvider",
+    "AuditFailed",
+    "AuditReport",
+    "AuthRefused",
+    "AuthRequired",
+    "BrokerMisbehaved",
+    "BrokerRefused",
+    "BrokerUnreachable",
+    "Cancelled",
+    "ConnectionLost",
+    "EndorsementsMissing",
+    "EndorsementsNotCurrent",
+    "EndorsementsRolledBack",
+    "EndorsementsUnsigned",
+    "Entry",
+    "EnvelopeMalformed",
+    "EvidenceRefused",
+    "Figures",
+    "FileChanged",
+    "FileExists",
+    "FileIo",
+    "FileMalformed",
+    "FileMissing",
+    "Finding",
+    "Internal",
+    "Key",
+    "KeyExposed",
+    "KeyMalformed",
+    "KeyUnknown",
+    "LimitReached",
+    "LogForked",
+    "LogInvalid",
+    "Manifest",
+    "ManifestMalformed",
+    "ManifestNotCurrent",
+    "ManifestUnsupported",
+    "PlatformUnsupported",
+    "PolicyMalformed",
+    "PolicyUnconfirmed",
+    "PrismError",
+    "Progress",
+    "PublicKey",
+    "Receipt",
+    "RequirementsFailed",
+    "Result",
+    "ResultGone",
+    "ResultNotReady",
+    "ResultReleased",
+    "RoleRefused",
+    "RuleFinding",
+    "RunFailed",
+    "RunStopped",
+    "Sample",
+    "SandboxUnavailable",
+    "SealBroken",
+    "SealNotForYou",
+    "SealUnsupported",
+    "ServedAgent",
+    "SignatureInvalid",
+    "Simulation",
+    "SourceRefused",
+    "SourceUnreachable",
+    "StateRefused",
+    "Status",
+    "Usage",
+    "VendorMisbehaved",
+    "VendorUnreachable",
+    "Verdict",
+    "__version__",
+    "aio",
+    "attest",
+    "audit",
+    "connect",
+    "samples",
+    "seal",
+    "serve",
+    "simulate",
+]

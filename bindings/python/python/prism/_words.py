@@ -1,0 +1,38 @@
+"""Small words for people: sizes, digests, text from outside made harmless."""
+
+from __future__ import annotations
+
+SIMULATED = "SIMULATED: no hardware protects this data"
+
+
+def size(count: int) -> str:
+    """A number of bytes as people read it.
+
+    >>> size(1536)
+    '1.5 kB'
+    """
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def short(digest: str) -> str:
+    """The beginning of a digest, after its algorithm.
+
+    >>> short("sha256:0123456789abcdef0123")
+    'sha256:0123456789ab…'
+    """
+    algorithm, _, value = digest.partition(":")
+    return f"{algorithm}:{value[:12]}…"
+
+
+def safe(text: str) -> str:
+    """Text from outside on one line, without characters that drive a terminal.
+
+    >>> safe("a\\x1b[2Jb")
+    'a\\\\x1b[2Jb'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

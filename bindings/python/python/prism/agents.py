@@ -1,0 +1,347 @@
+"""Agents: look at the machine first, then give, watch and take."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from . import _prism
+from ._progress import Progress, ProgressOption, display
+from ._words import SIMULATED, safe, size
+from .assets import Asset
+from .errors import ApprovalMissing, RunFailed, RunStopped, Usage
+from .keys import Key
+from .results import Result
+from .terms import Manifest
+from .verdicts import Verdict
+
+__all__ = ["Agent", "Entry", "Figures", "Receipt", "Status", "connect"]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The agent's signed word that an act was written into its log, verified."""
+
+    index: int
+    """The entry's number, from 0."""
+    entry: dict[str, Any]
+    """What was logged."""
+    proof: str
+    """A C2SP tlog-proof, which anyone can verify."""
+
+    @classmethod
+    def _of(cls, told: dict[str, Any]) -> Receipt:
+        return cls(int(told["index"]), json.loads(told["entry"]), str(told["proof"]))
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Writes the proof to a file; an older one of this name is replaced."""
+        Path(path).write_text(self.proof, encoding="utf-8")
+        return Path(path)
+
+    def __repr__(self) -> str:
+        return f"Receipt {self.entry['type']}, log entry {self.index}"
+
+    def _repr_html_(self) -> str:
+        rows = [("act", str(self.entry["type"])), ("by", str(self.entry["actor"])), ("log entry", str(self.index))]
+        return _prism.card("Receipt: the agent has logged it", True, False, rows, [])
+
+
+@dataclass(frozen=True)
+class Status:
+    """What an agent says of the present state, without proof; :meth:`Agent.watch` shows what its log proves."""
+
+    state: str
+    """The run's state, such as ``"WaitingForDatasets"``."""
+    assets: dict[str, bool]
+    """Whether each asset was accepted."""
+    log_size: int
+    """Entries of the log."""
+    is_simulated: bool
+    """Whether nothing protects what this machine is given."""
+
+    def __repr__(self) -> str:
+        missing = [name for name, accepted in self.assets.items() if not accepted]
+        waits = f", waiting for {', '.join(missing)}" if missing else ""
+        return f"{SIMULATED + chr(10) if self.is_simulated else ''}{self.state}{waits}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of the log, shown only after a signed head has proven it."""
+
+    index: int
+    """Its number, from 0."""
+    state: str
+    """The run's state after it."""
+    type: str
+    """What happened, such as ``"asset.accepted"``."""
+    actor: str
+    """Who did it."""
+    body: dict[str, Any]
+    """Everything that was logged."""
+    time: float
+    """When, in Unix seconds, as the agent's host claims."""
+
+    @classmethod
+    def _of(cls, item: tuple[int, str, str]) -> Entry:
+        index, state, text = item
+        entry = json.loads(text)
+        return cls(index, state, str(entry["type"]), str(entry["actor"]), entry, entry["ts"] / 1000)
+
+    def __repr__(self) -> str:
+        clock = time.strftime("%H:%M:%S", time.gmtime(self.time))
+        return f"{clock}  {self.state:19}  {safe(self.type)} by {safe(self.actor)}"
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Figures that the program printed in one ``metrics`` line."""
+
+    step: int | None
+    """The step they belong to, if the program said one."""
+    values: dict[str, float]
+    """The figures by name."""
+
+
+def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
+    """Connects to an agent, has it prove what it is, and refuses unless every finding is good.
+
+    Nothing but a nonce is sent before that. The connection itself is part of what the machine signs.
+
+    Args:
+        address: Where it listens, as ``"host:port"``.
+        terms: The manifest that everybody approved.
+        key: Your private key; it can also be given to each call.
+
+    Returns:
+        An agent that earned trust.
+
+    Raises:
+        ApprovalMissing: Somebody has not approved the terms yet.
+        AgentUnreachable: Nobody answers there.
+        EvidenceRefused: The machine is not genuine, or not the one that was agreed. ``details["verdict"]`` has every
+            finding. Nothing was sent.
+        LogForked: The agent's log contradicts one that was seen before.
+    """
+    agent = Agent(address, terms)
+    if key is not None:
+        agent.authenticate(key)
+    return agent
+
+
+class Agent:
+    """An agent that earned trust, made by :func:`connect`."""
+
+    def __init__(self, address: str, terms: Manifest) -> None:
+        if terms._signed is None:
+            missing = sorted(set(terms.participants) - set(terms.approved_by))
+            raise ApprovalMissing(
+                f"expected terms that everybody approved, found {', '.join(missing)} missing",
+                hint="assemble everybody's approvals first: terms.assemble(approvals)",
+            )
+        self.address = address.removeprefix("https://").rstrip("/")
+        """Where it listens."""
+        self.terms = terms
+        """The terms that it works under."""
+        self._signed = terms._signed
+        self._sessions: dict[str, _prism.Session] = {}
+        self._last: _prism.Session | None = None
+        self._channel: _prism.Channel | None = self._attest()
+        self.verdict = Verdict._of(self._channel.verdict(), self._channel.verdict_html(), True)
+        """The verdict on the machine, with every finding."""
+
+    def _attest(self) -> _prism.Channel:
+        checkpoints = _prism.state_directory() / "checkpoints"
+        return _prism.connect(self.address, self._signed, checkpoints, int(time.time()))
+
+    def authenticate(self, key: Key) -> str:
+        """Says who you are, and returns the name that the manifest gives you.
+
+        Raises:
+            KeyUnknown: The manifest names nobody with this key.
+        """
+        self._last = self._session(key)
+        return self._last.participant()
+
+    def _session(self, key: Key | None) -> _prism.Session:
+        if key is None:
+            if self._last is None:
+                raise Usage("expected a key, found none", hint="give key= here, or to prism.connect")
+            return self._last
+        known = self._sessions.get(key.fingerprint)
+        if known is None:
+            # A channel is one participant's: another key gets one of its own, which is attested anew.
+            channel, self._channel = self._channel or self._attest(), None
+            known = self._sessions[key.fingerprint] = channel.authenticate(key._native)
+            self._last = self._last or known
+        return known
+
+    def status(self, key: Key | None = None) -> Status:
+        """How things stand, as the agent says it."""
+        session = self._session(key)
+        told = session.status()
+        assets = {name: accepted for name, accepted, _, _ in told["assets"]}
+        return Status(told["state"], assets, told["log_size"], session.simulated())
+
+    def upload(
+        self,
+        name: str,
+        asset: Asset | str | PathLike[str],
+        key: Key | None = None,
+        *,
+        salt: str | None = None,
+        progress: ProgressOption = "auto",
+    ) -> Receipt:
+        """Sends one asset. It is compared with the manifest before anything leaves.
+
+        An upload that was interrupted goes on with the same call, from what the agent holds durably.
+
+        Args:
+            name: The asset's name in the manifest.
+            asset: The asset, or the path of a file or folder.
+            key: Your private key, unless :func:`connect` was given it.
+            salt: The salt, in 64 hex digits, if the manifest's digest is salted.
+            progress: How to show how far it is.
+
+        Returns:
+            The agent's word that it holds the asset.
+
+        Raises:
+            AssetMismatch: The bytes are not those that were agreed; nothing was sent.
+            AssetUnknown: The manifest names no such asset.
+            AssetWrongProvider: Somebody else brings it.
+            KeyboardInterrupt: You interrupted it; call again to go on.
+        """
+        asset = asset if isinstance(asset, Asset) else Asset.from_path(asset)
+        session = self._session(key)
+        shown = display(name, progress)
+        last = Progress(0, 0, 0)
+
+        def tell(measured: int, sent: int, durable: int, total: int) -> None:
+            nonlocal last
+            last = Progress(sent, durable, total, measured)
+            shown.show(last)
+
+        try:
+            receipt = Receipt._of(session.upload(name, asset._native, salt, tell))
+        except KeyboardInterrupt as interrupt:
+            interrupt.add_note(f"paused at {size(last.durable)}: the same call goes on from there")
+            raise
+        shown.show(last, last=True)
+        return receipt
+
+    def entries(self, key: Key | None = None, first: int = 0) -> Iterator[Entry]:
+        """The log's entries as they are proven, until the log is closed. Interrupting ends the watching only."""
+        stream = self._session(key).watch(first)
+        while (item := stream.next()) is not None:
+            yield Entry._of(item)
+
+    def watch(self, until: str = "closed", key: Key | None = None, show: ProgressOption = "text") -> Entry | None:
+        """Waits until the run reaches a state, and shows what happens meanwhile.
+
+        Args:
+            until: The state, such as ``"delivering"`` or ``"closed"``; capitals do not matter.
+            key: Your private key, unless :func:`connect` was given it.
+            show: ``False`` to wait silently.
+
+        Returns:
+            The entry that reached the state; nothing if the log was closed before.
+
+        Raises:
+            RunFailed: The program failed.
+            RunStopped: Somebody stopped the computation.
+        """
+        wanted = until.replace("_", "").replace(" ", "").lower()
+        for entry in self.entries(key):
+            if show:
+                _say(entry)
+            if entry.state.lower() == wanted:
+                return entry
+            if entry.state == "Failed":
+                raise RunFailed("expected a result, found the run failed", hint="the log's run.exit says why")
+            if entry.state == "Stopped":
+                raise RunStopped(f"expected a result, found the run stopped by {entry.actor}")
+        return None
+
+    def logs(self, key: Key | None = None) -> Iterator[tuple[str, bytes]]:
+        """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``."""
+        stream = self._session(key).logs()
+        while (item := stream.next()) is not None:
+            yield item
+
+    def metrics(self, key: Key | None = None) -> Iterator[Figures]:
+        """The figures that the program prints, as far as the manifest lets you read them."""
+        stream = self._session(key).metrics()
+        while (item := stream.next()) is not None:
+            yield Figures(item[0], dict(item[1]))
+
+    def result(
+        self,
+        key: Key | None = None,
+        to: str | PathLike[str] = "result.zip",
+        *,
+        keep_sealed: bool = False,
+        progress: ProgressOption = "auto",
+    ) -> Result:
+        """Takes your result: downloads, checks, opens and writes it, and then confirms it, after which nobody can.
+
+        Until it is confirmed the same call with the same ``to`` goes on where it ended. Once it is there, the same call
+        reads it from the disk.
+
+        Args:
+            key: Your private key, unless :func:`connect` was given it.
+            to: The archive to write.
+            keep_sealed: Keeps the sealed file and its identity beside it, for the ``age`` tool.
+            progress: How to show how far it is.
+
+        Raises:
+            ResultNotReady: There is none yet.
+            ResultReleased: It went to another recipient already.
+            FileExists: Another file has that name.
+        """
+        session = self._session(key)
+        receipt = Path(f"{to}.receipt")
+        if Path(to).exists() and receipt.exists():
+            return Result(Path(to), session.simulated())
+        shown = display("result", progress)
+        last = Progress(0, 0, 0)
+
+        def tell(received: int, total: int) -> None:
+            nonlocal last
+            last = Progress(received, 0, total)
+            shown.show(last)
+
+        told = session.result(to, True, keep_sealed, tell)
+        shown.show(last, last=True)
+        receipt.write_text(told["proof"], encoding="utf-8")
+        return Result(Path(told["path"]), session.simulated())
+
+    def stop(self, key: Key | None = None) -> Receipt:
+        """Stops the computation for good: the run is killed, data and results are destroyed, the log is closed."""
+        return Receipt._of(self._session(key).stop())
+
+    def transcript(self, to: str | PathLike[str], key: Key | None = None) -> Path:
+        """Fetches everything that a stranger needs to judge the computation into a new file.
+
+        Raises:
+            FileExists: Something is there already.
+        """
+        self._session(key).transcript(to)
+        return Path(to)
+
+    def _repr_html_(self) -> str:
+        return self.verdict._repr_html_()
+
+    def __repr__(self) -> str:
+        return f"Agent at {self.address}\n{self.verdict!r}"
+
+
+def _say(entry: Entry) -> None:
+    import sys
+
+    sys.stderr.write(f"{entry!r}\n")

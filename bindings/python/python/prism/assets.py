@@ -1,0 +1,251 @@
+"""Assets: what participants bring. Files, folders, bytes, arrays and tables; none is copied into memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tempfile
+import threading
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from . import _prism
+from ._numpy import array_pieces, arrays_pieces
+from ._pieces import Pieces
+from ._tables import write_table
+from ._words import safe, short, size
+from .errors import Usage
+
+__all__ = ["Asset", "BinaryFile"]
+
+BinaryFile = IO[bytes] | io.BufferedIOBase | io.RawIOBase
+"""An object that was opened for reading bytes."""
+
+
+class Asset:
+    """Something that a participant brings: named in the manifest by its digest and size.
+
+    Making one reads nothing but names; :attr:`digest` reads the content once. What is measured is what is uploaded: a
+    file stays open even when another takes its name.
+
+    >>> asset = prism.Asset.from_bytes(b"age,label\\n61,1\\n", name="h1.csv")
+    >>> asset.size
+    15
+    >>> asset.digest
+    'sha256:...'
+    """
+
+    def __init__(self, native: _prism.Source, name: str, keep: object = None, path: Path | None = None) -> None:
+        self._native = native
+        self._keep = keep
+        self._measured: tuple[str, int] | None = None
+        self.name = name
+        """What to call it; the manifest's name for it may be another."""
+        self.path = path
+        """The file or folder, if it is one that has a name."""
+
+    @classmethod
+    def from_path(cls, path: str | PathLike[str], name: str | None = None) -> Asset:
+        """A file, or a folder as its canonical archive: the same folder gives the same digest on every machine.
+
+        Raises:
+            FileMissing: Nothing is there.
+            FileMalformed: Something else is there, or a folder that contains links or special files.
+        """
+        path = Path(path)
+        return cls(_prism.Source.open(path), name or path.resolve().name, path=path)
+
+    @classmethod
+    def from_folder(cls, path: str | PathLike[str], name: str | None = None) -> Asset:
+        """A folder; refuses a file.
+
+        Raises:
+            Usage: It is a file.
+        """
+        if Path(path).is_file():
+            raise Usage(f"expected a folder, found a file at {path}", hint="use Asset.from_file")
+        return cls.from_path(path, name)
+
+    @classmethod
+    def from_file(cls, file: str | PathLike[str] | BinaryFile, name: str | None = None) -> Asset:
+        """A file: its path, or an object that was opened for reading bytes.
+
+        Args:
+            file: The path or the object. An object is read from its beginning; one that cannot go back is first copied
+                into a nameless temporary file.
+            name: What to call it.
+
+        Raises:
+            FileMissing: Nothing is there.
+            Usage: It is a folder, or an object that is closed or gives text.
+        """
+        if isinstance(file, str | PathLike):
+            if Path(file).is_dir():
+                raise Usage(f"expected a file, found a folder at {os.fspath(file)}", hint="use Asset.from_folder")
+            return cls.from_path(file, name)
+        return _of_object(cls, file, name)
+
+    @classmethod
+    def from_bytes(cls, data: Any, name: str = "data") -> Asset:
+        """Bytes in memory: ``bytes``, ``bytearray``, ``memoryview`` or anything with the buffer protocol.
+
+        They are not copied; leave them as they are until they are uploaded.
+
+        Raises:
+            Usage: It is something else, or not contiguous.
+        """
+        try:
+            view = memoryview(data)
+        except TypeError:
+            raise Usage(f"expected bytes, found {type(data).__name__}", hint="encode text first") from None
+        if not view.c_contiguous:
+            raise Usage("expected contiguous bytes, found a view with gaps", hint="use bytes(view)")
+        return cls(_prism.Source.of_buffer(view.cast("B") if view.nbytes else memoryview(b"")), name, keep=view)
+
+    @classmethod
+    def from_numpy(cls, array: Any = None, /, *, name: str | None = None, **arrays: Any) -> Asset:
+        """Arrays of numpy, without a copy: one as ``.npy``, several as ``.npz``.
+
+        Args:
+            array: One array, of any shape; its type must not be ``object``.
+            name: What to call it; by default ``array.npy`` or ``arrays.npz``.
+            arrays: Several arrays by name.
+
+        Raises:
+            Usage: An array is not contiguous, holds Python objects, or none was given.
+
+        Example::
+
+            asset = prism.Asset.from_numpy(x=images, y=labels, name="h1.npz")
+        """
+        if (array is None) != bool(arrays):
+            raise Usage("expected one array, or several by name, found both or none")
+        pieces = array_pieces(array) if array is not None else arrays_pieces(arrays)
+        return cls._of_pieces(pieces, name or ("arrays.npz" if arrays else "array.npy"))
+
+    @classmethod
+    def from_frame(cls, frame: Any, name: str | None = None, format: Literal["csv", "parquet"] = "csv") -> Asset:
+        """A table: of pandas, polars or pyarrow, or anything with ``__arrow_c_stream__`` (then pyarrow is needed).
+
+        It is written once, piece by piece, to a nameless temporary file. Its digest depends on the program that wrote
+        it and that program's version.
+
+        Args:
+            frame: The table.
+            name: What to call it; by default ``table.csv`` or ``table.parquet``.
+            format: How it is written. CSV is read by everything, Parquet keeps the types.
+
+        Raises:
+            Usage: It is no table, or a package that is needed is not installed.
+        """
+        with tempfile.TemporaryFile() as file:
+            writer = write_table(frame, file, format)
+            asset = _of_object(cls, file, name or f"table.{format}")
+        asset.writer = writer
+        return asset
+
+    writer: str | None = None
+    """The program that wrote a table, with its version."""
+
+    @classmethod
+    def _of_pieces(cls, pieces: Pieces, name: str) -> Asset:
+        return cls(_prism.Source.of_reader(pieces.length, pieces.read_at), name, keep=pieces)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the content, or of a folder's canonical archive. The first call reads everything once."""
+        return self.measure()[0]
+
+    @property
+    def size(self) -> int:
+        """The number of bytes, of a folder those of its canonical archive."""
+        length = self._native.length()
+        return length if length is not None else self.measure()[1]
+
+    @property
+    def names(self) -> list[str]:
+        """A folder's files, sorted; empty for everything else."""
+        return self._native.names()
+
+    def measure(self, progress: Callable[[int], object] | None = None) -> tuple[str, int]:
+        """Digest and size; ``progress`` hears how many bytes were read.
+
+        Raises:
+            FileIo: It cannot be read.
+        """
+        if self._measured is None:
+            self._measured = self._native.measure(progress)
+        return self._measured
+
+    def __repr__(self) -> str:
+        files = f", {len(self.names)} files" if self.names else ""
+        digest = f", {short(self._measured[0])}" if self._measured else ""
+        length = self._native.length()
+        amount = f", {size(length)}" if length is not None else ""
+        return f"Asset {safe(self.name)}{files}{amount}{digest}"
+
+
+def _of_object(cls: type[Asset], file: BinaryFile, name: str | None) -> Asset:
+    """An object that was opened for reading."""
+    if getattr(file, "closed", False):
+        raise Usage("expected an open file, found a closed one")
+    if isinstance(file, io.TextIOBase):
+        raise Usage("expected a file that gives bytes, found one that gives text", hint='open it with mode "rb"')
+    given = getattr(file, "name", None)
+    name = name or (Path(given).name if isinstance(given, str) else "file")
+    if isinstance(file, io.BytesIO):
+        return cls.from_bytes(file.getbuffer(), name)
+    descriptor = _regular(file)
+    if descriptor is not None:
+        if hasattr(file, "flush"):
+            file.flush()
+        return cls(_prism.Source.open(f"/proc/self/fd/{descriptor}"), name)
+    if hasattr(file, "seekable") and file.seekable():
+        reader = _Seeking(file)
+        return cls(_prism.Source.of_reader(reader.length, reader.read_at), name, keep=reader)
+    # What was opened stays open by itself: the copy's own object is not needed any more.
+    with _spooled(file) as copy:
+        return _of_object(cls, copy, name)
+
+
+def _regular(file: BinaryFile) -> int | None:
+    """The descriptor of an object that is a file of the system, uncompressed and as it is."""
+    raw = file.raw if isinstance(file, io.BufferedReader | io.BufferedRandom) else file
+    if not isinstance(raw, io.FileIO) and not hasattr(file, "file"):
+        return None
+    try:
+        descriptor = file.fileno()
+    except OSError:
+        return None
+    return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+
+
+def _spooled(file: BinaryFile) -> IO[bytes]:
+    """Everything that a pipe gives, in a nameless file."""
+    copy = tempfile.TemporaryFile()
+    while piece := file.read(1 << 20):
+        if not isinstance(piece, bytes):
+            copy.close()
+            raise Usage(f"expected a file that gives bytes, found one that gives {type(piece).__name__}")
+        copy.write(piece)
+    return copy
+
+
+class _Seeking:
+    """An object that can go anywhere, for one reader at a time."""
+
+    def __init__(self, file: BinaryFile) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self.length = file.seek(0, os.SEEK_END)
+
+    def read_at(self, offset: int, count: int) -> bytes:
+        with self._lock:
+            self._file.seek(offset)
+            pieces = bytearray()
+            while len(pieces) < count and (piece := self._file.read(count - len(pieces))):
+                pieces += piece
+        return bytes(pieces)

@@ -1,0 +1,154 @@
+"""Keys: who somebody is. The private half never leaves its file and this process."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Literal
+
+from . import _prism
+from .errors import FileMissing
+
+__all__ = ["Algorithm", "Key", "PublicKey"]
+
+Algorithm = Literal["ed25519", "ecdsa-p256", "ecdsa-p384"]
+"""The kinds of signing key."""
+
+
+class PublicKey:
+    """A participant's public key, as the manifest names it.
+
+    Raises:
+        FileMissing: There is no such file.
+        KeyMalformed: It is no public key in SPKI PEM.
+
+    >>> key = prism.Key.create(folder / "lab.key")
+    >>> prism.PublicKey.load(folder / "lab.pub") == key.public
+    True
+    """
+
+    def __init__(self, native: _prism.PublicKey) -> None:
+        self._native = native
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> PublicKey:
+        """Reads a public key, or the public half of a private one."""
+        return cls(_prism.PublicKey.load(path))
+
+    @classmethod
+    def from_pem(cls, text: str) -> PublicKey:
+        """Reads SPKI PEM text."""
+        return cls(_prism.PublicKey.from_pem(text))
+
+    @property
+    def pem(self) -> str:
+        """The key as SPKI PEM text."""
+        return self._native.pem()
+
+    @property
+    def fingerprint(self) -> str:
+        """The SHA-256 of its SPKI DER, as ``"sha256:…"``."""
+        return self._native.fingerprint()
+
+    @property
+    def algorithm(self) -> str:
+        """The kind of key, such as ``"ed25519"``."""
+        return self._native.algorithm()
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Writes a new file; what exists is never overwritten.
+
+        Raises:
+            FileExists: Something is there already.
+        """
+        self._native.save(path)
+        return Path(path)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PublicKey) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    def __repr__(self) -> str:
+        return f"PublicKey {self.algorithm} {self.fingerprint}"
+
+
+class Key:
+    """A participant's private key.
+
+    >>> key = prism.Key.create(folder / "hospital-1.key")
+    >>> prism.Key.load(folder / "hospital-1.key").fingerprint == key.fingerprint
+    True
+    >>> prism.Key.create(folder / "hospital-1.key")
+    Traceback (most recent call last):
+    prism.errors.FileExists: ...
+    """
+
+    def __init__(self, native: _prism.SigningKey, path: Path | None = None) -> None:
+        self._native = native
+        self._path = path
+
+    @classmethod
+    def generate(cls, algorithm: Algorithm = "ed25519") -> Key:
+        """A new key that lives in this process only."""
+        return cls(_prism.SigningKey.generate(algorithm))
+
+    @classmethod
+    def create(cls, path: str | PathLike[str], algorithm: Algorithm = "ed25519") -> Key:
+        """Makes a key and writes it to a new file that only its owner can read, and its public half beside it.
+
+        Args:
+            path: The file, such as ``hospital-1.key``. The public half has the same name with the ending ``.pub``.
+            algorithm: The kind of key.
+
+        Raises:
+            FileExists: One of the two files is there already; nothing was written.
+        """
+        native, path = _prism.SigningKey.generate(algorithm), Path(path)
+        public = path.with_suffix(".pub")
+        PublicKey(native.public()).save(public)
+        try:
+            native.save(path)
+        except BaseException:
+            public.unlink(missing_ok=True)
+            raise
+        return cls(native, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Key:
+        """Reads a key.
+
+        Raises:
+            FileMissing: There is no such file.
+            KeyExposed: Others can read it.
+            KeyMalformed: It is no private key in PKCS#8 PEM.
+        """
+        return cls(_prism.SigningKey.load(path), Path(path))
+
+    @classmethod
+    def load_or_create(cls, path: str | PathLike[str], algorithm: Algorithm = "ed25519") -> Key:
+        """Reads a key, or makes it if there is none; for notebooks whose cells are run again."""
+        try:
+            return cls.load(path)
+        except FileMissing:
+            return cls.create(path, algorithm)
+
+    @property
+    def public(self) -> PublicKey:
+        """The public half, for the owner of the computation."""
+        return PublicKey(self._native.public())
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the public half."""
+        return self.public.fingerprint
+
+    @property
+    def path(self) -> Path | None:
+        """The file it is kept in; nothing for a key that lives in this process only."""
+        return self._path
+
+    def __repr__(self) -> str:
+        place = f"in {self._path}" if self._path else "in this process only"
+        return f"Key {self.public.algorithm} {self.fingerprint}, the private half stays {place}"

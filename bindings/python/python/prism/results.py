@@ -1,0 +1,133 @@
+"""Results: an archive that was checked and opened here. Nothing in it is executed, and pickles are not read."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from os import PathLike
+from pathlib import Path
+from shutil import copyfile
+from typing import IO, Any, Literal
+
+from . import _prism
+from ._words import safe, size
+from .errors import AssetUnknown, FileExists, FileMalformed, FileMissing
+
+__all__ = ["Result"]
+
+
+class Result:
+    """What a computation made, in files.
+
+    >>> result = prism.Result(folder / "results.zip")
+    >>> result.names
+    ['metrics.json', 'model.json']
+    >>> result.text("metrics.json")
+    '{"accuracy": 0.95}'
+    """
+
+    def __init__(self, path: str | PathLike[str], simulated: bool = False) -> None:
+        self.path = Path(path)
+        """The archive."""
+        self.is_simulated = simulated
+        """Whether a machine made it that nothing protects."""
+        with self._archive() as archive:
+            entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        self._sizes = {entry.filename: entry.file_size for entry in sorted(entries, key=lambda entry: entry.filename)}
+
+    def _archive(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(self.path)
+        except FileNotFoundError:
+            raise FileMissing(f"expected a result at {self.path}, found nothing", hint="check the path") from None
+        except zipfile.BadZipFile:
+            raise FileMalformed(f"expected a result's archive at {self.path}, found something else") from None
+
+    @property
+    def names(self) -> list[str]:
+        """The files in it, sorted."""
+        return list(self._sizes)
+
+    def open(self, name: str) -> IO[bytes]:
+        """Opens one file for reading bytes.
+
+        Raises:
+            AssetUnknown: There is no such file; the message names those that there are.
+        """
+        if name not in self._sizes:
+            raise AssetUnknown(f"expected a file of the result, found {name}; there are {', '.join(self.names)}")
+        # The opened file holds the archive open for as long as it needs it.
+        with self._archive() as archive:
+            return archive.open(name)
+
+    def bytes(self, name: str) -> bytes:
+        """One file, whole."""
+        with self.open(name) as file:
+            return file.read()
+
+    def text(self, name: str) -> str:
+        """One file as text in UTF-8."""
+        return self.bytes(name).decode()
+
+    def json(self, name: str) -> Any:
+        """One file as JSON."""
+        import json
+
+        return json.loads(self.bytes(name))
+
+    def extract(self, to: str | PathLike[str]) -> list[Path]:
+        """Writes every file below a new or empty folder; the agent has refused names that lead out of it.
+
+        Raises:
+            FileExists: The folder is there and not empty.
+        """
+        folder = Path(to)
+        if folder.exists() and any(folder.iterdir()):
+            raise FileExists(f"expected a new or empty folder, found files in {folder}", hint="choose another")
+        with self._archive() as archive:
+            return [Path(archive.extract(name, folder)) for name in self.names]
+
+    def zip(self, to: str | PathLike[str]) -> Path:
+        """Copies the archive.
+
+        Raises:
+            FileExists: Something is there already.
+        """
+        if Path(to).exists():
+            raise FileExists(f"expected a free name, found a file at {to}", hint="choose another name")
+        return Path(copyfile(self.path, to))
+
+    def numpy(self, name: str) -> Any:
+        """An ``.npy`` or ``.npz`` file through numpy, without pickles: an array, or arrays by name."""
+        import numpy
+
+        return numpy.load(io.BytesIO(self.bytes(name)), allow_pickle=False)
+
+    def state_dict(self, name: str) -> Any:
+        """Weights by name: of a ``.safetensors`` file, else through ``torch.load(weights_only=True)``."""
+        content = self.bytes(name)
+        if name.endswith(".safetensors"):
+            try:
+                from safetensors.torch import load
+            except ImportError:
+                from safetensors.numpy import load
+            return load(content)
+        import torch
+
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+    def frame(self, name: str, engine: Literal["pandas", "polars"] = "pandas") -> Any:
+        """A table of ``.csv`` or ``.parquet``."""
+        import importlib
+
+        package = importlib.import_module(engine)
+        read = package.read_parquet if name.endswith(".parquet") else package.read_csv
+        return read(io.BytesIO(self.bytes(name)))
+
+    def __repr__(self) -> str:
+        files = ", ".join(f"{safe(name)} ({size(self._sizes[name])})" for name in self.names[:10])
+        return f"Result {safe(str(self.path))}: {files}"
+
+    def _repr_html_(self) -> str:
+        rows = [(name, size(self._sizes[name])) for name in self.names[:20]]
+        return _prism.card(f"Result {self.path.name}", None, self.is_simulated, rows, [])

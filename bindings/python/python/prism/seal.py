@@ -1,0 +1,120 @@
+"""Files sealed to their readers, in the age format, without an agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from . import _prism
+from ._progress import Progress, ProgressOption, display
+from .assets import Asset
+
+__all__ = ["Identity", "Sealed", "open", "seal"]
+
+
+class Identity:
+    """What opens sealed files. It never leaves its file and this process.
+
+    >>> identity = prism.seal.Identity.create(folder / "institute.identity")
+    >>> prism.seal.Identity.load(folder / "institute.identity").recipient == identity.recipient
+    True
+    """
+
+    def __init__(self, native: _prism.Identity) -> None:
+        self._native = native
+
+    @classmethod
+    def create(cls, path: str | PathLike[str], *, hybrid: bool = True) -> Identity:
+        """Makes one and writes it to a new file that only its owner can read.
+
+        Args:
+            path: The file.
+            hybrid: X25519 and ML-KEM-768 together, which hold against quantum computers, too; otherwise X25519 alone,
+                which every age tool knows.
+
+        Raises:
+            FileExists: Something is there already.
+        """
+        native = _prism.Identity.generate(hybrid)
+        native.save(path)
+        return cls(native)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Identity:
+        """Reads one.
+
+        Raises:
+            FileMissing: There is no such file.
+            KeyExposed: Others can read it.
+        """
+        return cls(_prism.Identity.load(path))
+
+    @property
+    def recipient(self) -> str:
+        """Whom files are sealed to: public, for everybody who sends something."""
+        return self._native.recipient()
+
+    def __repr__(self) -> str:
+        return f"Identity that opens what is sealed to {self.recipient[:24]}…"
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A sealed file."""
+
+    path: Path
+    """Where it is."""
+    digest: str
+    """The SHA-256 of what was sealed."""
+    size: int
+    """Its bytes."""
+    sealed_digest: str
+    """The SHA-256 of the sealed file."""
+    sealed_size: int
+    """Its bytes."""
+
+
+def seal(
+    source: Asset | str | PathLike[str],
+    to: str | PathLike[str],
+    *,
+    recipients: list[str],
+    progress: ProgressOption = "auto",
+) -> Sealed:
+    """Seals a file, a folder or an asset into a new file that only its recipients can open.
+
+    Args:
+        source: What is sealed; a folder as its canonical archive.
+        to: The new file.
+        recipients: Whom it is for.
+        progress: How to show how far it is.
+
+    Raises:
+        FileExists: Something is there already.
+        KeyMalformed: A recipient is malformed.
+    """
+    asset = source if isinstance(source, Asset) else Asset.from_path(source)
+    total = asset._native.length() or 0
+    shown = display(f"sealing {asset.name}", progress)
+    told = _prism.seal(asset._native, recipients, to, lambda done: shown.show(Progress(done, 0, total)))
+    sealed = Sealed(Path(to), *told)
+    shown.show(Progress(sealed.size, 0, sealed.size), last=True)
+    return sealed
+
+
+def open(
+    sealed: str | PathLike[str], to: str | PathLike[str], *, identity: Identity, progress: ProgressOption = "auto"
+) -> Path:
+    """Opens a sealed file into a new one. There is no file unless every byte of it is authentic.
+
+    Raises:
+        SealNotForYou: It is for others.
+        SealBroken: It is malformed, truncated or altered.
+        FileExists: Something is there already.
+    """
+    total = Path(sealed).stat().st_size if Path(sealed).exists() else 0
+    shown = display("opening", progress)
+    _, size = _prism.open(sealed, identity._native, to, lambda done: shown.show(Progress(done, 0, total)))
+    shown.show(Progress(size, 0, size), last=True)
+    return Path(to)

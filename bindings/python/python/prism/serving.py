@@ -1,0 +1,131 @@
+"""An agent in this process: for rehearsals, tests and small sites."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import weakref
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from . import _prism
+from ._words import SIMULATED
+from .errors import ApprovalMissing
+from .terms import Manifest
+
+__all__ = ["Platform", "ServedAgent", "serve"]
+
+Platform = Literal["simulated", "simulated-tdx", "snp", "tdx", "azure-snp", "azure-tdx", "auto"]
+"""What signs an agent's evidence; ``"auto"`` is whatever hardware this machine has, never the simulator."""
+
+# What the sandbox helper executes: nothing but the native module, without site-packages or the environment.
+_HELPER = """\
+import sys, importlib.machinery as machinery, importlib.util as util
+loader = machinery.ExtensionFileLoader("_prism", sys.argv[1])
+module = util.module_from_spec(util.spec_from_file_location("_prism", sys.argv[1], loader=loader))
+loader.exec_module(module)
+module.sandbox_helper()
+"""
+
+
+def _end(native: _prism.Agent, temporary: Path | None) -> None:
+    native.close()
+    if temporary is not None:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+class ServedAgent:
+    """An agent that is awake in this process, made by :func:`serve`; it ends with its ``with`` block."""
+
+    def __init__(self, native: _prism.Agent, temporary: Path | None) -> None:
+        self._native = native
+        self._clean = weakref.finalize(self, _end, native, temporary)
+
+    @property
+    def address(self) -> str:
+        """Where it listens, as ``"host:port"``."""
+        return self._native.address()
+
+    @property
+    def platform(self) -> str:
+        """The kind of machine that signs its evidence."""
+        return self._native.platform()
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether nothing protects what it is given."""
+        return self.platform.startswith("simulated")
+
+    @property
+    def state(self) -> str | None:
+        """Where the run stands; nothing after :meth:`close`."""
+        return self._native.state()
+
+    def close(self) -> None:
+        """Ends it in order: stops the run, closes the log, destroys what it holds. Once more does nothing."""
+        self._clean()
+
+    def __enter__(self) -> ServedAgent:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        aloud = f"\n{SIMULATED}" if self.is_simulated else ""
+        return f"Agent in this process at {self.address}, {self.state or 'ended'}{aloud}"
+
+
+def serve(
+    terms: Manifest,
+    platform: Platform,
+    listen: str = "127.0.0.1:0",
+    *,
+    state: str | PathLike[str] | None = None,
+    python: str | PathLike[str] | None = None,
+    endorsements: str | PathLike[str] | None = None,
+) -> ServedAgent:
+    """Starts an agent for one manifest that everybody approved.
+
+    Programs of that manifest run in a sandbox, as children of this process.
+
+    Args:
+        terms: The signed manifest.
+        platform: What signs the evidence. There is no default: a simulated machine protects nothing.
+        listen: The address; port 0 takes a free one.
+        state: The agent's own directory; by default a temporary one that ends with it.
+        python: What executes Python programs; by default this interpreter.
+        endorsements: The vendor's endorsements, for platforms that are not handed them.
+
+    Raises:
+        ApprovalMissing: Somebody has not approved the terms.
+        ManifestUnsupported: The terms ask for something that this machine cannot keep.
+        PlatformUnsupported: This machine is not of that kind, or the terms do not accept it.
+    """
+    if terms._signed is None:
+        raise ApprovalMissing("expected terms that everybody approved", hint="terms.assemble(approvals) makes them")
+    temporary = Path(tempfile.mkdtemp(prefix="prism-agent-")) if state is None else None
+    # The interpreter itself: a virtual environment's is a link to it, and no site-packages are wanted.
+    program = Path(sys.executable).resolve()
+    helper = (program, ["-I", "-S", "-c", _HELPER, str(_prism.__file__)])
+    try:
+        native = _prism.Agent.start(
+            terms._signed,
+            listen,
+            temporary or state or "",
+            platform,
+            _prism.state_directory(),
+            helper,
+            python if python is not None else program,
+            endorsements,
+        )
+    except BaseException:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return ServedAgent(native, temporary)

@@ -1,0 +1,244 @@
+"""A whole computation in one call, with the real protocol, runner and verifier, on a pretend machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from . import _prism
+from ._progress import ProgressOption
+from ._words import safe
+from .agents import Agent, Entry, Figures, connect
+from .assets import Asset
+from .audits import AuditReport, audit
+from .errors import RunFailed, Usage
+from .keys import Key
+from .results import Result
+from .serving import serve
+from .terms import Manifest
+from .verdicts import Verdict
+
+__all__ = ["Sample", "Simulation", "simulate"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A ready-made scenario: a program and what makes everybody's data."""
+
+    title: str
+    """What it is about."""
+    script: Path
+    """The program, which needs nothing but Python."""
+    datasets: tuple[str, ...]
+    """The datasets' names."""
+
+    def make(self, folder: Path) -> dict[str, Path]:
+        """Makes everybody's data, the same each time, and says where it is."""
+        from .samples import draw
+
+        return draw(self.datasets, folder)
+
+
+class Simulation:
+    """What a simulated computation came to. SIMULATED: no hardware protected anything.
+
+    Example::
+
+        done = prism.simulate(prism.samples.covid19)
+        done.result.json("metrics.json")
+    """
+
+    def __init__(self, title: str, folder: Path) -> None:
+        self.title = title
+        """What it was about."""
+        self.folder = folder
+        """Everybody's files; they go with this object, or with :meth:`close`."""
+        self._clean = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self.verdict: Verdict
+        """The verdict on the pretend machine."""
+        self.timeline: list[Entry] = []
+        """Every entry of the log, as it was proven."""
+        self.metrics: list[Figures] = []
+        """The figures that the program printed."""
+        self.log: str = ""
+        """What the program printed."""
+        self.result: Result
+        """What it made."""
+        self.audit: AuditReport
+        """The audit of the whole run."""
+
+    def close(self) -> None:
+        """Removes everybody's files now."""
+        self._clean()
+
+    def save_transcript(self, to: str | PathLike[str]) -> Path:
+        """Copies the transcript: with it anyone can repeat the audit."""
+        return Path(shutil.copyfile(self.folder / "run.transcript", to))
+
+    def __repr__(self) -> str:
+        seconds = self.timeline[-1].time - self.timeline[0].time if self.timeline else 0.0
+        return f"{self.audit!r}\n{safe(self.title)}: {len(self.timeline)} entries in {seconds:.1f} s\n{self.result!r}"
+
+    def _repr_html_(self) -> str:
+        begin = self.timeline[0].time if self.timeline else 0.0
+        rows = [
+            (f"{entry.time - begin:.1f} s", f"{entry.state}: {entry.type} by {entry.actor}") for entry in self.timeline
+        ]
+        if self.metrics:
+            last = self.metrics[-1].values
+            rows.append(("figures", ", ".join(f"{name} {value:g}" for name, value in last.items())))
+        rows.append(("result", ", ".join(self.result.names)))
+        kept = sum(finding.ok for finding in self.audit.findings)
+        rows.append(("audit", f"{kept} of {len(self.audit.findings)} checks hold"))
+        return _prism.card(self.title, self.audit.holds, True, rows, [])
+
+
+def simulate(
+    program: Sample | str | PathLike[str],
+    datasets: Mapping[str, str | PathLike[str] | Asset] | None = None,
+    *,
+    args: list[str] | None = None,
+    requirements: str | PathLike[str] | None = None,
+    limits: Mapping[str, Any] | None = None,
+    progress: ProgressOption = False,
+) -> Simulation:
+    """Runs a whole computation here: hospitals, algorithm, consumer and audit, on a pretend machine.
+
+    The same protocol, sandbox without a network, limits and verifier as on real machines, so what works here works
+    there. Nothing leaves this computer and nothing protects it.
+
+    Args:
+        program: A sample such as ``prism.samples.covid19``, or your own script or folder with ``main.py``.
+        datasets: Your data by name; each is brought by a participant of its own. A sample makes its own.
+        args: The program's arguments.
+        requirements: A folder with a lock and wheels, if the program needs packages.
+        limits: Bounds as a draft of terms writes them, such as ``{"memory": "4 GiB", "time": "10min"}``.
+        progress: How to show uploads; silent by default.
+
+    Returns:
+        The result, the log, the figures, the timeline and the audit.
+
+    Raises:
+        RunFailed: The program failed; ``details["stderr"]`` is the end of what it printed.
+        RequirementsFailed: Its packages could not be installed.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="prism-simulation-"))
+    try:
+        scene = _Scene(folder, program, datasets or {}, args or [], requirements, dict(limits or {}))
+        done = Simulation(scene.title, folder)
+        scene.play(done, progress)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    return done
+
+
+class _Scene:
+    """Everybody of one simulated computation, and their files."""
+
+    def __init__(
+        self,
+        folder: Path,
+        program: Sample | str | PathLike[str],
+        datasets: Mapping[str, str | PathLike[str] | Asset],
+        args: list[str],
+        requirements: str | PathLike[str] | None,
+        limits: dict[str, Any],
+    ) -> None:
+        self.folder = folder
+        if isinstance(program, Sample):
+            self.title, script = program.title, program.script
+            datasets = datasets or program.make(folder / "data")
+        else:
+            script = Path(program)
+            self.title = f"Rehearsal of {script.name}"
+        if not datasets:
+            raise Usage("expected at least one dataset, found none", hint='give datasets={"h1": "mock/h1"}')
+        self.script = Asset.from_path(script)
+        self.folders = {name for name, data in datasets.items() if not isinstance(data, Asset) and Path(data).is_dir()}
+        self.data = {
+            name: data if isinstance(data, Asset) else Asset.from_path(data) for name, data in datasets.items()
+        }
+        self.requirements = Asset.from_path(requirements) if requirements is not None else None
+        self.args, self.limits, self.entry = args, limits, script.is_dir()
+        names = ["lab", "institute", *(f"provider-of-{_plain(name)}" for name in self.data)]
+        self.keys = {name: Key.create(folder / f"{name}.key") for name in names}
+
+    def draft(self) -> dict[str, Any]:
+        algorithm: dict[str, Any] = {"provider": "lab", **_named(self.script, self.script.name), "args": self.args}
+        if self.limits:
+            algorithm["limits"] = self.limits
+        if self.entry:
+            algorithm |= {"entry": "main.py", "unpack": True}
+        if self.requirements is not None:
+            algorithm["requirements"] = os.path.abspath(str(self.requirements.path))
+        datasets = []
+        for name, asset in self.data.items():
+            one = {"provider": f"provider-of-{_plain(name)}", **_named(asset, name)}
+            datasets.append(one | ({"unpack": name} if name in self.folders else {}))
+        return {
+            "title": self.title,
+            "owner": "lab",
+            "valid": "1d",
+            "platform": {"simulated": True},
+            "participants": {name: {"organisation": name, "key": f"{name}.pub"} for name in self.keys},
+            "algorithm": algorithm,
+            "dataset": datasets,
+            "results": {"consumers": ["institute"], "max": "1 GiB"},
+            "logs": {"stdout": ["lab"], "stderr": ["lab"], "metrics": ["lab"]},
+        }
+
+    def play(self, done: Simulation, progress: ProgressOption) -> None:
+        terms = Manifest.new(self.draft(), self.folder)
+        signed = terms.assemble([terms.approve(key) for key in self.keys.values()])
+        with serve(signed, "simulated", state=self.folder / "agent") as room:
+            lab = connect(room.address, signed, self.keys["lab"])
+            done.verdict = lab.verdict
+            lab.upload(self.script.name, self.script, progress=progress)
+            if self.requirements is not None:
+                lab.upload(self.requirements.name, self.requirements, progress=progress)
+            for name, asset in self.data.items():
+                key = self.keys[f"provider-of-{_plain(name)}"]
+                lab.upload(name, asset, key, progress=progress)
+            self.wait(lab, done)
+            done.result = connect(room.address, signed, self.keys["institute"]).result(
+                to=self.folder / "result.zip", progress=progress
+            )
+            done.timeline = list(lab.entries())
+            lab.transcript(self.folder / "run.transcript")
+        done.audit = audit(self.folder / "run.transcript", signed)
+
+    def wait(self, lab: Agent, done: Simulation) -> None:
+        streams: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+        try:
+            lab.watch(until="delivering", show=False)
+        except RunFailed as error:
+            _collect(lab, streams)
+            text = streams["stderr"].decode(errors="replace")
+            error.details["stderr"] = "\n".join(text.splitlines()[-20:])
+            error.add_note(error.details["stderr"])
+            raise
+        _collect(lab, streams)
+        done.metrics = list(lab.metrics())
+        done.log = (streams["stdout"] + streams["stderr"]).decode(errors="replace")
+
+
+def _collect(lab: Agent, streams: dict[str, bytearray]) -> None:
+    for stream, piece in lab.logs():
+        streams[stream] += piece
+
+
+def _plain(name: str) -> str:
+    """A participant's name for a dataset's."""
+    return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")
+
+
+def _named(asset: Asset, name: str) -> dict[str, Any]:
+    return {"name": name, "digest": asset.digest, "size": asset.size}

@@ -1,0 +1,241 @@
+"""Manifests: what was agreed. Everybody reads the same bytes and signs them."""
+
+from __future__ import annotations
+
+import json
+import time
+import tomllib
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from . import _prism
+from ._words import SIMULATED, safe, short, size
+from .assets import Asset
+from .errors import ApprovalMissing, AssetMismatch, AssetUnknown, FileExists, FileMalformed, FileMissing
+from .keys import Key
+
+__all__ = ["Approval", "Manifest"]
+
+
+def _read(path: str | PathLike[str]) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise FileMissing(f"expected a file at {path}, found nothing", hint="check the path") from None
+
+
+def _write_new(path: str | PathLike[str], content: bytes) -> Path:
+    try:
+        with open(path, "xb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise FileExists(f"expected a free name, found a file at {path}", hint="choose another name") from None
+    return Path(path)
+
+
+class Approval:
+    """One participant's signature on a manifest's exact bytes: a DSSE envelope."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        """The envelope's bytes."""
+
+    @classmethod
+    def read(cls, path: str | PathLike[str]) -> Approval:
+        """Reads an approval from a file; whose it is and of what shows when it is assembled."""
+        return cls(_read(path))
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Writes a new file.
+
+        Raises:
+            FileExists: Something is there already.
+        """
+        return _write_new(path, self.content)
+
+    def __repr__(self) -> str:
+        return f"Approval of manifest {short(_prism.Terms.read(self.content).digest())}"
+
+
+class Manifest:
+    """The terms of one computation: who brings what, which program runs on which machines, and who receives the result.
+
+    >>> terms = prism.Manifest.read(folder / "covid19.prism")
+    >>> terms.is_signed
+    True
+    >>> terms.participants
+    ['hospital-1', 'lab']
+    """
+
+    def __init__(self, native: _prism.Terms, signed: _prism.SignedManifest | None = None) -> None:
+        self._native = native
+        self._signed = signed
+        self.data: dict[str, Any] = json.loads(native.json())
+        """Everything that the manifest says, as it stands in its bytes."""
+
+    @classmethod
+    def new(cls, draft: str | PathLike[str] | Mapping[str, Any], folder: str | PathLike[str] | None = None) -> Manifest:
+        """Writes a manifest from the short form that people write: digests, sizes, keys and a salt are filled in.
+
+        Args:
+            draft: A TOML file, or its content as a mapping; ``prism manifest new --help`` shows every part.
+            folder: Where relative paths start: by default at the file's own folder.
+
+        Raises:
+            FileMissing: A file that the draft names is not there.
+            ManifestMalformed: The draft is incomplete or contradicts itself.
+        """
+        if isinstance(draft, Mapping):
+            content, base = dict(draft), Path(folder or ".")
+        else:
+            base = Path(folder) if folder is not None else Path(draft).parent
+            try:
+                content = tomllib.loads(_read(draft).decode())
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                raise FileMalformed(f"{draft}: expected TOML, found: {error}") from None
+        state = _prism.state_directory()
+        return cls(_prism.Terms.complete(json.dumps(content), base, state, int(time.time())))
+
+    @classmethod
+    def read(cls, source: str | PathLike[str] | bytes) -> Manifest:
+        """Reads a manifest, with whatever approvals are beside it, from a file or from bytes.
+
+        Raises:
+            FileMissing: There is no such file.
+            ManifestMalformed: It is no manifest, or contradicts itself.
+        """
+        content = source if isinstance(source, bytes) else _read(source)
+        native = _prism.Terms.read(content)
+        try:
+            signed = _prism.SignedManifest.read(content)
+        except ApprovalMissing:
+            signed = None
+        return cls(native, signed)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the exact bytes: the computation's name."""
+        return self._native.digest()
+
+    @property
+    def content(self) -> bytes:
+        """The exact bytes that participants approve."""
+        return self._native.content()
+
+    @property
+    def title(self) -> str:
+        """What the computation is called."""
+        return str(self.data["title"])
+
+    @property
+    def participants(self) -> list[str]:
+        """Everybody's name, sorted."""
+        return sorted(str(participant["name"]) for participant in self.data["participants"])
+
+    @property
+    def approved_by(self) -> list[str]:
+        """Participants whose approval is beside the terms and holds."""
+        return self._native.approved_by()
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether every participant approved: only then does an agent take it."""
+        return self._signed is not None
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the terms accept a machine that nothing protects."""
+        return self._native.simulated()
+
+    def approve(self, key: Key) -> Approval:
+        """Signs the exact bytes. Read :meth:`show` first.
+
+        Raises:
+            KeyUnknown: The manifest names no participant with this key.
+        """
+        return Approval(self._native.approve(key._native))
+
+    def assemble(self, approvals: Iterable[Approval]) -> Manifest:
+        """Puts everybody's approvals together.
+
+        Raises:
+            ApprovalMissing: Somebody's is missing; the message names them.
+            ApprovalInvalid: One does not hold, or is of other bytes.
+        """
+        signed = self._native.assemble([approval.content for approval in approvals])
+        return Manifest(signed.terms(), signed)
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Writes a new file: the signed manifest, or the bare one while approvals are missing.
+
+        Raises:
+            FileExists: Something is there already.
+        """
+        return _write_new(path, self._signed.envelope() if self._signed else self.content)
+
+    def participant_of(self, key: Key) -> str:
+        """Whose key this is.
+
+        Raises:
+            KeyUnknown: The manifest names nobody with this key.
+        """
+        return self._native.participant_of(key._native)
+
+    def rehearse(self, key: Key, **assets: Asset) -> str:
+        """Checks everything that can be checked here, before anything is sent.
+
+        Args:
+            key: Whose key it is.
+            assets: What they would bring, by the manifest's names; write a name with a dot as ``**{"h1.csv": asset}``.
+
+        Returns:
+            A sentence that says who is ready with what.
+
+        Raises:
+            KeyUnknown: The manifest names nobody with this key.
+            AssetUnknown: The manifest names no such asset.
+            AssetMismatch: The bytes are not those that were agreed.
+        """
+        who = self.participant_of(key)
+        for name, asset in assets.items():
+            self._require(name, asset)
+        ready = f"; {', '.join(sorted(assets))} as agreed" if assets else ""
+        return f"ready: {who}{ready}"
+
+    def _require(self, name: str, asset: Asset) -> None:
+        terms = self.assets.get(name)
+        if terms is None:
+            known = ", ".join(sorted(self.assets))
+            raise AssetUnknown(f"expected an asset that the manifest names, found {name}; it names {known}")
+        if asset.digest != terms["digest"]:
+            raise AssetMismatch(
+                f"expected {name} with digest {terms['digest']}, found {asset.digest}; nothing was sent",
+                hint="give the file that was agreed",
+            )
+
+    @property
+    def assets(self) -> dict[str, dict[str, Any]]:
+        """What participants bring, by name: its kind, provider, digest and size in bytes."""
+        return {
+            name: {"kind": kind, "provider": provider, "digest": digest, "size": size}
+            for kind, name, provider, digest, size in self._native.assets()
+        }
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Manifest) and self.content == other.content
+
+    def __hash__(self) -> int:
+        return hash(self.content)
+
+    def __repr__(self) -> str:
+        approved = len(self.approved_by)
+        lines = [f"{SIMULATED}"] if self.is_simulated else []
+        lines.append(f"{safe(self.title)}  {self.digest}")
+        for name, part in self.assets.items():
+            lines.append(f"  {part['provider']} brings {name}, {size(part['size'])}, {short(part['digest'])}")
+        consumers = ", ".join(consumer for consumer in self.data["results"]["consumers"])
+        lines.append(f"  the result goes to {consumers}")
+        lines.append(f"  approved by {approved} of {len(self.participants)}")
+        return "\n".join(lines)

@@ -1,0 +1,123 @@
+//! An agent inside the host's process, for rehearsals, tests and small sites.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use prism_agent::drafting::{simulator_file, tdx_simulator_file};
+use prism_agent::runner::{HelperProgram, helper_main};
+use prism_agent::server::{self, AgentConfig, PlatformChoice};
+use prism_core::code::Code;
+use pyo3::prelude::*;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::fault::{fault, poisoned, raised, usage};
+use crate::terms::SignedManifest;
+use crate::waiting::Home;
+
+/// How long threads of an agent that has ended may take to notice.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Becomes the sandbox helper and never returns.
+#[pyfunction]
+pub(crate) fn sandbox_helper() {
+    helper_main()
+}
+
+/// An agent that is awake.
+#[pyclass(frozen, module = "prism._prism")]
+pub(crate) struct Agent {
+    awake: Mutex<Option<(Runtime, server::Agent)>>,
+    address: String,
+    platform: String,
+    home: Home,
+}
+
+#[pymethods]
+impl Agent {
+    /// Starts an agent for one signed manifest.
+    #[staticmethod]
+    #[pyo3(signature = (signed, listen, state_dir, platform, simulators, helper, python=None, endorsements=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
+    fn start(
+        py: Python<'_>,
+        signed: &SignedManifest,
+        listen: &str,
+        state_dir: PathBuf,
+        platform: &str,
+        simulators: PathBuf,
+        helper: (PathBuf, Vec<OsString>),
+        python: Option<PathBuf>,
+        endorsements: Option<PathBuf>,
+    ) -> PyResult<Self> {
+        let listen: SocketAddr =
+            listen.parse().map_err(|_| usage("expected an address such as 127.0.0.1:0, found another text"))?;
+        let mut config = AgentConfig::new(listen, state_dir, choice(platform, &simulators, endorsements)?);
+        config.runner.helper = HelperProgram { program: helper.0, arguments: helper.1 };
+        config.runner.python = python;
+        let signed = signed.0.clone();
+        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("prism-agent").enable_all().build();
+        let runtime =
+            runtime.map_err(|error| raised(Code::Internal, &format!("expected threads, found: {error}"), None))?;
+        let agent = py.detach(|| runtime.block_on(server::Agent::start(config, signed))).map_err(fault)?;
+        let (address, platform) = (agent.local_addr().to_string(), agent.platform().to_string());
+        Ok(Self { awake: Mutex::new(Some((runtime, agent))), address, platform, home: Home::here() })
+    }
+
+    /// Where it listens.
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The kind of machine that signs its evidence.
+    fn platform(&self) -> &str {
+        &self.platform
+    }
+
+    /// Where the run stands.
+    fn state(&self) -> PyResult<Option<&'static str>> {
+        Ok(self.awake.lock().map_err(|_| poisoned())?.as_ref().map(|(_, agent)| agent.phase().name()))
+    }
+
+    /// Ends the agent in order; once more does nothing.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.home.require()?;
+        let awake = self.awake.lock().map_err(|_| poisoned())?.take();
+        let Some((runtime, agent)) = awake else { return Ok(()) };
+        py.detach(|| {
+            runtime.block_on(agent.shutdown());
+            runtime.shutdown_timeout(GOODBYE);
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // Nobody waits for an agent that was not closed: its threads end by themselves.
+        if let Ok(Some((runtime, agent))) = self.awake.get_mut().map(Option::take) {
+            drop(agent);
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn choice(platform: &str, simulators: &std::path::Path, endorsements: Option<PathBuf>) -> PyResult<PlatformChoice> {
+    let required = |endorsements: Option<PathBuf>| {
+        endorsements.ok_or_else(|| usage("expected the vendor's endorsements for this platform, found none"))
+    };
+    Ok(match platform {
+        "simulated" => PlatformChoice::Simulated { vendor: simulator_file(simulators) },
+        "simulated-tdx" => PlatformChoice::SimulatedTdx { vendor: tdx_simulator_file(simulators) },
+        "snp" => PlatformChoice::Snp { endorsements, vmpl: None },
+        "tdx" => PlatformChoice::Tdx { endorsements: required(endorsements)? },
+        "azure-snp" => PlatformChoice::AzureSnp { endorsements: required(endorsements)? },
+        "azure-tdx" => PlatformChoice::AzureTdx { endorsements: required(endorsements)? },
+        "auto" => PlatformChoice::Auto { endorsements },
+        _ => {
+            return Err(usage("expected simulated, simulated-tdx, snp, tdx, azure-snp, azure-tdx or auto as platform"));
+        }
+    })
+}

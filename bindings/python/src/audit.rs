@@ -1,0 +1,31 @@
+//! Audits of transcripts, offline.
+
+use std::str::FromStr;
+
+use prism_attest::audit::{ExpectedComputation, audit as replay};
+use prism_core::UnixSeconds;
+use prism_core::code::Code;
+use prism_core::digest::Digest;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+
+use crate::fault::{raised, usage};
+
+/// Replays a transcript: whether every rule holds, and the report as JSON.
+#[pyfunction]
+pub(crate) fn audit(
+    py: Python<'_>,
+    transcript: PyBackedBytes,
+    manifest: Option<&str>,
+    now: UnixSeconds,
+) -> PyResult<(bool, String)> {
+    let expected = match manifest.map(Digest::from_str) {
+        None => ExpectedComputation::AsRecorded,
+        Some(Ok(digest)) => ExpectedComputation::Manifest(digest),
+        Some(Err(_)) => return Err(usage("expected a manifest's digest, found another text")),
+    };
+    let report = py.detach(|| replay(&transcript, expected, now));
+    let text = serde_json::to_string(&report)
+        .map_err(|error| raised(Code::Internal, &format!("expected a printable report: {error}"), None))?;
+    Ok((report.holds(), text))
+}

@@ -1,0 +1,23 @@
+//! What a notebook shows.
+
+use prism_core::card::{Card, Mood};
+use pyo3::prelude::*;
+
+/// A card as HTML: its title, whether what was asked holds, facts, conditions.
+#[pyfunction]
+pub(crate) fn card(
+    title: String,
+    good: Option<bool>,
+    simulated: bool,
+    rows: Vec<(String, String)>,
+    checks: Vec<(bool, String, String)>,
+) -> String {
+    let mood = match good {
+        None => Mood::Plain,
+        Some(true) => Mood::Good,
+        Some(false) => Mood::Bad,
+    };
+    let card = Card::new(title, mood).simulated(simulated);
+    let card = rows.into_iter().fold(card, |card, (name, value)| card.row(name, value));
+    checks.into_iter().fold(card, |card, (holds, name, found)| card.check(holds, name, found)).to_html()
+}

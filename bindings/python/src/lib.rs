@@ -1,0 +1,58 @@
+//! `prism._prism`: the native half of the Python package `prism`.
+//!
+//! Every function here converts its arguments, makes one call to Prism and converts the answer. What people see, with
+//! types, documentation and pictures, is the pure Python around it.
+
+mod agent;
+mod asset;
+mod attest;
+mod audit;
+mod card;
+mod fault;
+mod keys;
+mod place;
+mod seal;
+mod session;
+mod stream;
+mod terms;
+mod waiting;
+
+use pyo3::prelude::*;
+
+/// The native module.
+#[pymodule]
+mod _prism {
+    #[pymodule_export]
+    use super::agent::{Agent, sandbox_helper};
+    #[pymodule_export]
+    use super::asset::Source;
+    #[pymodule_export]
+    use super::attest::judge;
+    #[pymodule_export]
+    use super::audit::audit;
+    #[pymodule_export]
+    use super::card::card;
+    #[pymodule_export]
+    use super::fault::codes;
+    #[pymodule_export]
+    use super::keys::{PublicKey, SigningKey};
+    #[pymodule_export]
+    use super::place::state_directory;
+    #[pymodule_export]
+    use super::seal::{Identity, open, seal};
+    #[pymodule_export]
+    use super::session::{Channel, Session, connect};
+    #[pymodule_export]
+    use super::stream::{Logs, Metrics, Watch};
+    #[pymodule_export]
+    use super::terms::{SignedManifest, Terms};
+    #[pymodule_export]
+    use super::waiting::{Cancel, cancellable};
+
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -1,0 +1,99 @@
+//! The Python package as its users have it: the native module beside its pure half, in interpreters of this machine.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its scene fails")]
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Interpreters that are tried, the first that is new enough wins.
+const INTERPRETERS: [&str; 5] = ["python3.13", "python3.12", "python3.11", "python3", "python"];
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What `PYTHON` names, else the first interpreter on the path that is 3.11 or later.
+fn python() -> PathBuf {
+    let named = env::var_os("PYTHON").map(PathBuf::from);
+    let new_enough = |path: &PathBuf| {
+        let check = "import sys; sys.exit(sys.version_info < (3, 11))";
+        Command::new(path).args(["-c", check]).output().is_ok_and(|output| output.status.success())
+    };
+    let found = named.into_iter().chain(INTERPRETERS.map(PathBuf::from)).find(new_enough);
+    found.unwrap_or_else(|| panic!("expected Python 3.11 or later, found none; install it, or name it in PYTHON"))
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        match entry.file_type().unwrap().is_dir() {
+            true if entry.file_name() != "__pycache__" => copy(&path, &target),
+            true => {}
+            false => drop(fs::copy(&path, &target).unwrap()),
+        }
+    }
+}
+
+/// The package with its native module, put together once.
+fn package() -> &'static Path {
+    static PACKAGE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    let made = PACKAGE.get_or_init(|| {
+        let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        copy(&here().join("python"), place.path());
+        let module = env::current_exe().unwrap().with_file_name("lib_prism.so");
+        fs::copy(&module, place.path().join("prism/_prism.abi3.so")).unwrap();
+        place
+    });
+    made.path()
+}
+
+/// Runs the tests of one file.
+fn run(file: &str) {
+    let state = tempfile::tempdir().unwrap();
+    let mut command = Command::new(python());
+    command.args(["-W", "error", "-m", "unittest", "-v", file]).current_dir(here().join("tests"));
+    command.env("PYTHONPATH", package()).env("PRISM_STATE", state.path()).env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    said.lines().filter(|line| line.contains("skipped")).for_each(|line| println!("{line}"));
+    assert!(
+        output.status.success(),
+        "{file} in {}:\n{said}\n{}",
+        python().display(),
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert!(!said.contains("Ran 0 tests"), "{file} has no tests");
+}
+
+#[test]
+fn errors_are_the_shared_list() {
+    run("test_errors");
+}
+
+#[test]
+fn keys_and_terms() {
+    run("test_terms");
+}
+
+#[test]
+fn assets_of_every_kind() {
+    run("test_assets");
+}
+
+#[test]
+fn a_whole_computation() {
+    run("test_run");
+}
+
+#[test]
+fn interrupts_and_asyncio() {
+    run("test_interrupts");
+}
+
+#[test]
+fn everything_public_is_documented_and_its_examples_hold() {
+    run("test_documentation");
+}

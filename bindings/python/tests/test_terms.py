@@ -1,0 +1,99 @@
+import os
+import stat
+
+import prism
+from scene import TABLE, Scene, draft
+
+
+class Keys(Scene):
+    def test_a_key_is_readable_by_its_owner_only_and_never_overwritten(self) -> None:
+        path = self.folder / "new.key"
+        key = prism.Key.create(path, "ecdsa-p384")
+        self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600)
+        for again in (path, self.folder / "lab.key"):
+            before = again.read_bytes()
+            with self.assertRaises(FileExistsError):
+                prism.Key.create(again)
+            self.assertEqual(again.read_bytes(), before)
+        self.assertEqual(prism.Key.load_or_create(path).fingerprint, key.fingerprint)
+        self.assertEqual(prism.PublicKey.load(path.with_suffix(".pub")), key.public)
+
+    def test_a_key_that_others_can_read_is_refused(self) -> None:
+        path = self.folder / "lab.key"
+        os.chmod(path, 0o644)
+        with self.assertRaises(prism.KeyExposed) as caught:
+            prism.Key.load(path)
+        self.assertIsInstance(caught.exception, PermissionError)
+
+    def test_nothing_secret_is_shown(self) -> None:
+        secret = (self.folder / "lab.key").read_text().splitlines()[1]
+        for shown in (repr(self.lab), str(self.lab), repr(vars(self.lab))):
+            self.assertNotIn(secret, shown)
+
+    def test_another_kind_of_key_is_a_clear_error(self) -> None:
+        with self.assertRaises(prism.Usage):
+            prism.Key.generate("rsa")  # type: ignore[arg-type]
+
+
+class Terms(Scene):
+    def test_what_everybody_approved_is_read_again(self) -> None:
+        path = self.sign().save(self.folder / "terms.prism")
+        again = prism.Manifest.read(path)
+        self.assertTrue(again.is_signed)
+        self.assertEqual((again, again.approved_by), (self.terms, ["hospital-1", "lab"]))
+        with self.assertRaises(prism.FileExists):
+            again.save(path)
+
+    def test_a_missing_approval_is_named(self) -> None:
+        with self.assertRaises(prism.ApprovalMissing) as caught:
+            self.terms.assemble([self.terms.approve(self.lab)])
+        self.assertIn("hospital-1", str(caught.exception))
+        for refused in (lambda: prism.connect("127.0.0.1:1", self.terms), lambda: prism.serve(self.terms, "simulated")):
+            with self.assertRaises(prism.ApprovalMissing):
+                refused()
+
+    def test_an_approval_of_other_bytes_is_refused(self) -> None:
+        other = prism.Manifest.new(draft(self.algorithm, self.data), self.folder)
+        with self.assertRaises(prism.ApprovalInvalid):
+            self.terms.assemble([self.terms.approve(self.lab), other.approve(self.hospital)])
+
+    def test_a_stranger_approves_nothing(self) -> None:
+        with self.assertRaises(prism.KeyUnknown):
+            self.terms.approve(prism.Key.generate())
+        with self.assertRaises(prism.KeyUnknown):
+            self.terms.rehearse(prism.Key.generate())
+
+    def test_a_rehearsal_compares_what_would_be_brought(self) -> None:
+        said = self.terms.rehearse(self.hospital, **{"h1.csv": self.data})
+        self.assertEqual(said, "ready: hospital-1; h1.csv as agreed")
+        with self.assertRaises(prism.AssetMismatch):
+            self.terms.rehearse(self.hospital, **{"h1.csv": prism.Asset.from_bytes(TABLE + b"x")})
+        with self.assertRaises(prism.AssetUnknown):
+            self.terms.rehearse(self.hospital, h2=self.data)
+
+    def test_a_simulated_platform_is_said_aloud(self) -> None:
+        self.assertTrue(repr(self.terms).startswith("SIMULATED"))
+
+    def test_a_draft_is_read_from_a_file(self) -> None:
+        (self.folder / "h1.csv").write_bytes(TABLE)
+        (self.folder / "count.py").write_bytes(self.script)
+        (self.folder / "terms.toml").write_text(
+            'title = "t"\nowner = "lab"\nvalid = "1d"\n[platform]\nsimulated = true\n'
+            '[participants.lab]\norganisation = "Lab"\nkey = "lab.pub"\n'
+            '[participants.hospital-1]\norganisation = "H"\nkey = "hospital-1.pub"\n'
+            '[algorithm]\nprovider = "lab"\nfile = "count.py"\n'
+            '[[dataset]]\nprovider = "hospital-1"\nfile = "h1.csv"\n'
+            '[results]\nconsumers = ["lab"]\nmax = "1 MiB"\n'
+        )
+        terms = prism.Manifest.new(self.folder / "terms.toml")
+        self.assertEqual(terms.assets["h1.csv"]["digest"], self.data.digest)
+        self.assertEqual(terms.assets["count.py"]["provider"], "lab")
+
+    def test_nonsense_is_a_clear_error(self) -> None:
+        for nonsense in (b"", b"{}", b"\x00" * 100, b'{"payloadType":1}'):
+            with self.assertRaises(prism.PrismError):
+                prism.Manifest.read(nonsense)
+        with self.assertRaises(prism.ManifestMalformed):
+            prism.Manifest.new({"title": "t"})
+        with self.assertRaises(prism.FileMissing):
+            prism.Manifest.read(self.folder / "nothing")
