@@ -111,7 +111,9 @@ impl ReadAt for Reader {
             let piece = piece.bind(py).cast::<PyBytes>().map_err(|_| io::Error::other("expected bytes"))?;
             let n = piece.as_bytes().len().min(buffer.len());
             let both = buffer.get_mut(..n).zip(piece.as_bytes().get(..n));
-            both.into_iter().for_each(|(to, from)| to.copy_from_slice(from));
+            if let Some((to, from)) = both {
+                to.copy_from_slice(from);
+            }
             Ok(n)
         })
     }

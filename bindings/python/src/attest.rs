@@ -13,6 +13,7 @@ use crate::fault::{fault, usage};
 /// Judges what a machine signed: `(good, verdict as JSON, verdict as a card)`.
 #[pyfunction]
 #[pyo3(signature = (platform, evidence, endorsements, policy, now, report_data=None))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
 pub(crate) fn judge(
     py: Python<'_>,
     platform: &str,

@@ -2,6 +2,7 @@
 //!
 //! Every function here converts its arguments, makes one call to Prism and converts the answer. What people see, with
 //! types, documentation and pictures, is the pure Python around it.
+#![expect(clippy::needless_pass_by_value, reason = "what Python hands over was made for the call")]
 
 mod agent;
 mod asset;
@@ -17,7 +18,7 @@ mod stream;
 mod terms;
 mod waiting;
 
-use pyo3::prelude::*;
+use pyo3::pymodule;
 
 /// The native module.
 #[pymodule]
@@ -49,7 +50,7 @@ mod _prism {
     #[pymodule_export]
     use super::waiting::{Cancel, cancellable};
 
-    use super::*;
+    use pyo3::prelude::*;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -127,6 +127,7 @@ impl Session {
 
     /// Sends one asset. `tell` hears `(measured, sent, durable, total)`.
     #[pyo3(signature = (asset, source, salt=None, tell=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
     fn upload<'py>(
         &self,
         py: Python<'py>,
@@ -145,6 +146,7 @@ impl Session {
 
     /// Takes the caller's result into a new file. `tell` hears `(received, total)`.
     #[pyo3(signature = (out, hybrid, keep_sealed, tell=None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
     fn result<'py>(
         &self,
         py: Python<'py>,

@@ -52,6 +52,9 @@ streams! {
     Metrics;
 }
 
+/// A step, and figures by name.
+type Figures = (Option<u64>, Vec<(String, f64)>);
+
 #[pymethods]
 impl Watch {
     /// The next item; nothing at the end.
@@ -78,7 +81,7 @@ impl Logs {
 #[pymethods]
 impl Metrics {
     /// The next item; nothing at the end.
-    fn next(&self, py: Python<'_>) -> PyResult<Option<(Option<u64>, Vec<(String, f64)>)>> {
+    fn next(&self, py: Python<'_>) -> PyResult<Option<Figures>> {
         let figures = next(py, self.home, &self.stream)?;
         Ok(figures.map(|figures| (figures.step, figures.values.into_iter().collect())))
     }

@@ -62,7 +62,8 @@ fn goes_on() -> bool {
     if cancelled || PENDING.with_borrow(Option::is_some) {
         return false;
     }
-    Python::attach(|py| py.check_signals()).map_err(later).is_ok()
+    let heard = |py: Python<'_>| py.check_signals().map_err(later).is_ok();
+    Python::attach(heard)
 }
 
 /// Keeps what a callback raised until the call returns; the call ends soon.

@@ -35,6 +35,13 @@ impl Default for HelperProgram {
     }
 }
 
+impl From<PathBuf> for HelperProgram {
+    /// A program that is called without other arguments.
+    fn from(program: PathBuf) -> Self {
+        Self { program, arguments: Vec::new() }
+    }
+}
+
 /// One execution of an algorithm: every path is the agent's, none of them is visible to the program under this name.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
