@@ -312,7 +312,7 @@ fn in_view(world: &mut World, script: &str) {
         .fold(script.to_owned(), |text, (word, path)| text.replace(word, path.to_str().unwrap()));
     fs::write(&helper, text).unwrap();
     fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
-    world.spec.helper = helper;
+    world.spec.helper = helper.into();
 }
 
 fn copies_of_datasets_are_no_writing_of_the_run() -> Verdict {
