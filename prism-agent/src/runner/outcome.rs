@@ -84,6 +84,10 @@ pub enum End {
     OutputLimit,
     /// The caller cancelled.
     Stopped,
+    /// What it printed could not be kept, or did not end with it.
+    OutputLost,
+    /// The agent could not follow it to its end: the helper, or the agent's own looking, failed.
+    SupervisionLost,
 }
 
 impl End {
@@ -106,6 +110,8 @@ impl fmt::Display for End {
             Self::WallLimit => f.write_str("wall time limit reached"),
             Self::OutputLimit => f.write_str("output limit reached"),
             Self::Stopped => f.write_str("stopped"),
+            Self::OutputLost => f.write_str("output lost"),
+            Self::SupervisionLost => f.write_str("supervision lost"),
         }
     }
 }

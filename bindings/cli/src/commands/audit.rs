@@ -107,6 +107,9 @@ impl fmt::Display for Audited<'_> {
             if let Some(conditions) = &summary.conditions {
                 writeln!(f, "  ran with      {}", Safe::new(&words(conditions)))?;
             }
+            for layer in &summary.layers {
+                writeln!(f, "  sandbox       {}", Safe::new(&layer.to_string()))?;
+            }
             let outcome = summary.outcome.map_or("not known, the log is not closed", entry::outcome);
             writeln!(f, "  outcome       {outcome}")?;
         }
