@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use prism_core::audit::entry::Packages;
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub struct RunOutcome {
     pub peak_memory: u64,
     /// Processes that could not be ended: always 0 with a pid namespace.
     pub survivors: u32,
+    /// The packages that the program had; `None` without requirements.
+    pub packages: Option<Packages>,
     /// The run's `results/`; its memory is freed when this is dropped.
     pub results: ResultsDir,
 }

@@ -110,7 +110,8 @@ async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     let (directory, prefix) = execution.capture;
     let file = |stream: &str| directory.join(format!("{prefix}{stream}"));
     let io = RunError::io("make a file for the output");
-    let files = async { Ok((Kept::create(&file("stdout")).await?, Kept::create(&file("stderr")).await?)) };
+    let files =
+        async { Ok::<_, std::io::Error>((Kept::create(&file("stdout")).await?, Kept::create(&file("stderr")).await?)) };
     let files = files.await.map_err(io)?;
     let mut command = Command::new(execution.helper);
     // Not killed when dropped: the closed socket makes it end the run, and it alone can end orphans without a namespace.

@@ -124,6 +124,7 @@ fn exit() -> Event {
             kernel: "6.1.0".to_owned(),
             processor: "unknown".to_owned(),
             processors: 2,
+            packages: None,
         }),
     }))
 }

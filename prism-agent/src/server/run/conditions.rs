@@ -15,7 +15,7 @@ const TEXT_MAX: usize = 120;
 /// Most of `/proc/cpuinfo` that is read: the model stands near the beginning.
 const CPUINFO_MAX: u64 = 64 << 10;
 
-/// The conditions of a run with `means` that may use `processors` of them.
+/// The conditions of a run with `means` that may use `processors` of them. Which packages it has, the run says.
 pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
     let interpreter = match &means.program {
         Program::Python(found) => format!("{} {}", found.target.implementation, found.target.full_version),
@@ -30,6 +30,7 @@ pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
         kernel: text(&rustix::system::uname().release().to_string_lossy(), TEXT_MAX),
         processor: text(&tokio::task::spawn_blocking(processor).await.ok().flatten().unwrap_or_default(), TEXT_MAX),
         processors: processors.min(available),
+        packages: None,
     }
 }
 

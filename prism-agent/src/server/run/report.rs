@@ -10,6 +10,7 @@ use crate::runner::{self, Captured, End, Layer, Layers, RunError, RunOutcome};
 
 /// The entry for a run that was executed.
 pub(super) fn executed(outcome: &RunOutcome, conditions: Conditions) -> RunExitBody {
+    let conditions = Conditions { packages: outcome.packages.clone(), ..conditions };
     let (end, status) = ending(outcome.end, outcome.survivors);
     RunExitBody {
         run: 1,

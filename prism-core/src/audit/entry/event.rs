@@ -251,7 +251,32 @@ body! {
         processor: String,
         /// Processors that the run could use: the order of parallel sums depends on it.
         processors: u32,
+        /// The packages that the program had; not written when it had none of its own.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        packages: Option<Packages>,
     }
+}
+
+body! {
+    /// The packages of a run.
+    Packages {
+        /// Where they came from.
+        origin: PackagesOrigin,
+        /// SHA-256 over the SHA-256 of every installed wheel, one after the other in the order of the packages' names: it
+        /// tells which of the wheels that a lock permits were there.
+        wheels: Digest,
+    }
+}
+
+/// Where the packages of a run came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PackagesOrigin {
+    /// They were installed for this run.
+    Installed,
+    /// An earlier run installed them, and the agent kept them.
+    Kept,
 }
 
 impl RunExitBody {
