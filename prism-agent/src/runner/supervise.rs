@@ -181,7 +181,7 @@ async fn first_end(running: &mut Running, execution: &Execution<'_>, watch: &Wat
         message = running.link.receive() => match message {
             Ok(message) => return (None, message.map(|(message, _)| message)),
             Err(error) => lost(&error),
-        }
+        },
         () = execution.cancel.cancelled() => End::Stopped,
         () = running.exceeded.cancelled() => End::OutputLimit,
         () = running.signals.lost.cancelled() => End::OutputLost,

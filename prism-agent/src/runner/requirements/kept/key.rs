@@ -64,7 +64,7 @@ impl MachineKey {
         let made = DirBuilder::new().mode(0o700).create(place);
         made.or_else(|error| if error.kind() == io::ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
         let meta = fs::symlink_metadata(place)?;
-        let own = meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o077 == 0;
+        let own = meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o777 == 0o700;
         if !own || !is_memory(place)? {
             return Err(io::Error::from(io::ErrorKind::PermissionDenied));
         }
