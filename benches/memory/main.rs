@@ -36,6 +36,7 @@ const CLIENTS: usize = 16;
 const EACH: u64 = 64 << 20;
 
 fn main() {
+    prism_agent::runner::helper_main_if_asked();
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }

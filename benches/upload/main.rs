@@ -48,6 +48,7 @@ fn data() -> Bytes {
 }
 
 fn main() {
+    prism_agent::runner::helper_main_if_asked();
     // `cargo test --benches` only wants to know that it builds and starts.
     if std::env::args().any(|argument| argument == "--test") {
         return;

@@ -32,6 +32,7 @@ mod layers;
 mod link;
 mod module;
 mod outcome;
+mod probe;
 mod processes;
 mod requirements;
 mod rooted;
@@ -48,6 +49,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use prism_core::audit::entry::Packages;
 use prism_core::entropy::{SystemEntropy, draw};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -57,8 +59,9 @@ pub use devices::device_nodes;
 pub use interpreter::{Interpreter, InterpreterError};
 pub use layers::{Layer, LayerState, Layers, UnknownLayer};
 pub use outcome::{Captured, End, Progress, RunError, RunOutcome};
+pub use probe::probe;
 pub(crate) use requirements::Kept;
-pub use requirements::{KeptError, LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
+pub use requirements::{KeepEnvironments, KeptError, LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
 #[cfg(feature = "pull")]
 pub(crate) use requirements::{absent, candidates};
 pub use sandbox::{helper_main, helper_main_if_asked};
@@ -69,6 +72,7 @@ pub(crate) use free::Free;
 pub(crate) use image::{BLOCK, ImageFolder};
 use sandbox::wire::{IMAGE_DIRECTORY, ImageTerms, Job, Order, Program};
 use scratch::Disks;
+pub(crate) use scratch::Scratch;
 use spec::{Contents, contents_of};
 use supervise::{Executed, Execution, execute};
 pub(crate) use tree::remove as try_remove_tree;
@@ -95,7 +99,7 @@ pub async fn run(
     let run = tokio::task::spawn_blocking(move || prepare(spec, &preparing)).await;
     let run = run.map_err(|_| RunError::Helper { found: "a panic" })??;
     match execute_in(&run, progress, &cancel, until).await {
-        Ok(executed) => Ok(outcome(executed, run.disks).await),
+        Ok((executed, packages)) => Ok(outcome(executed, run.disks, packages).await),
         Err(error) => {
             run.disks.remove().await;
             Err(error)
@@ -108,12 +112,12 @@ async fn execute_in(
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
     cancel: &CancellationToken,
     until: Instant,
-) -> Result<Executed, RunError> {
+) -> Result<(Executed, Option<Packages>), RunError> {
     if cancel.is_cancelled() {
         return Err(RunError::Stopped);
     }
-    let kept = installation::install(run, progress, cancel, until).await?;
-    let order = Order { job: algorithm_job(&run.spec)?, kept, ..order(run) };
+    let installed = installation::install(run, progress, cancel, until).await?;
+    let order = Order { job: algorithm_job(&run.spec)?, kept: installed.kept(), ..order(run) };
     let execution = Execution {
         helper: &run.spec.helper,
         walked: walked(run, &order),
@@ -123,7 +127,8 @@ async fn execute_in(
         cancel,
     };
     let executed = execute(execution, &mut |layers| progress(Progress::Starting(layers))).await;
-    executed.map_err(|error| explain(&run.spec, error))
+    let executed = executed.map_err(|error| explain(&run.spec, error))?;
+    Ok((executed, installed.packages))
 }
 
 /// Whose fault it is that nothing was executed depends on what was to be.
@@ -164,7 +169,7 @@ struct Run {
     datasets: Contents,
 }
 
-async fn outcome(executed: Executed, disks: Disks) -> RunOutcome {
+async fn outcome(executed: Executed, disks: Disks, packages: Option<Packages>) -> RunOutcome {
     let Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work } = executed;
     let kept = if layers.is_active(Layer::MountNamespace) {
         disks.remove().await;
@@ -181,6 +186,7 @@ async fn outcome(executed: Executed, disks: Disks) -> RunOutcome {
         cpu: Duration::from_micros(ended.cpu_micros),
         peak_memory,
         survivors: ended.survivors,
+        packages,
         results: ResultsDir::from_parent(work, kept),
     }
 }
@@ -188,6 +194,11 @@ async fn outcome(executed: Executed, disks: Disks) -> RunOutcome {
 /// Blocks.
 fn prepare(spec: RunSpec, until: &CancellationToken) -> Result<Run, RunError> {
     check(&spec)?;
+    lay_out(spec, until)
+}
+
+/// Room for a run on the disk, and a user for it.
+fn lay_out(spec: RunSpec, until: &CancellationToken) -> Result<Run, RunError> {
     let io = RunError::io;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&spec.work).map_err(io("make the work directory"))?;
     let disks = Disks::create(&spec.work).map_err(io("make the scratch directory"))?;

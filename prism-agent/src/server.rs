@@ -45,6 +45,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 pub use config::{AgentConfig, Limits, PlatformChoice, RunnerConfig};
+pub use means::TermError;
 pub use start::StartError;
 pub use store::StoreError;
 #[cfg(feature = "simulator")]

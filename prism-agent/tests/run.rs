@@ -11,6 +11,8 @@ mod common;
 mod cable;
 #[path = "run/delivery.rs"]
 mod delivery;
+#[path = "run/demands.rs"]
+mod demands;
 #[path = "run/endings.rs"]
 mod endings;
 #[path = "run/hostile.rs"]
@@ -69,11 +71,20 @@ fn main() -> ExitCode {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     let wanted = |name: &str| filters.is_empty() || filters.iter().any(|filter| name.contains(filter.as_str()));
     let mut failed = 0;
-    for (name, test) in
-        [volume::ALL, lines::ALL, delivery::ALL, endings::ALL, unpacking::ALL, stops::ALL, hostile::ALL, images::ALL]
-            .concat()
-            .into_iter()
-            .filter(|(name, _)| wanted(name))
+    for (name, test) in [
+        volume::ALL,
+        lines::ALL,
+        delivery::ALL,
+        demands::ALL,
+        endings::ALL,
+        unpacking::ALL,
+        stops::ALL,
+        hostile::ALL,
+        images::ALL,
+    ]
+    .concat()
+    .into_iter()
+    .filter(|(name, _)| wanted(name))
     {
         let held = catch_unwind(AssertUnwindSafe(test)).is_ok();
         println!("test {name} ... {}", if held { "ok" } else { "FAILED" });

@@ -6,6 +6,7 @@
 
 mod log;
 mod report;
+mod run;
 
 use std::sync::Arc;
 
@@ -70,6 +71,7 @@ fn replay(bytes: &[u8], expected: ExpectedComputation, now: UnixSeconds, notes: 
         simulated: replayed.simulated,
         entries: replayed.entries,
         releases: replayed.releases,
+        layers: replayed.layers,
         conditions: replayed.conditions,
         outcome: replayed.outcome,
     })

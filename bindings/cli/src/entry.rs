@@ -65,12 +65,12 @@ fn exit(f: &mut Formatter<'_>, body: &RunExitBody) -> fmt::Result {
         return write!(f, "the program {} ({})", end(body), Safe::new(code));
     }
     write!(f, "the program {} after {}.{} s", end(body), body.wall_ms / 1000, body.wall_ms / 100 % 10)?;
-    let missing: Vec<_> =
-        body.layers.iter().filter(|l| l.state != LayerState::Active).map(|l| l.layer.name()).collect();
+    let missing = body.layers.iter().filter(|layer| layer.state != LayerState::Active);
+    let missing: Vec<_> = missing.map(ToString::to_string).collect();
     let active = body.layers.len() - missing.len();
     match missing.as_slice() {
         [] => write!(f, "; all {active} sandbox layers active"),
-        _ => write!(f, "; {active} sandbox layers active, without {}", missing.join(", ")),
+        _ => write!(f, "; {active} sandbox layers active; {}", Safe::new(&missing.join(", "))),
     }
 }
 
@@ -90,6 +90,8 @@ fn end(body: &RunExitBody) -> String {
         RunEnd::SandboxUnavailable => "did not start: a demanded sandbox layer is missing".to_owned(),
         RunEnd::RequirementsFailed => "did not start: its requirements could not be installed".to_owned(),
         RunEnd::PreparationFailed => "did not start: what was brought cannot be run".to_owned(),
+        RunEnd::OutputLost => "FAILED: what it printed could not be kept".to_owned(),
+        RunEnd::SupervisionLost => "FAILED: the agent could not follow it to its end".to_owned(),
         _ => "FAILED: the runner itself failed".to_owned(),
     }
 }

@@ -3,13 +3,18 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use prism_core::audit::entry::{Packages, PackagesOrigin};
+use prism_core::digest::Digest;
 use prism_core::requirements::{Lock, Target};
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat, fchown};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::requirements::{Kept, LOCK_NAME, Plan, RequirementsError, choose_wheels, environment_key, read_lock};
-use super::sandbox::wire::Job;
+use super::requirements::{
+    Environment, KeepEnvironments, Kept, KeptError, LOCK_NAME, Plan, RequirementsError, Until, choose_wheels,
+    environment_key, read_lock,
+};
+use super::sandbox::wire::{Job, Order};
 use super::spec::{Python, Requirements};
 use super::supervise::{Execution, execute};
 use super::watch::Walked;
@@ -26,20 +31,35 @@ struct Chosen {
 /// An environment that is there already, or what has to be installed.
 enum Means {
     Nothing,
-    Kept(PathBuf),
+    Kept(Environment),
     Wheels(Chosen),
 }
 
-/// Installs the requirements in a sandbox that has neither datasets nor results nor a network. Returns where the
-/// environment is kept, if it is.
+/// What the program finds installed.
+#[derive(Debug, Default)]
+pub(super) struct Installed {
+    /// The kept environment that it is in; nobody makes way with it as long as this lives.
+    environment: Option<Environment>,
+    pub(super) packages: Option<Packages>,
+}
+
+impl Installed {
+    /// Where the environment is kept, if it is.
+    pub(super) fn kept(&self) -> Option<PathBuf> {
+        self.environment.as_ref().map(|environment| environment.path.clone())
+    }
+}
+
+/// Installs the requirements in a sandbox that has neither datasets nor results nor a network.
 pub(super) async fn install(
     run: &Run,
     progress: &mut (dyn FnMut(Progress<'_>) + Send),
     cancel: &CancellationToken,
     until: Instant,
-) -> Result<Option<PathBuf>, RunError> {
+) -> Result<Installed, RunError> {
+    let patience = Until { cancel: cancel.clone(), deadline: Some(until.into_std()) };
     let means = tokio::select! {
-        means = choose(run, cancel) => means?,
+        means = choose(run, &patience) => means?,
         () = cancel.cancelled() => return Err(RunError::Stopped),
         () = tokio::time::sleep_until(until) => {
             let complaint = "the wheels were still being fetched".to_owned();
@@ -47,18 +67,15 @@ pub(super) async fn install(
         }
     };
     let Chosen { wheels, plan, key } = match means {
-        Means::Nothing => return Ok(None),
+        Means::Nothing => return Ok(Installed::default()),
         Means::Kept(environment) => {
             progress(Progress::Reusing);
-            return Ok(Some(environment));
+            let packages = Some(Packages { origin: PackagesOrigin::Kept, wheels: environment.wheels });
+            return Ok(Installed { environment: Some(environment), packages });
         }
         Means::Wheels(chosen) => chosen,
     };
-    let mut order = order(run);
-    order.job = Job::Install { wheels, files: plan.files };
-    order.environment.clear();
-    order.required.remove(&Layer::DatasetsCopy);
-    order.devices.clear();
+    let digest = plan.digest();
     let execution = Execution {
         helper: &run.spec.helper,
         walked: Walked {
@@ -67,7 +84,7 @@ pub(super) async fn install(
             files: 0,
             datasets: None,
         },
-        order,
+        order: installing(run, Job::Install { wheels, files: plan.files }),
         capture: (&run.spec.work, "install-"),
         until,
         cancel,
@@ -81,7 +98,11 @@ pub(super) async fn install(
         Err(error) => return Err(RunError::requirements(RequirementsError::Sandbox(Box::new(error)))),
     };
     match executed.end {
-        End::Exited(0) => close(run, key).await,
+        End::Exited(0) => {
+            let environment = close(run, key.map(|key| (key, digest)), patience).await?;
+            let packages = Some(Packages { origin: PackagesOrigin::Installed, wheels: digest });
+            Ok(Installed { environment, packages })
+        }
         End::Stopped => Err(RunError::Stopped),
         end => {
             Err(RunError::requirements(RequirementsError::from_end(end, &executed.stdout.path, &executed.stderr.path)))
@@ -89,35 +110,55 @@ pub(super) async fn install(
     }
 }
 
+/// What the installer gets: nothing of the run's but its user, its limits and its sandbox.
+fn installing(run: &Run, job: Job) -> Order {
+    let mut order = Order { job, ..order(run) };
+    order.environment.clear();
+    order.required.remove(&Layer::DatasetsCopy);
+    order.devices.clear();
+    order
+}
+
 /// Takes the environment from the installer and, if it is to be kept, moves it there.
-async fn close(run: &Run, key: Option<String>) -> Result<Option<PathBuf>, RunError> {
+async fn close(run: &Run, name: Option<(String, Digest)>, until: Until) -> Result<Option<Environment>, RunError> {
     let disks: Vec<PathBuf> = run.disks.paths().map(Path::to_owned).collect();
     let root = run.spec.kept.clone();
     let closed = tokio::task::spawn_blocking(move || {
         tidy(&disks).map_err(RunError::io("close the environment"))?;
-        let (Some(root), Some(key)) = (root, key) else { return Ok(None) };
+        let (Some(root), Some((name, wheels))) = (root, name) else { return Ok(None) };
         let made = disks.iter().map(|disk| disk.join("env")).find(|env| env.exists());
         let Some(made) = made else { return Ok(None) };
-        let kept = Kept::open(&root).and_then(|kept| kept.keep(&key, &made));
-        kept.map(Some).map_err(|error| RunError::requirements(error.into()))
+        Kept::open(&root).and_then(|kept| kept.keep((&name, wheels), &made, &until)).map_err(not_kept)
     });
     closed.await.map_err(|_| RunError::Helper { found: "a panic" })?
 }
 
-async fn choose(run: &Run, cancel: &CancellationToken) -> Result<Means, RunError> {
+/// Why an environment was neither kept nor found.
+fn not_kept(error: KeptError) -> RunError {
+    match error {
+        KeptError::Stopped { .. } => RunError::Stopped,
+        KeptError::Late { .. } => {
+            RunError::requirements(RequirementsError::Failed { end: End::WallLimit, complaint: error.to_string() })
+        }
+        error => RunError::requirements(error.into()),
+    }
+}
+
+async fn choose(run: &Run, until: &Until) -> Result<Means, RunError> {
     let Some(python) = run.spec.runtime.python() else { return Ok(Means::Nothing) };
-    let (python, root, cancel) = (python.clone(), run.spec.kept.clone(), cancel.clone());
+    let (python, root, until) = (python.clone(), run.spec.kept.clone(), until.clone());
     match python.requirements.clone() {
         Requirements::None => Ok(Means::Nothing),
         Requirements::Offline { dir } => {
-            let chosen = tokio::task::spawn_blocking(move || among(&dir, &python, root.as_deref(), &cancel));
+            let chosen = tokio::task::spawn_blocking(move || among(&dir, &python, root.as_ref(), &until));
             chosen.await.map_err(|_| RunError::Helper { found: "a panic" })?
         }
         Requirements::Index { lock, index } => {
             let (target, wheels) =
                 (python.interpreter.target.clone(), run.disks.paths().next().unwrap_or(&run.spec.work).join("wheels"));
             let folder = wheels.clone();
-            let before = tokio::task::spawn_blocking(move || before_asking(&lock, &python, root.as_deref(), &folder));
+            let before = move || before_asking((&lock, &folder), &python, root.as_ref(), &until);
+            let before = tokio::task::spawn_blocking(before);
             let (lock, key, found) = before.await.map_err(|_| RunError::Helper { found: "a panic" })??;
             if let Some(environment) = found {
                 return Ok(Means::Kept(environment));
@@ -130,14 +171,14 @@ async fn choose(run: &Run, cancel: &CancellationToken) -> Result<Means, RunError
 
 /// The lock, the name of its environment, and where that is if it is kept; else there is a folder for wheels. Blocks.
 fn before_asking(
-    lock: &Path,
+    (lock, wheels): (&Path, &Path),
     python: &Python,
-    root: Option<&Path>,
-    wheels: &Path,
-) -> Result<(Lock, Option<String>, Option<PathBuf>), RunError> {
+    root: Option<&KeepEnvironments>,
+    until: &Until,
+) -> Result<(Lock, Option<String>, Option<Environment>), RunError> {
     let (text, lock) = read_lock(lock).map_err(RunError::requirements)?;
     let key = root.is_some().then(|| environment_key(&text, None, &python.interpreter));
-    let found = find(root, key.as_deref())?;
+    let found = find(root, key.as_deref(), until)?;
     if found.is_none() {
         std::fs::create_dir(wheels).map_err(RunError::io("make a directory for the wheels"))?;
     }
@@ -145,12 +186,12 @@ fn before_asking(
 }
 
 /// What is installed of a folder with a lock and wheels. Blocks.
-fn among(dir: &Path, python: &Python, root: Option<&Path>, cancel: &CancellationToken) -> Result<Means, RunError> {
+fn among(dir: &Path, python: &Python, root: Option<&KeepEnvironments>, until: &Until) -> Result<Means, RunError> {
     let (text, lock) = read_lock(&dir.join(LOCK_NAME)).map_err(RunError::requirements)?;
-    let plan = choose_wheels(&lock, &python.interpreter.target, dir, cancel).map_err(RunError::requirements)?;
+    let plan = choose_wheels(&lock, &python.interpreter.target, dir, &until.cancel).map_err(RunError::requirements)?;
     let plan = plan.ok_or(RunError::Stopped)?;
     let key = root.is_some().then(|| environment_key(&text, Some(&plan), &python.interpreter));
-    if let Some(environment) = find(root, key.as_deref())? {
+    if let Some(environment) = find(root, key.as_deref(), until)? {
         return Ok(Means::Kept(environment));
     }
     let wheels = dir.canonicalize().map_err(RunError::io("find the requirements"))?;
@@ -158,10 +199,9 @@ fn among(dir: &Path, python: &Python, root: Option<&Path>, cancel: &Cancellation
 }
 
 /// The environment of this name, if environments are kept and there is one. Blocks.
-fn find(root: Option<&Path>, key: Option<&str>) -> Result<Option<PathBuf>, RunError> {
+fn find(root: Option<&KeepEnvironments>, key: Option<&str>, until: &Until) -> Result<Option<Environment>, RunError> {
     let (Some(root), Some(key)) = (root, key) else { return Ok(None) };
-    let found = Kept::open(root).and_then(|kept| kept.find(key));
-    found.map_err(|error| RunError::requirements(error.into()))
+    Kept::open(root).and_then(|kept| kept.find(key, until)).map_err(not_kept)
 }
 
 #[cfg(feature = "pull")]

@@ -141,8 +141,7 @@ impl fmt::Display for LayerState {
     }
 }
 
-/// The report on every layer, sorted by name. The audit log has the state of those that a manifest can demand; means and
-/// reasons are in the agent's own log.
+/// The report on every layer, sorted by name. The audit log has it whole: a manifest can demand every one of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Layers(BTreeMap<Layer, LayerState>);
@@ -213,9 +212,13 @@ mod tests {
     }
 
     #[test]
-    fn every_layer_that_a_manifest_can_demand_is_known() {
-        for layer in SandboxLayer::ALL {
-            assert_eq!(Layer::try_from(layer).unwrap().as_str(), layer.name());
+    fn what_a_manifest_can_demand_and_what_is_reported_are_the_same_layers() {
+        let demanded: BTreeSet<Layer> = SandboxLayer::ALL.into_iter().map(|layer| layer.try_into().unwrap()).collect();
+        assert_eq!(demanded, Layer::ALL.iter().copied().collect());
+        assert_eq!(SandboxLayer::ALL.len(), Layer::ALL.len());
+        for layer in Layer::ALL {
+            let known: SandboxLayer = serde_json::from_value(layer.as_str().into()).unwrap();
+            assert_eq!(known.name(), layer.as_str());
         }
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use prism_core::audit::entry::Packages;
 use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,8 @@ pub struct RunOutcome {
     pub peak_memory: u64,
     /// Processes that could not be ended: always 0 with a pid namespace.
     pub survivors: u32,
+    /// The packages that the program had; `None` without requirements.
+    pub packages: Option<Packages>,
     /// The run's `results/`; its memory is freed when this is dropped.
     pub results: ResultsDir,
 }
@@ -84,6 +87,10 @@ pub enum End {
     OutputLimit,
     /// The caller cancelled.
     Stopped,
+    /// What it printed could not be kept, or did not end with it.
+    OutputLost,
+    /// The agent could not follow it to its end: the helper, or the agent's own looking, failed.
+    SupervisionLost,
 }
 
 impl End {
@@ -106,6 +113,8 @@ impl fmt::Display for End {
             Self::WallLimit => f.write_str("wall time limit reached"),
             Self::OutputLimit => f.write_str("output limit reached"),
             Self::Stopped => f.write_str("stopped"),
+            Self::OutputLost => f.write_str("output lost"),
+            Self::SupervisionLost => f.write_str("supervision lost"),
         }
     }
 }

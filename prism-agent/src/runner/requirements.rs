@@ -18,8 +18,8 @@ pub(crate) use choose::{absent, candidates};
 pub use fault::WheelFault;
 pub(crate) use fault::{INSTALL_FAILED, InstallFault};
 pub(crate) use install::{Installation, lay_out_environment, main as install};
-pub use kept::KeptError;
-pub(crate) use kept::{Kept, copy as copy_environment, key as environment_key};
+pub(crate) use kept::{Environment, Kept, Until, copy as copy_environment, key as environment_key};
+pub use kept::{KeepEnvironments, KeptError};
 
 use super::outcome::{End, RunError};
 use crate::index::IndexError;

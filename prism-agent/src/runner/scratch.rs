@@ -1,25 +1,38 @@
-//! The disk space that the agent gives to one run, removed when dropped.
+//! The disk space that the agent gives to one run, removed when dropped, or by the next agent if this one dies before.
 
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
+
 use super::{fresh_number, tree};
+
+/// What every name begins with.
+const PREFIX: &str = "prism-run-";
 
 /// A directory tree that disappears with this value.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     path: PathBuf,
+    /// As long as it is locked, somebody lives who will remove it.
+    _lock: OwnedFd,
 }
 
 impl Scratch {
     /// A new directory below `base` that only this user may enter.
     pub(crate) fn create(base: &Path) -> io::Result<Self> {
         for _ in 0..100 {
-            let path = base.join(format!("prism-run-{:016x}", fresh_number()?));
+            let path = base.join(format!("{PREFIX}{:016x}", fresh_number()?));
             match DirBuilder::new().mode(0o700).create(&path) {
-                Ok(()) => return Ok(Self { path: path.canonicalize()? }),
+                // Somebody who sweeps may be faster: then it gets another name.
+                Ok(()) => {
+                    if let Ok(lock) = lock(&path) {
+                        return Ok(Self { path: path.canonicalize()?, _lock: lock });
+                    }
+                }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -33,9 +46,34 @@ impl Scratch {
         needed.then(|| Self::create(&std::env::temp_dir())).transpose()
     }
 
+    /// Removes what agents of this user that died left in `base`.
+    pub(crate) fn sweep(base: &Path) {
+        let own = rustix::process::geteuid().as_raw();
+        for entry in fs::read_dir(base).into_iter().flatten().flatten() {
+            let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
+            let path = entry.path();
+            if named && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir() && meta.uid() == own)
+                // Held until it is gone.
+                && let Ok(_lock) = lock(&path)
+            {
+                remove_tree(&path);
+            }
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// The lock of a directory, which the kernel takes back from the dead.
+fn lock(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let directory = openat(CWD, path, flags, Mode::empty())?;
+    flock(&directory, FlockOperation::NonBlockingLockExclusive)?;
+    // It may have been swept and gone before it was locked.
+    fs::symlink_metadata(path)?;
+    Ok(directory)
 }
 
 impl Drop for Scratch {
@@ -115,5 +153,17 @@ mod tests {
             Disks::create(home.path()).unwrap().remove().await;
             assert!(!path.exists());
         });
+    }
+
+    #[test]
+    fn what_the_dead_left_is_removed_and_nothing_of_the_living() {
+        let base = tempfile::tempdir().unwrap();
+        let alive = Scratch::create(base.path()).unwrap();
+        let dead = base.path().join("prism-run-0000000000000000");
+        fs::create_dir_all(dead.join("space")).unwrap();
+        let other = base.path().join("something");
+        fs::create_dir(&other).unwrap();
+        Scratch::sweep(base.path());
+        assert!(alive.path().exists() && other.exists() && !dead.exists());
     }
 }

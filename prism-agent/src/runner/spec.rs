@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::interpreter::Interpreter;
 use super::layers::Layer;
+use super::requirements::KeepEnvironments;
 use super::wasm_host::WasmHost;
 use crate::index::PackageIndex;
 
@@ -67,9 +68,8 @@ pub struct RunSpec {
     pub devices: Vec<PathBuf>,
     /// How the algorithm is executed.
     pub runtime: Runtime,
-    /// Where environments with installed requirements are kept for later runs: a directory that the agent's user alone
-    /// writes to, on a disk that this machine alone writes to. `None` makes them anew for every run.
-    pub kept: Option<PathBuf>,
+    /// Where environments with installed requirements are kept for later runs. `None` makes them anew for every run.
+    pub kept: Option<KeepEnvironments>,
     /// Bounds on the run.
     pub limits: Limits,
     /// What of its wall time is over already, for example with unpacking.

@@ -1,16 +1,17 @@
 //! One execution of the helper, from its start to the death of its last process.
 
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use prism_core::digest::Digest;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::capture::{Budget, capture};
+use super::capture::{Budget, Kept, Signals, capture};
 use super::cgroup::{self, Cgroup};
 use super::layers::{Layer, Layers};
 use super::link::Link;
@@ -55,9 +56,10 @@ struct Running {
     child: Child,
     link: Link,
     cgroup: Arc<Cgroup>,
-    stdout: JoinHandle<std::io::Result<Captured>>,
-    stderr: JoinHandle<std::io::Result<Captured>>,
+    stdout: JoinHandle<Captured>,
+    stderr: JoinHandle<Captured>,
     exceeded: CancellationToken,
+    signals: Signals,
 }
 
 /// Executes, calling `built` with the report before the program's first instruction.
@@ -112,27 +114,31 @@ async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     let name = cgroup::name().map_err(RunError::io("name the control group"))?;
     let order = &mut execution.order;
     let cgroup = Arc::new(Cgroup::create(&name, &order.limits, &mut order.layers));
+    let (directory, prefix) = execution.capture;
+    let file = |stream: &str| directory.join(format!("{prefix}{stream}"));
+    let io = RunError::io("make a file for the output");
+    let files =
+        async { Ok::<_, std::io::Error>((Kept::create(&file("stdout")).await?, Kept::create(&file("stderr")).await?)) };
+    let files = files.await.map_err(io)?;
     let mut command = Command::new(&execution.helper.program);
     // Not killed when dropped: the closed socket makes it end the run, and it alone can end orphans without a namespace.
     command.args(&execution.helper.arguments).arg(MARK).env_clear().current_dir("/");
     command.stdin(Stdio::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(RunError::io("start the sandbox helper"))?;
     drop(command);
-    let exceeded = CancellationToken::new();
+    let (exceeded, signals) = (CancellationToken::new(), Signals::default());
     let budget = || Budget::new(order.limits.output_bytes, exceeded.clone());
-    let (directory, prefix) = execution.capture;
-    let file = |stream: &str| directory.join(format!("{prefix}{stream}"));
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
         return Err(RunError::Helper { found: "no pipes" });
     };
-    let stdout = tokio::spawn(capture(stdout, file("stdout"), budget()));
-    let stderr = tokio::spawn(capture(stderr, file("stderr"), budget()));
+    let stdout = tokio::spawn(capture(stdout, files.0, budget(), signals.clone()));
+    let stderr = tokio::spawn(capture(stderr, files.1, budget(), signals.clone()));
     if let Some(pid) = child.id() {
         // It waits for its order: nothing of the run can be outside the groups.
         cgroup.add(pid).map_err(RunError::io("put the sandbox helper into its control groups"))?;
     }
     link.order(order).await.map_err(RunError::io("send the order"))?;
-    Ok(Running { child, link, cgroup, stdout, stderr, exceeded })
+    Ok(Running { child, link, cgroup, stdout, stderr, exceeded, signals })
 }
 
 async fn supervise(
@@ -147,8 +153,9 @@ async fn supervise(
     let watch = Watch::new(pid.cast_signed(), &execution.order.limits, (cgroup, &layers), seen, walked);
     let begin = Instant::now();
     running.link.go().await.map_err(RunError::io("let the program start"))?;
-    let (breach, first) = first_end(&mut running, execution, &watch).await?;
-    let message = match first {
+    // From here on something was executed, whatever fails.
+    let (breach, said) = first_end(&mut running, execution, &watch).await;
+    let message = match said {
         Some(message) => Some(message),
         None => running.stop().await,
     };
@@ -166,42 +173,50 @@ async fn supervise(
     };
     let end = match breach {
         Some(breach) => breach,
-        None => decide(&ended, &watch, execution.cancel).await?,
+        None => decide(&ended, &watch, execution.cancel).await,
     };
-    let (stdout, stderr) = running.finish().await?;
+    let (stdout, stderr) = running.finish().await;
+    let end = if end.is_success() && running.signals.lost.is_cancelled() { End::OutputLost } else { end };
     let peak_memory = running.cgroup.peak_memory().unwrap_or(ended.peak_bytes);
     Ok(Executed { layers, end, ended, stdout, stderr, wall, peak_memory, work })
 }
 
-/// Waits for the program's end or for a reason to bring it about. None of the reasons waits for another.
-async fn first_end(
-    running: &mut Running,
-    execution: &Execution<'_>,
-    watch: &Watch,
-) -> Result<(Option<End>, Option<Message>), RunError> {
+/// Waits for the program's end, of which the helper tells, or for a reason to bring it about. None of the reasons waits
+/// for another.
+async fn first_end(running: &mut Running, execution: &Execution<'_>, watch: &Watch) -> (Option<End>, Option<Message>) {
     let breach = tokio::select! {
-        message = running.link.receive() => {
-            let message = message.map_err(RunError::io("hear from the sandbox helper"))?;
-            return Ok((None, message.map(|(message, _)| message)));
-        }
+        message = running.link.receive() => match message {
+            Ok(message) => return (None, message.map(|(message, _)| message)),
+            Err(error) => lost(&error),
+        },
         () = execution.cancel.cancelled() => End::Stopped,
         () = running.exceeded.cancelled() => End::OutputLimit,
+        () = running.signals.lost.cancelled() => End::OutputLost,
         () = tokio::time::sleep_until(execution.until) => End::WallLimit,
-        crossed = watch.until_crossed() => crossed?,
+        crossed = watch.until_crossed() => crossed.unwrap_or_else(|error| lost(&error)),
     };
-    Ok((Some(breach), None))
+    (Some(breach), None)
+}
+
+/// The end of a run that cannot be followed any more.
+fn lost(error: &dyn std::error::Error) -> End {
+    tracing::error!(%error, "the run cannot be followed any more");
+    End::SupervisionLost
 }
 
 /// The one reason of a run that ended before the agent ended it: a limit that was crossed since somebody looked, however
 /// well the program took it, or what the program did.
-async fn decide(ended: &Ended, watch: &Watch, cancel: &CancellationToken) -> Result<End, RunError> {
+async fn decide(ended: &Ended, watch: &Watch, cancel: &CancellationToken) -> End {
     let own = match (ended.code, ended.signal) {
         (Some(code), _) => End::Exited(code),
         (None, signal) => End::Signalled(signal.unwrap_or(9)),
     };
     tokio::select! {
-        crossed = watch.crossed_at_the_end(ended.peak_bytes) => Ok(crossed?.unwrap_or(own)),
-        () = cancel.cancelled() => Ok(End::Stopped),
+        crossed = watch.crossed_at_the_end(ended.peak_bytes) => match crossed {
+            Ok(crossed) => crossed.unwrap_or(own),
+            Err(error) => lost(&error),
+        },
+        () = cancel.cancelled() => End::Stopped,
     }
 }
 
@@ -221,15 +236,17 @@ impl Running {
         tokio::time::timeout(PATIENCE, last).await.ok().flatten()
     }
 
-    /// Waits for the helper and for the last byte of output.
-    async fn finish(&mut self) -> Result<(Captured, Captured), RunError> {
+    /// Waits for the helper and for the last byte of output, which somebody who is left may hold back for ever.
+    async fn finish(&mut self) -> (Captured, Captured) {
         self.reap().await;
-        let both = async { (joined(&mut self.stdout).await, joined(&mut self.stderr).await) };
-        let (stdout, stderr) = tokio::time::timeout(PATIENCE, both)
-            .await
-            .map_err(|_| RunError::Helper { found: "output that does not end" })?;
-        let step = "keep the captured output";
-        Ok((stdout.map_err(RunError::io(step))?, stderr.map_err(RunError::io(step))?))
+        let (enough, lost) = (self.signals.enough.clone(), self.signals.lost.clone());
+        let both = async { tokio::join!(joined(&mut self.stdout, &lost), joined(&mut self.stderr, &lost)) };
+        tokio::pin!(both);
+        tokio::select! {
+            both = &mut both => return both,
+            () = tokio::time::sleep(PATIENCE) => enough.cancel(),
+        }
+        both.await
     }
 
     /// Ends everything; nothing was executed, or nothing of it counts.
@@ -246,6 +263,10 @@ impl Running {
     }
 }
 
-async fn joined(task: &mut JoinHandle<std::io::Result<Captured>>) -> std::io::Result<Captured> {
-    task.await.map_err(std::io::Error::other)?
+/// What was captured; nothing, and lost, if the task failed.
+async fn joined(task: &mut JoinHandle<Captured>, lost: &CancellationToken) -> Captured {
+    task.await.unwrap_or_else(|_| {
+        lost.cancel();
+        Captured { bytes: 0, digest: Digest::sha256(b""), path: PathBuf::new() }
+    })
 }

@@ -9,7 +9,7 @@ use prism_core::manifest::{Install, Manifest};
 
 use crate::index::{IndexError, PackageIndex};
 use crate::pull::PullConfig;
-use crate::runner::{HelperProgram, Kept, KeptError};
+use crate::runner::{HelperProgram, KeepEnvironments, Kept, KeptError};
 
 /// What an agent needs to know before it wakes.
 #[derive(Clone, Debug)]
@@ -41,9 +41,8 @@ pub struct RunnerConfig {
     pub helper: HelperProgram,
     /// Where the agent fetches the packages of a lock that comes without wheels. By default nowhere.
     pub index: Option<PackageIndex>,
-    /// Where environments with installed packages are kept for later computations, on a disk that this machine alone
-    /// writes to; `None` makes them anew each time.
-    pub keep_environments: Option<PathBuf>,
+    /// Where environments with installed packages are kept for later computations; `None` makes them anew each time.
+    pub keep_environments: Option<KeepEnvironments>,
 }
 
 impl RunnerConfig {
@@ -67,7 +66,7 @@ impl RunnerConfig {
     /// # Errors
     /// [`KeptError`].
     pub(crate) fn require_kept_safely(&self) -> Result<(), KeptError> {
-        self.keep_environments.as_deref().map_or(Ok(()), |path| Kept::open(path).map(drop))
+        self.keep_environments.as_ref().map_or(Ok(()), |keep| Kept::open(keep).map(drop))
     }
 }
 

@@ -1,6 +1,7 @@
-//! What this agent executes algorithms with: interpreter, hosts, index, devices. Terms that need others are refused before
-//! it wakes, and nobody's data comes. Whether the machine has the sandbox layers that are demanded shows at the run only.
+//! What this agent executes algorithms with: interpreter, hosts, index, devices, sandbox. Terms that need others are
+//! refused before it wakes, and nobody's data comes. Which layers the sandbox has is found out by building one.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use prism_core::code::{Code, Coded};
@@ -8,7 +9,9 @@ use prism_core::image::Architecture;
 use prism_core::manifest::{Algorithm, Device, PythonVersion, Runtime};
 
 use super::config::RunnerConfig;
-use crate::runner::{Interpreter, InterpreterError, WasmHost, WasmHostError, device_nodes};
+use crate::runner::{
+    Interpreter, InterpreterError, Layer, Limits, RunError, WasmHost, WasmHostError, device_nodes, probe,
+};
 
 /// Terms of a manifest that this agent cannot keep.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +47,21 @@ pub enum TermError {
         /// The manifest's device.
         device: Device,
     },
+    /// A sandbox layer is not to be had.
+    #[error(
+        "expected a machine with the sandbox layer {layer}, which the terms need, found it {state}; use such a machine or do not demand it"
+    )]
+    Layer {
+        /// The layer.
+        layer: Layer,
+        /// What became of it.
+        state: String,
+    },
+    /// No sandbox can be built for these terms.
+    #[error(
+        "expected a machine that builds a sandbox for the manifest's terms, found one that does not; see to its cause"
+    )]
+    Sandbox(#[source] Box<RunError>),
 }
 
 impl Coded for TermError {
@@ -96,8 +114,26 @@ impl Means {
             }
             devices.extend(nodes);
         }
+        require_layers(terms, config).await?;
         Ok(Self { program, devices })
     }
+}
+
+/// Refuses terms whose sandbox this machine cannot build.
+async fn require_layers(terms: &Algorithm, config: &RunnerConfig) -> Result<(), TermError> {
+    // Both lists have the same layers.
+    let mut required: BTreeSet<Layer> = terms.sandbox.iter().filter_map(|layer| Layer::try_from(*layer).ok()).collect();
+    if terms.runtime == Runtime::Image {
+        required.insert(Layer::MountNamespace);
+    }
+    match probe(config.helper.clone(), Limits::from(&terms.limits), required).await {
+        Ok(layers) => tracing::info!(?layers, "a sandbox was built and taken down again"),
+        Err(RunError::LayerMissing { layer, state, .. }) => return Err(TermError::Layer { layer, state }),
+        Err(error @ RunError::Sandbox { .. }) => return Err(TermError::Sandbox(Box::new(error))),
+        // It says nothing of the machine. A run will fail by it, and the operator reads why now.
+        Err(error) => tracing::warn!(%error, "no sandbox could be tried"),
+    }
+    Ok(())
 }
 
 async fn interpreter(wanted: Option<&PythonVersion>, config: &RunnerConfig) -> Result<Interpreter, TermError> {

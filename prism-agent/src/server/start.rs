@@ -45,7 +45,7 @@ use crate::attester::{Attester, AttesterError};
 use crate::channel::{self, AgentCertificate, CertificateError};
 use crate::index::IndexError;
 use crate::pull::SourceError;
-use crate::runner::KeptError;
+use crate::runner::{KeptError, Scratch};
 use crate::wire::{self, agent_server::AgentServer};
 
 /// HTTP/2, set explicitly: what a peer may have open, send ahead and reset.
@@ -179,6 +179,8 @@ impl Awake {
         config.pull.require_reach(manifest.manifest())?;
         config.runner.require_index(manifest.manifest())?;
         config.runner.require_kept_safely()?;
+        // What runs leave beside the state directory when their agent dies.
+        Scratch::sweep(&std::env::temp_dir());
         let attester = Attester::open(&config.platform, now())?;
         require_named(attester.platform(), manifest.manifest())?;
         let attester = attester.prepare_for(&manifest.manifest().platform)?;

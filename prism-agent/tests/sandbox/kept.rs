@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use prism_agent::index::PackageIndex;
 use prism_agent::runner::{
-    KeptError, LOCK_NAME, Progress, Python, Requirements, RequirementsError, RunError, RunOutcome, Runtime, run,
+    KeepEnvironments, KeptError, LOCK_NAME, Progress, Python, Requirements, RequirementsError, RunError, RunOutcome,
+    Runtime, run,
 };
+use prism_core::audit::entry::PackagesOrigin;
 
 use crate::shelf::{Shelf, authority};
 use crate::tests;
@@ -83,7 +85,7 @@ impl Shop {
         let mut world = World::python(code);
         let requirements = Requirements::Offline { dir: self.wheels.clone() };
         world.spec.runtime = Runtime::Python(Python::new(interpreter(), requirements));
-        world.spec.kept = Some(self.kept.clone());
+        world.spec.kept = Some(KeepEnvironments::new(&self.kept));
         let (phases, outcome) = block_on(watched(&world));
         (phases, outcome.map(|outcome| (outcome, world)))
     }
@@ -168,16 +170,21 @@ fn an_index_is_not_asked_for_what_is_kept() -> Verdict {
         let shelf = Shelf::open(&shop.wheels).await;
         let mut index: PackageIndex = shelf.url().parse().unwrap();
         index.extra_roots = vec![authority().root.clone()];
+        let mut packages = Vec::new();
         for expected in [["installing", "starting"], ["reusing", "starting"]] {
             let mut world = World::python(USE);
             let (lock, index) = (shop.wheels.join(LOCK_NAME), Box::new(index.clone()));
             world.spec.runtime = Runtime::Python(Python::new(interpreter(), Requirements::Index { lock, index }));
-            world.spec.kept = Some(shop.kept.clone());
+            world.spec.kept = Some(KeepEnvironments::new(&shop.kept));
             let (phases, outcome) = watched(&world).await;
-            assert!(outcome.unwrap().end.is_success());
+            let outcome = outcome.unwrap();
+            assert!(outcome.end.is_success());
             assert_eq!(phases, expected);
+            packages.push(outcome.packages.unwrap());
         }
         assert_eq!(shelf.asked().len(), 2);
+        assert_eq!([packages[0].origin, packages[1].origin], [PackagesOrigin::Installed, PackagesOrigin::Kept]);
+        assert_eq!(packages[0].wheels, packages[1].wheels);
     });
     Verdict::Held
 }

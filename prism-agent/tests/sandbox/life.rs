@@ -1,6 +1,7 @@
 //! Programs that want to live longer than they may: a run's end is the end of all of its processes.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -10,7 +11,7 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::process::{Pid, PidfdFlags, Signal};
 
 use crate::tests;
-use crate::world::{Verdict, World, block_on};
+use crate::world::{Verdict, World, block_on, interpreter};
 
 tests!["life":
     orphans_that_die_leave_room_for_others,
@@ -22,6 +23,8 @@ tests!["life":
     a_run_stopped_before_its_start_executes_nothing,
     the_report_comes_before_the_programs_first_instruction,
     a_missing_layer_that_is_demanded_executes_nothing,
+    a_run_whose_output_cannot_be_kept_was_executed,
+    a_run_whose_helper_talks_nonsense_was_executed,
     nothing_of_a_run_stays_on_disk,
 ];
 
@@ -312,6 +315,41 @@ fn a_missing_layer_that_is_demanded_executes_nothing() -> Verdict {
     for (layer, _) in here.iter().filter(|(_, state)| state.is_active()) {
         World::python("pass").demand(layer).run().succeeded();
     }
+    Verdict::Held
+}
+
+fn a_run_whose_output_cannot_be_kept_was_executed() -> Verdict {
+    let world = World::python("import time\nprint('x', flush=True)\ntime.sleep(600)");
+    fs::create_dir(&world.spec.work).unwrap();
+    std::os::unix::fs::symlink("/dev/full", world.spec.work.join("stdout")).unwrap();
+    let outcome = block_on(run(world.spec.clone(), &mut |_| {}, world.cancel.clone())).unwrap();
+    assert_eq!((outcome.end, outcome.stdout.bytes), (End::OutputLost, 0));
+    assert!(outcome.layers.is_active(Layer::Seccomp));
+    Verdict::Held
+}
+
+/// A helper that reports a sandbox, is told to go on, and then says what no helper says.
+const NONSENSE: &str = r#"
+import os, socket
+line = socket.socket(fileno=0)
+said = line.makefile('rb')
+said.readline()
+built = b'{"Built":{"layers":{"seccomp":{"state":"active","detail":""}}}}\n'
+socket.send_fds(line, [built], [os.open('/', os.O_RDONLY)])
+said.readline()
+line.sendall(b'nonsense\n')
+"#;
+
+fn a_run_whose_helper_talks_nonsense_was_executed() -> Verdict {
+    let mut world = World::python("pass");
+    world.spec.helper = world.dir.path().join("helper");
+    let script = format!("#!{}\n{NONSENSE}", interpreter().executable.display());
+    fs::write(&world.spec.helper, script).unwrap();
+    fs::set_permissions(&world.spec.helper, Permissions::from_mode(0o700)).unwrap();
+    let outcome = block_on(run(world.spec.clone(), &mut |_| {}, world.cancel.clone())).unwrap();
+    assert_eq!(outcome.end, End::SupervisionLost);
+    assert!(outcome.layers.is_active(Layer::Seccomp));
+    assert_ne!(outcome.survivors, 0, "nobody knows who is left");
     Verdict::Held
 }
 

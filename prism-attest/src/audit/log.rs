@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use prism_core::audit::checkpoint::SignedCheckpoint;
-use prism_core::audit::entry::{Conditions, Entry, Event, LogOpenBody, Outcome};
+use prism_core::audit::entry::{Conditions, Entry, Event, LayerReport, LogOpenBody, Outcome};
 use prism_core::audit::proof::Receipt;
 use prism_core::audit::tree::{Tree, leaf_hash};
 use prism_core::digest::Digest;
 use prism_core::lifecycle::{State, Terms, step};
 
-use super::Ground;
 use super::report::{KeyReleased, Notes, Rule};
+use super::{Ground, run};
 use crate::evidence::Platform;
 
 /// What the entries say happened.
@@ -18,6 +18,7 @@ pub(super) struct Replayed {
     pub(super) simulated: bool,
     pub(super) entries: u64,
     pub(super) releases: Vec<KeyReleased>,
+    pub(super) layers: Vec<LayerReport>,
     pub(super) conditions: Option<Conditions>,
     pub(super) outcome: Option<Outcome>,
 }
@@ -27,20 +28,21 @@ pub(super) fn check(ground: &Ground<'_>, notes: &mut Notes) -> Replayed {
     let entries = read_entries(ground, notes);
     check_opening(ground, entries.first(), notes);
     check_evidence_entries(ground, &entries, notes);
-    let state = run(ground, &entries, notes);
+    let state = replay(ground, &entries, notes);
+    run::check(ground.signed.manifest(), &entries, notes);
     check_receipts(ground, &tree, notes);
     let outcome = state.outcome();
     let ended = outcome.map_or("no log.close: what happened afterwards is unknown".to_owned(), |o| format!("{o:?}"));
     notes.check(Rule::LogComplete, outcome.is_some(), "the last entry", ended);
     let releases = releases(ground, &entries);
-    let conditions = entries.iter().find_map(conditions).cloned();
-    Replayed { simulated: is_simulated(ground), entries: entries.len() as u64, releases, conditions, outcome }
-}
-
-fn conditions(entry: &Entry) -> Option<&Conditions> {
-    match &entry.event {
-        Event::RunExit(body) => body.conditions.as_ref(),
-        _ => None,
+    let exit = run::exits(&entries).next().map(|(_, body)| body);
+    Replayed {
+        simulated: is_simulated(ground),
+        entries: entries.len() as u64,
+        releases,
+        layers: exit.map(|body| body.layers.clone()).unwrap_or_default(),
+        conditions: exit.and_then(|body| body.conditions.clone()),
+        outcome,
     }
 }
 
@@ -142,7 +144,7 @@ fn check_evidence_entries(ground: &Ground<'_>, entries: &[Entry], notes: &mut No
 }
 
 /// Runs the state machine over the entries; the same function drove the agent.
-fn run(ground: &Ground<'_>, entries: &[Entry], notes: &mut Notes) -> State {
+fn replay(ground: &Ground<'_>, entries: &[Entry], notes: &mut Notes) -> State {
     let terms = Terms::of(ground.signed);
     let mut state = State::default();
     let mut permitted = 0;

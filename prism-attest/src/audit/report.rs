@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use prism_core::audit::entry::{Actor, Conditions, Outcome, Releaser};
+use prism_core::audit::entry::{Actor, Conditions, LayerReport, Outcome, Releaser};
 use prism_core::digest::Digest;
 use prism_core::manifest::ObjectUrl;
 use prism_core::name::Name;
@@ -42,6 +42,10 @@ pub enum Rule {
     LogOpen,
     /// The log was closed: nothing can follow.
     LogComplete,
+    /// What was executed was executed in every sandbox layer that the manifest demands.
+    RunLayers,
+    /// What was executed was executed by an interpreter of the manifest's version.
+    RunInterpreter,
     /// Receipts belong to this log.
     Receipts,
 }
@@ -66,6 +70,8 @@ impl Rule {
             Self::Lifecycle => "log.lifecycle",
             Self::LogOpen => "log.open",
             Self::LogComplete => "log.complete",
+            Self::RunLayers => "run.layers",
+            Self::RunInterpreter => "run.interpreter",
             Self::Receipts => "receipts",
         }
     }
@@ -122,6 +128,8 @@ pub struct Summary {
     pub entries: u64,
     /// Every key that was released to the agent, in the log's order.
     pub releases: Vec<KeyReleased>,
+    /// What the sandbox of the run was made of, with means and reasons.
+    pub layers: Vec<LayerReport>,
     /// What the manifest does not fix, of the run that was executed: another run of the same terms could differ where
     /// these do, or where the program draws time or randomness.
     pub conditions: Option<Conditions>,

@@ -113,7 +113,7 @@ fn exit() -> Event {
         run: 1,
         end: RunEnd::Exited,
         status: 0,
-        layers: vec![LayerReport { layer: SandboxLayer::Seccomp, state: LayerState::Active }],
+        layers: vec![LayerReport { layer: SandboxLayer::Seccomp, state: LayerState::Active, detail: None }],
         stdout: nothing.clone(),
         stderr: nothing,
         wall_ms: 1,
@@ -124,6 +124,7 @@ fn exit() -> Event {
             kernel: "6.1.0".to_owned(),
             processor: "unknown".to_owned(),
             processors: 2,
+            packages: None,
         }),
     }))
 }

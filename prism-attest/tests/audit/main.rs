@@ -3,6 +3,7 @@
 
 mod attested;
 mod bytes;
+mod executed;
 mod head;
 mod history;
 mod intel;

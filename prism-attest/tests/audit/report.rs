@@ -42,8 +42,18 @@ fn a_report_is_written_as_json_that_programs_can_read() {
     };
     assert_eq!(keys(&report), ["findings", "holds", "summary"]);
     assert_eq!(report["holds"], false);
-    let names =
-        ["boot", "conditions", "entries", "manifest", "outcome", "participants", "releases", "simulated", "title"];
+    let names = [
+        "boot",
+        "conditions",
+        "entries",
+        "layers",
+        "manifest",
+        "outcome",
+        "participants",
+        "releases",
+        "simulated",
+        "title",
+    ];
     assert_eq!(keys(&report["summary"]), names);
     assert_eq!(report["summary"]["boot"], "b0".repeat(16));
     assert_eq!(report["summary"]["manifest"], world().signed.digest().to_string());

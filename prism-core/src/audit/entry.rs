@@ -184,6 +184,47 @@ mod tests {
         assert_eq!(Entry::read(text.as_bytes()).unwrap(), entry());
     }
 
+    /// The text of an exit with one layer, which has this detail.
+    fn exit(detail: Option<&str>) -> String {
+        let nothing = Output { bytes: 0, digest: Digest::sha256(b"") };
+        let layer = crate::manifest::SandboxLayer::Seccomp;
+        let body = RunExitBody {
+            run: 1,
+            end: RunEnd::Exited,
+            status: 0,
+            layers: vec![LayerReport { layer, state: LayerState::Off, detail: detail.map(str::to_owned) }],
+            stdout: nothing.clone(),
+            stderr: nothing,
+            wall_ms: 1,
+            code: None,
+            conditions: None,
+        };
+        let entry = Entry { seq: 1, ts: 1, actor: Actor::Agent, event: Event::RunExit(Box::new(body)) };
+        String::from_utf8(entry.to_bytes().unwrap()).unwrap()
+    }
+
+    fn layer(text: &str) -> String {
+        let Event::RunExit(body) = Entry::read(text.as_bytes()).unwrap().event else { panic!("{text}") };
+        assert!(body.is_executed());
+        body.layers[0].to_string()
+    }
+
+    #[test]
+    fn a_run_that_was_logged_before_layers_had_reasons_is_read() {
+        let text = exit(None);
+        assert!(!text.contains("detail") && !text.contains("packages"), "{text}");
+        assert_eq!(layer(&text), "seccomp off");
+    }
+
+    #[test]
+    fn a_reason_that_could_deceive_or_fill_the_log_is_refused() {
+        assert_eq!(layer(&exit(Some("not needed"))), "seccomp off (not needed)");
+        for bad in ["", "a\u{1b}[2J", "a\u{202e}b", &"x".repeat(121)] {
+            assert!(Entry::read(exit(Some(bad)).as_bytes()).is_err(), "{bad}");
+        }
+        assert!(Entry::read(exit(Some(&"x".repeat(120))).as_bytes()).is_ok());
+    }
+
     #[test]
     fn every_other_text_of_the_same_content_is_refused() {
         let text = String::from_utf8(entry().to_bytes().unwrap()).unwrap();

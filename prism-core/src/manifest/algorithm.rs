@@ -217,11 +217,25 @@ pub enum SandboxLayer {
     ResourceLimits,
     /// Memory, processor and process bounds by control groups.
     Cgroup,
+    /// A user namespace: how an ordinary user gets the other namespaces. An agent that is root has no use for it.
+    UserNamespace,
+    /// No capability is left, and none can be gained.
+    Capabilities,
+    /// The processors that the run may use are bounded, by whatever means.
+    CpuLimit,
+    /// The memory of the run's processes together is bounded, by whatever means.
+    MemoryLimit,
+    /// The number of processes and threads is bounded, by whatever means.
+    ProcessLimit,
+    /// The bytes that the run may write are bounded, by whatever means.
+    DiskLimit,
+    /// `datasets/` is the run's own view; what it writes there changes no dataset.
+    DatasetsCopy,
 }
 
 impl SandboxLayer {
     /// Every layer, in the order of the report.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 19] = [
         Self::MountNamespace,
         Self::PidNamespace,
         Self::NetworkNamespace,
@@ -234,6 +248,13 @@ impl SandboxLayer {
         Self::Seccomp,
         Self::ResourceLimits,
         Self::Cgroup,
+        Self::UserNamespace,
+        Self::Capabilities,
+        Self::CpuLimit,
+        Self::MemoryLimit,
+        Self::ProcessLimit,
+        Self::DiskLimit,
+        Self::DatasetsCopy,
     ];
 
     /// The layer as manifests and logs write it.
@@ -252,6 +273,13 @@ impl SandboxLayer {
             Self::Seccomp => "seccomp",
             Self::ResourceLimits => "resource-limits",
             Self::Cgroup => "cgroup",
+            Self::UserNamespace => "user-namespace",
+            Self::Capabilities => "capabilities",
+            Self::CpuLimit => "cpu-limit",
+            Self::MemoryLimit => "memory-limit",
+            Self::ProcessLimit => "process-limit",
+            Self::DiskLimit => "disk-limit",
+            Self::DatasetsCopy => "datasets-copy",
         }
     }
 }

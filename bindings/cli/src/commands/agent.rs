@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use prism_agent::precautions;
+use prism_agent::runner::KeepEnvironments;
 use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
 use prism_core::audit::entry::LostBoot;
 use prism_core::digest::Digest;
@@ -85,9 +86,12 @@ pub(crate) struct Serve {
     /// What executes WebAssembly programs [default: prism-wasm, beside prism]
     #[arg(long, value_name = "FILE")]
     wasm_host: Option<PathBuf>,
-    /// Keep environments with installed packages in this directory, on a disk that nothing but this machine writes to
+    /// Keep environments with installed packages in this directory for later computations on this boot of the machine
     #[arg(long, value_name = "DIR")]
     keep_environments: Option<PathBuf>,
+    /// How many GiB they may take together; those not used for longest make way
+    #[arg(long, value_name = "GIB", default_value_t = 64, requires = "keep_environments")]
+    keep_gib: u32,
     #[cfg(feature = "pull")]
     #[command(flatten)]
     pull: PullArgs,
@@ -145,7 +149,11 @@ impl AgentCommand {
         let mut config = AgentConfig::new(serve.listen, serve.state, platform);
         config.runner.python = serve.python;
         config.runner.wasm_host = serve.wasm_host;
-        config.runner.keep_environments = serve.keep_environments;
+        config.runner.keep_environments = serve.keep_environments.map(|directory| {
+            let mut keep = KeepEnvironments::new(directory);
+            keep.most_bytes = u64::from(serve.keep_gib) << 30;
+            keep
+        });
         #[cfg(feature = "pull")]
         let mut config = config.fetching(serve.pull.config()?);
         #[cfg(feature = "pull")]

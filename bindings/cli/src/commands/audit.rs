@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prism_attest::audit::{AuditReport, ExpectedComputation, KeyReleased, audit};
-use prism_core::audit::entry::{Conditions, Releaser};
+use prism_core::audit::entry::{Conditions, Packages, PackagesOrigin, Releaser};
 use prism_core::code::Code;
 use prism_core::transcript::TRANSCRIPT_MAX;
 use serde::Serialize;
@@ -80,9 +80,20 @@ impl Audit {
 
 /// What another run of the same terms could differ by.
 fn words(conditions: &Conditions) -> String {
-    let Conditions { interpreter, libc, kernel, processor, processors } = conditions;
+    let Conditions { interpreter, libc, kernel, processor, processors, packages: _ } = conditions;
     let interpreter = if interpreter == "none" { "no interpreter" } else { interpreter };
     format!("{interpreter}, {libc}, kernel {kernel}, {processors} of {processor}")
+}
+
+/// The packages that the program had.
+fn packages(packages: &Packages) -> String {
+    let Packages { origin, wheels } = packages;
+    let origin = match origin {
+        PackagesOrigin::Installed => "installed for this run",
+        PackagesOrigin::Kept => "kept from an earlier run",
+        _ => "from elsewhere",
+    };
+    format!("{origin}, wheels {wheels}")
 }
 
 impl fmt::Display for Audited<'_> {
@@ -106,6 +117,12 @@ impl fmt::Display for Audited<'_> {
             }
             if let Some(conditions) = &summary.conditions {
                 writeln!(f, "  ran with      {}", Safe::new(&words(conditions)))?;
+                if let Some(found) = &conditions.packages {
+                    writeln!(f, "  packages      {}", packages(found))?;
+                }
+            }
+            for layer in &summary.layers {
+                writeln!(f, "  sandbox       {}", Safe::new(&layer.to_string()))?;
             }
             let outcome = summary.outcome.map_or("not known, the log is not closed", entry::outcome);
             writeln!(f, "  outcome       {outcome}")?;

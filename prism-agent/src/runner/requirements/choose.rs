@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use prism_core::digest::Hasher;
+use prism_core::digest::{Digest, Hasher};
 use prism_core::requirements::{FileHash, Lock, Package, Target, WheelName};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,14 @@ pub struct Plan {
     pub files: Vec<String>,
     /// The digests that the lock names, in the same order.
     pub hashes: Vec<FileHash>,
+}
+
+impl Plan {
+    /// SHA-256 over the digests in their order: what the log says of the wheels.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::sha256(&self.hashes.concat())
+    }
 }
 
 /// Chooses among the wheels of a folder; `None` when `cancel` came first. Blocks.

@@ -15,7 +15,7 @@ const TEXT_MAX: usize = 120;
 /// Most of `/proc/cpuinfo` that is read: the model stands near the beginning.
 const CPUINFO_MAX: u64 = 64 << 10;
 
-/// The conditions of a run with `means` that may use `processors` of them.
+/// The conditions of a run with `means` that may use `processors` of them. Which packages it has, the run says.
 pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
     let interpreter = match &means.program {
         Program::Python(found) => format!("{} {}", found.target.implementation, found.target.full_version),
@@ -25,21 +25,22 @@ pub(super) async fn conditions(means: &Means, processors: u32) -> Conditions {
     let available =
         std::thread::available_parallelism().map_or(u32::MAX, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
     Conditions {
-        interpreter: text(&interpreter),
-        libc: text(&libc(means).await.unwrap_or_default()),
-        kernel: text(&rustix::system::uname().release().to_string_lossy()),
-        processor: text(&tokio::task::spawn_blocking(processor).await.ok().flatten().unwrap_or_default()),
+        interpreter: text(&interpreter, TEXT_MAX),
+        libc: text(&libc(means).await.unwrap_or_default(), TEXT_MAX),
+        kernel: text(&rustix::system::uname().release().to_string_lossy(), TEXT_MAX),
+        processor: text(&tokio::task::spawn_blocking(processor).await.ok().flatten().unwrap_or_default(), TEXT_MAX),
         processors: processors.min(available),
+        packages: None,
     }
 }
 
 /// One printable line of bounded length; the machine's own words are not believed to be one.
-fn text(found: &str) -> String {
+pub(super) fn text(found: &str, longest: usize) -> String {
     let found = found.trim();
     if found.is_empty() || !is_printable_line(found) {
         return "unknown".to_owned();
     }
-    found.chars().take(TEXT_MAX).collect()
+    found.chars().take(longest).collect()
 }
 
 /// `glibc 2.36`; nothing where the C library is another, `none` where the program brings its own.
@@ -67,9 +68,9 @@ mod tests {
 
     #[test]
     fn what_a_machine_says_is_one_bounded_printable_line() {
-        assert_eq!(text(" glibc 2.36\n"), "glibc 2.36");
-        assert_eq!(text(""), "unknown");
-        assert_eq!(text("a\u{1b}[2Jb"), "unknown");
-        assert_eq!(text(&"x".repeat(500)).len(), TEXT_MAX);
+        assert_eq!(text(" glibc 2.36\n", TEXT_MAX), "glibc 2.36");
+        assert_eq!(text("", TEXT_MAX), "unknown");
+        assert_eq!(text("a\u{1b}[2Jb", TEXT_MAX), "unknown");
+        assert_eq!(text(&"x".repeat(500), TEXT_MAX).len(), TEXT_MAX);
     }
 }

@@ -5,10 +5,12 @@ use prism_core::code::{Code, Coded};
 use prism_core::digest::Digest;
 use prism_core::manifest::SandboxLayer;
 
+use super::conditions::text;
 use crate::runner::{self, Captured, End, Layer, Layers, RunError, RunOutcome};
 
 /// The entry for a run that was executed.
 pub(super) fn executed(outcome: &RunOutcome, conditions: Conditions) -> RunExitBody {
+    let conditions = Conditions { packages: outcome.packages.clone(), ..conditions };
     let (end, status) = ending(outcome.end, outcome.survivors);
     RunExitBody {
         run: 1,
@@ -26,6 +28,8 @@ pub(super) fn executed(outcome: &RunOutcome, conditions: Conditions) -> RunExitB
 /// How the log calls the end. Whatever is still alive could write into the result while it is packed: there is none.
 fn ending(end: End, survivors: u32) -> (RunEnd, i32) {
     match end {
+        End::OutputLost => (RunEnd::OutputLost, 0),
+        End::SupervisionLost => (RunEnd::SupervisionLost, 0),
         _ if survivors > 0 => (RunEnd::RunnerFailed, 0),
         End::Exited(status) => (RunEnd::Exited, status),
         End::Signalled(signal) => (RunEnd::Signalled, signal),
@@ -80,12 +84,17 @@ fn output(captured: &Captured) -> Output {
 }
 
 fn layers(report: &Layers) -> Vec<LayerReport> {
-    let state = |layer: &SandboxLayer| match report.get(Layer::try_from(*layer).ok()?)? {
-        runner::LayerState::Active(_) => Some(LayerState::Active),
-        runner::LayerState::Off(_) => Some(LayerState::Off),
-        runner::LayerState::Unavailable(_) => Some(LayerState::Unavailable),
+    let state = |layer: SandboxLayer| match report.get(Layer::try_from(layer).ok()?)? {
+        runner::LayerState::Active(means) => Some((LayerState::Active, means)),
+        runner::LayerState::Off(reason) => Some((LayerState::Off, reason)),
+        runner::LayerState::Unavailable(reason) => Some((LayerState::Unavailable, reason)),
     };
-    SandboxLayer::ALL.iter().filter_map(|layer| Some(LayerReport { layer: *layer, state: state(layer)? })).collect()
+    let layer = |layer| {
+        let (state, detail) = state(layer)?;
+        let detail = (!detail.is_empty()).then(|| text(detail, LayerReport::DETAIL_MAX));
+        Some(LayerReport { layer, state, detail })
+    };
+    SandboxLayer::ALL.into_iter().filter_map(layer).collect()
 }
 
 #[cfg(test)]
@@ -96,5 +105,25 @@ mod tests {
     fn a_program_that_left_something_alive_did_not_succeed() {
         assert_eq!(ending(End::Exited(0), 0), (RunEnd::Exited, 0));
         assert_eq!(ending(End::Exited(0), 1), (RunEnd::RunnerFailed, 0));
+        assert_eq!(ending(End::OutputLost, 0), (RunEnd::OutputLost, 0));
+        assert_eq!(ending(End::SupervisionLost, 1), (RunEnd::SupervisionLost, 0));
+    }
+
+    #[test]
+    fn every_layer_is_logged_with_a_reason_that_is_safe_to_show() {
+        let mut report = Layers::default();
+        for layer in Layer::ALL {
+            report.active(*layer, "");
+        }
+        report.off(Layer::UserNamespace, "not needed");
+        report.unavailable(Layer::MountNamespace, "a\u{1b}[2J");
+        report.unavailable(Layer::Cgroup, "x".repeat(500));
+        let logged = layers(&report);
+        assert_eq!(logged.len(), Layer::ALL.len());
+        let of = |layer| logged.iter().find(|report| report.layer == layer).unwrap();
+        assert_eq!(of(SandboxLayer::Seccomp).to_string(), "seccomp active");
+        assert_eq!(of(SandboxLayer::UserNamespace).to_string(), "user-namespace off (not needed)");
+        assert_eq!(of(SandboxLayer::MountNamespace).detail.as_deref(), Some("unknown"));
+        assert_eq!(of(SandboxLayer::Cgroup).detail.as_ref().map(String::len), Some(LayerReport::DETAIL_MAX));
     }
 }

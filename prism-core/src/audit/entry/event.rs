@@ -1,11 +1,14 @@
 //! What can happen in a run: the closed list of types (protocol, section 8).
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::digest::Digest;
 use crate::manifest::SandboxLayer;
 use crate::name::Name;
 use crate::optional::present;
+use crate::printable::is_printable_line;
 
 macro_rules! events {
     ($($(#[$doc:meta])* $variant:ident($body:ty) = $kind:literal;)*) => {
@@ -248,7 +251,32 @@ body! {
         processor: String,
         /// Processors that the run could use: the order of parallel sums depends on it.
         processors: u32,
+        /// The packages that the program had; not written when it had none of its own.
+        #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+        packages: Option<Packages>,
     }
+}
+
+body! {
+    /// The packages of a run.
+    Packages {
+        /// Where they came from.
+        origin: PackagesOrigin,
+        /// SHA-256 over the SHA-256 of every installed wheel, one after the other in the order of the packages' names: it
+        /// tells which of the wheels that a lock permits were there.
+        wheels: Digest,
+    }
+}
+
+/// Where the packages of a run came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum PackagesOrigin {
+    /// They were installed for this run.
+    Installed,
+    /// An earlier run installed them, and the agent kept them.
+    Kept,
 }
 
 impl RunExitBody {
@@ -256,6 +284,22 @@ impl RunExitBody {
     #[must_use]
     pub fn is_success(&self) -> bool {
         self.end == RunEnd::Exited && self.status == 0
+    }
+
+    /// Whether the algorithm was executed, whatever came of it: no code says why not, or its end is one that only an
+    /// algorithm has.
+    #[must_use]
+    pub fn is_executed(&self) -> bool {
+        let before = matches!(
+            self.end,
+            RunEnd::SandboxUnavailable
+                | RunEnd::RequirementsFailed
+                | RunEnd::PreparationFailed
+                | RunEnd::RunnerFailed
+                | RunEnd::Stopped
+                | RunEnd::WallLimit
+        );
+        self.code.is_none() || !before
     }
 }
 
@@ -290,6 +334,10 @@ pub enum RunEnd {
     PreparationFailed,
     /// The runner itself failed.
     RunnerFailed,
+    /// It was executed, and what it printed could not be kept.
+    OutputLost,
+    /// It was executed, and the agent could not follow it to its end.
+    SupervisionLost,
 }
 
 body! {
@@ -299,7 +347,32 @@ body! {
         layer: SandboxLayer,
         /// Its state.
         state: LayerState,
+        /// By which means it is in force, or why it is not: one printable line of at most [`LayerReport::DETAIL_MAX`]
+        /// characters; not written when there is nothing to say.
+        #[serde(default, deserialize_with = "detail", skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
     }
+}
+
+impl LayerReport {
+    /// Longest detail, in characters.
+    pub const DETAIL_MAX: usize = 120;
+}
+
+impl fmt::Display for LayerReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.layer, self.state.name())?;
+        self.detail.as_ref().map_or(Ok(()), |detail| write!(f, " ({detail})"))
+    }
+}
+
+/// A detail that is there and safe to show.
+fn detail<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() || text.chars().count() > LayerReport::DETAIL_MAX || !is_printable_line(&text) {
+        return Err(D::Error::custom("a detail that is not one printable line of 1 to 120 characters"));
+    }
+    Ok(Some(text))
 }
 
 /// Whether a layer was there.
@@ -313,6 +386,18 @@ pub enum LayerState {
     Off,
     /// The machine does not permit it.
     Unavailable,
+}
+
+impl LayerState {
+    /// The state as logs write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Off => "off",
+            Self::Unavailable => "unavailable",
+        }
+    }
 }
 
 body! {
