@@ -42,6 +42,8 @@ pub struct RunnerConfig {
     pub helper: Option<PathBuf>,
     /// Where the agent fetches the packages of a lock that comes without wheels. By default nowhere.
     pub index: Option<PackageIndex>,
+    /// Bytes of disk that packages may take while they are fetched and installed; `None` is the runner's own bound.
+    pub install_bytes: Option<u64>,
     /// Where environments with installed packages are kept for later computations, on a disk that this machine alone
     /// writes to; `None` makes them anew each time.
     pub keep_environments: Option<PathBuf>,
