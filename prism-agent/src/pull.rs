@@ -18,7 +18,7 @@ mod object;
 pub use self::config::{AllowedHost, AllowedHostError, PullConfig, RootsError, S3Config, S3Credentials};
 pub use self::error::{PullError, SourceError};
 #[cfg(feature = "pull")]
-pub(crate) use self::https::{Answer, Elsewhere, Https, HttpsError, Roots};
+pub(crate) use self::https::{Answer, Elsewhere, Https, HttpsError, Purpose, Roots};
 #[cfg(feature = "pull")]
 pub(crate) use self::object::{Object, Opened};
 

@@ -54,16 +54,19 @@ use prism_core::entropy::{SystemEntropy, draw};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub use collect::{CollectError, Collected, ResultFile, ResultLimits, ResultsDir, Withheld, collect_results};
+pub use collect::{
+    CollectError, Collected, ResultFile, ResultLimits, ResultsDir, UnknownMediaType, Withheld, collect_results,
+    known_media_types, require_known_media_types,
+};
 pub use devices::device_nodes;
 pub use interpreter::{Interpreter, InterpreterError};
 pub use layers::{Layer, LayerState, Layers, UnknownLayer};
 pub use outcome::{Captured, End, Progress, RunError, RunOutcome};
 pub use probe::probe;
 pub(crate) use requirements::Kept;
-pub use requirements::{KeepEnvironments, KeptError, LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
 #[cfg(feature = "pull")]
-pub(crate) use requirements::{absent, candidates};
+pub(crate) use requirements::Shelf;
+pub use requirements::{KeepEnvironments, KeptError, LOCK_NAME, Plan, RequirementsError, WheelFault, choose_wheels};
 pub use sandbox::{helper_main, helper_main_if_asked};
 pub use spec::{AuxiliaryInput, DatasetInput, HelperProgram, Limits, Python, Requirements, RunSpec, Runtime};
 pub use wasm_host::{WasmHost, WasmHostError};

@@ -196,6 +196,72 @@ async fn a_download_that_breaks_off_goes_on_where_it_was() {
     assert!(ranges.len() == 3 && ranges[0].is_none() && ranges[1..].iter().all(Option::is_some), "{ranges:?}");
 }
 
+/// Why there is no file, all reasons together.
+fn why(error: &RequirementsError) -> String {
+    let first: &dyn std::error::Error = error;
+    let all = std::iter::successors(Some(first), |error| error.source());
+    all.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_breaks_off_in_the_same_place_again_and_again_is_given_up() {
+    let wheel: Vec<u8> = content().repeat(16);
+    let world = World::with(&[(PROBE, &wheel)]).await;
+    let rounds = std::iter::repeat_n([Act::Cut(2 << 20), Act::Whole], 50).flatten();
+    world.shelf.plan([honest()].into_iter().chain(rounds));
+    let error = world.fetch().await.unwrap_err();
+    assert!(matches!(error, RequirementsError::Index(IndexError::File { .. })), "{error:?}");
+    assert!(world.ranges().len() <= 6, "{}", world.ranges().len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_sends_much_in_vain_is_given_up() {
+    let wheel: Vec<u8> = content().repeat(64);
+    let world = World::with(&[(PROBE, &wheel)]).await;
+    let rounds = (1..18).flat_map(|mebibytes| [Act::Cut(mebibytes << 20), Act::Status(416)]);
+    world.shelf.plan([honest()].into_iter().chain(rounds));
+    let error = world.fetch().await.unwrap_err();
+    assert!(
+        matches!(error, RequirementsError::Index(IndexError::Wasteful { again, .. }) if again < 64 << 20),
+        "{error:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_files_with_one_name_the_one_that_the_lock_names_is_taken() {
+    let world = World::probe().await;
+    world.say(|page| {
+        let (before, files) = page.split_once('[').unwrap();
+        let other = files.split_once("}}").unwrap().0.replace(&Digest::sha256(&content()).to_hex(), &"0".repeat(64));
+        format!("{before}[{}}}}},{files}", other.replace("../../files/", "../../elsewhere/"))
+    });
+    world.fetch().await.unwrap();
+    assert_eq!(fs::read(world.fetched()).unwrap(), content());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn references_of_html_are_relative_to_its_base() {
+    let world = World::probe().await;
+    let page = format!("<base href='/files/'><a href='{PROBE}'>{PROBE}</a>");
+    world.shelf.put("/simple/probe/", "text/html", page.into_bytes());
+    world.fetch().await.unwrap();
+    assert_eq!(fs::read(world.fetched()).unwrap(), content());
+    let page = format!("<base href='https://example.org/'><a href='{PROBE}'>{PROBE}</a>");
+    world.shelf.put("/simple/probe/", "text/html", page.into_bytes());
+    let error = world.fetch().await.unwrap_err();
+    assert!(why(&error).contains("example.org") && why(&error).contains("--index-allow"), "{}", why(&error));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_lets_nobody_in_says_what_opens_it() {
+    let world = World::probe().await;
+    for status in [401, 403] {
+        world.shelf.plan([Act::Status(status)]);
+        let said = why(&world.fetch().await.unwrap_err());
+        assert!(said.contains(&status.to_string()) && said.contains("password in --index"), "{said}");
+    }
+}
+
 /// An act that changes nothing: the next one is for the next request.
 fn honest() -> Act {
     Act::Whole
@@ -242,7 +308,8 @@ async fn redirects_are_followed_within_the_list_and_no_further() {
     }
     let before = world.shelf.asked().len();
     world.shelf.plan(std::iter::repeat_n(Act::Redirect("/simple/probe/".to_owned()), 100));
-    assert!(matches!(world.fetch().await, Err(RequirementsError::Index(IndexError::Page { .. }))));
+    let said = why(&world.fetch().await.unwrap_err());
+    assert!(said.contains("after at most 5 redirects"), "{said}");
     assert_eq!(world.shelf.asked().len() - before, 6);
 }
 
@@ -281,6 +348,18 @@ async fn pages_without_an_end_and_files_larger_than_there_may_be_are_refused() {
     assert!(fs::metadata(world.fetched()).unwrap().len() <= 299_999);
     world.most = 300_000;
     world.fetch().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_for_which_the_disk_has_no_room_is_not_asked_for() {
+    let world = World::probe().await;
+    world.say(|page| page.replace("\"filename\"", "\"size\":1152921504606846976,\"filename\""));
+    let error = world.fetch().await.unwrap_err();
+    assert!(
+        matches!(&error, RequirementsError::Index(IndexError::NoRoom { needed, .. }) if *needed > 1 << 60),
+        "{error:?}"
+    );
+    assert_eq!(world.ranges(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

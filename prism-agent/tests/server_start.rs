@@ -126,6 +126,15 @@ async fn a_pretend_machine_needs_a_manifest_that_names_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn terms_that_this_machine_cannot_keep_are_refused_before_anything_is_kept() {
     use prism_core::manifest::{Algorithm, Device};
+    let computation = Computation::with(|manifest, _| {
+        manifest.results.media_types = vec!["image/png".parse().unwrap(), "application/x-npz".parse().unwrap()];
+    });
+    let error = computation.try_start().await.unwrap_err();
+    assert_eq!(error.code(), Code::ManifestUnsupported, "{error}");
+    assert!(
+        error.to_string().contains("application/x-npz") && !computation.dir.path().join("state").exists(),
+        "{error}"
+    );
     let cases: [fn(&mut Algorithm); 2] =
         [|terms| terms.interpreter = Some("3.1".parse().unwrap()), |terms| terms.devices = vec![Device::AmdGpu]];
     for (number, change) in cases.into_iter().enumerate() {

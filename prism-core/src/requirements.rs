@@ -23,7 +23,7 @@ mod tests;
 pub use lock::{FileHash, Lock, LockError, Package};
 pub use marker::{Marker, MarkerError};
 pub use page::{IndexFile, IndexPage, PageError, PageForm};
-pub use record::{Record, RecordError, RecordLine, record_text};
+pub use record::{Record, RecordError, RecordHash, RecordHasher, RecordLine, record_text};
 pub use target::{Libc, LibcKind, Target};
 pub use wheel::{Rank, WheelName, WheelNameError};
 

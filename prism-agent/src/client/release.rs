@@ -159,12 +159,12 @@ impl Session {
     /// [`ReleaseError`].
     #[cfg(feature = "pull")]
     pub async fn stored_header(&self, asset: &str, config: &crate::pull::PullConfig) -> Result<Vec<u8>, ReleaseError> {
-        use crate::pull::{Https, Object, PullError, Roots};
+        use crate::pull::{Https, Object, PullError, Purpose, Roots};
 
         let (_, length, source) = self.releasable(asset, Codec::Age)?;
         let mut config = config.clone();
         config.allow = vec![config.host_of(&source.url)];
-        let line = Https::new(&config, Roots::ThisMachineAnd(&config.extra_roots));
+        let line = Https::new(Purpose::Objects, &config, Roots::ThisMachineAnd(&config.extra_roots));
         let line = line.map_err(|error| PullError::Refused(error.into()))?;
         Ok(Object::at(&source.url, &config, &line)?.front(length, source.size).await?)
     }

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http_body_util::BodyExt as _;
 use hyper::StatusCode;
+use hyper::body::Body as _;
 use hyper::header::CONTENT_RANGE;
 use prism_core::digest::Hasher;
 use prism_core::requirements::FileHash;
+use rustix::fs::statvfs;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
@@ -19,8 +21,19 @@ use super::line::Line;
 use crate::client::Retries;
 use crate::pull::HttpsError;
 
-/// Bytes that make an attempt worth another one: a line that breaks after every few ends all the same.
+/// Bytes that were never there before and make an attempt worth others: a line that breaks after every few, or brings the
+/// same ones again, ends all the same.
 const WORTH: u64 = 1 << 20;
+
+/// How many times what a file has, or this many bytes of a small one, may be thrown away and asked for again.
+const IN_VAIN: u64 = 3;
+const IN_VAIN_AT_LEAST: u64 = 16 << 20;
+
+/// Bytes that downloads leave free on the disk: the log has to go on when nothing else can.
+const SPARE: u64 = 16 << 20;
+
+/// Bytes that come between two looks at what is free.
+const LOOK_EVERY: u64 = 16 << 20;
 
 /// Bytes that all downloads together may still bring.
 #[derive(Clone, Debug)]
@@ -49,6 +62,8 @@ pub(super) struct Download<'a> {
     pub(super) line: &'a Line,
     pub(super) url: Url,
     pub(super) name: &'a str,
+    /// Its size, if the index says it.
+    pub(super) size: Option<u64>,
     pub(super) folder: &'a Path,
     pub(super) budget: &'a Budget,
     /// Hears of bytes.
@@ -66,25 +81,29 @@ impl Download<'_> {
     /// Fetches the whole file; returns its SHA-256.
     pub(super) async fn run(&self) -> Result<FileHash, IndexError> {
         let path = self.folder.join(self.name);
+        self.require_room(self.size.unwrap_or_default())?;
         let mut position = self.begin(&path).await?;
         let mut retries = Retries::new(self.line.index().retry);
+        let (mut furthest, mut again) = (0, 0);
         loop {
-            let before = position.at;
             let error = match self.attempt(&mut position).await {
                 Ok(()) => break,
                 Err(Broken::Final(error)) => return Err(error),
                 Err(Broken::Anew(error)) => {
+                    again += position.at;
+                    if again > IN_VAIN * position.at.max(IN_VAIN_AT_LEAST) {
+                        return Err(IndexError::Wasteful { file: self.name.to_owned(), again });
+                    }
                     self.budget.give_back(position.at);
                     position = self.begin(&path).await?;
                     error
                 }
-                Err(Broken::Passing(error)) => {
-                    if position.at - before >= WORTH {
-                        retries.reset();
-                    }
-                    error
-                }
+                Err(Broken::Passing(error)) => error,
             };
+            if position.at >= furthest + WORTH {
+                furthest = position.at;
+                retries.reset();
+            }
             if !retries.pause().await {
                 return Err(error);
             }
@@ -107,6 +126,7 @@ impl Download<'_> {
             return Err(Broken::Anew(self.refused("expected the rest of the file, found another part".into())));
         }
         let mut body = answer.into_body();
+        self.require_room(body.size_hint().lower()).map_err(Broken::Final)?;
         loop {
             let broken = |source| Broken::Passing(self.refused(source));
             let frame = timeout(self.line.index().answer_within, body.frame()).await;
@@ -119,14 +139,28 @@ impl Download<'_> {
             }
             position.file.write_all(&data).await.map_err(|error| Broken::Final(self.disk()(error)))?;
             position.hasher.update(&data);
+            if (position.at + bytes) / LOOK_EVERY > position.at / LOOK_EVERY {
+                self.require_room(0).map_err(Broken::Final)?;
+            }
             position.at += bytes;
             (self.came)(bytes);
         }
     }
 
+    /// Whether so many bytes more fit on the disk now.
+    fn require_room(&self, bytes: u64) -> Result<(), IndexError> {
+        let found = statvfs(self.folder).map_err(|errno| self.disk()(errno.into()))?;
+        let (needed, free) = (bytes.saturating_add(SPARE), found.f_bavail.saturating_mul(found.f_frsize));
+        let file = || self.name.to_owned();
+        if needed <= free { Ok(()) } else { Err(IndexError::NoRoom { file: file(), needed, free }) }
+    }
+
     fn sort(&self, error: HttpsError, at: u64) -> Broken {
         let part = at > 0;
-        let no_part = matches!(error, HttpsError::NoRanges | HttpsError::Status(StatusCode::RANGE_NOT_SATISFIABLE));
+        let no_part = matches!(
+            error,
+            HttpsError::NoRanges | HttpsError::Status { status: StatusCode::RANGE_NOT_SATISFIABLE, .. }
+        );
         match error.is_passing() {
             _ if part && no_part => Broken::Anew(self.refused(error.into())),
             true => Broken::Passing(self.refused(error.into())),

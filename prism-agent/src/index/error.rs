@@ -56,13 +56,35 @@ pub enum IndexError {
         #[source]
         source: Source,
     },
+    /// A file never comes in one go, and the host gives no parts of it.
+    #[error(
+        "expected {file} in one go or in parts, found {again} bytes of it sent again and again; use an index that gives parts"
+    )]
+    Wasteful {
+        /// The file.
+        file: String,
+        /// Bytes that came in vain.
+        again: u64,
+    },
     /// All files together are larger than there is room for.
-    #[error("expected wheels of at most {limit} bytes together, found more at {file}; raise the limit or lock less")]
+    #[error(
+        "expected wheels of at most {limit} bytes together, found more at {file}; raise --install-bytes or lock less"
+    )]
     TooLarge {
         /// The file that does not fit any more.
         file: String,
         /// The limit.
         limit: u64,
+    },
+    /// The disk has too little left.
+    #[error("expected {needed} free bytes on the disk for {file}, found {free}; make room there, then try again")]
+    NoRoom {
+        /// The file.
+        file: String,
+        /// What is needed, with what stays free.
+        needed: u64,
+        /// What the system says is free.
+        free: u64,
     },
     /// The disk refuses.
     #[error("expected to keep {file}, found an error of the system; see to the disk")]

@@ -1,15 +1,16 @@
 //! The wheels of a lock, from an index into a folder.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prism_core::requirements::{IndexFile, Lock, Package, Target};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use super::download::{Budget, Download};
 use super::line::{Found, Line};
 use super::{IndexError, PackageIndex};
-use crate::runner::{Plan, RequirementsError, absent, candidates};
+use crate::runner::{Plan, RequirementsError, Shelf};
 
 /// Packages that are fetched at a time.
 const AT_ONCE: usize = 4;
@@ -46,9 +47,12 @@ pub async fn fetch(
     most: u64,
     hear: Arc<dyn Fn(Fetched<'_>) + Send + Sync>,
 ) -> Result<Plan, RequirementsError> {
+    let packages = lock.packages_for(target)?;
+    if packages.is_empty() {
+        return Ok(Plan::default());
+    }
     let line = Line::new(index).map_err(|source| no_line(source.into()))?;
     let budget = Budget::new(most);
-    let packages = lock.packages_for(target)?;
     let mut done = vec![None; packages.len()];
     let mut waiting = packages.into_iter().cloned().enumerate();
     let mut running = JoinSet::new();
@@ -77,13 +81,16 @@ fn no_line(source: Box<dyn std::error::Error + Send + Sync>) -> RequirementsErro
 impl Task {
     async fn run(&self) -> Result<(String, prism_core::requirements::FileHash), RequirementsError> {
         let Found { page, at } = self.line.page(self.package.name()).await?;
-        let file = self.choose(&page.files)?;
+        let (package, target) = (self.package.clone(), self.target.clone());
+        let chosen = spawn_blocking(move || choose(&package, &target, page.files)).await;
+        let file = chosen.map_err(|_| IndexError::Lost { package: self.package.name().to_owned() })??;
         let refused = |source| IndexError::File { file: file.name.clone(), source };
         let url = at.join(&file.url).map_err(|error| refused(error.into()))?;
         let download = Download {
             line: &self.line,
             url,
             name: &file.name,
+            size: file.size,
             folder: &self.folder,
             budget: &self.budget,
             came: &|bytes| (self.hear)(Fetched::Bytes(bytes)),
@@ -95,18 +102,20 @@ impl Task {
         (self.hear)(Fetched::Wheel(&file.name));
         Ok((file.name.clone(), hash))
     }
+}
 
-    /// The best wheel that the lock names, as far as the index says hashes.
-    fn choose<'f>(&self, files: &'f [IndexFile]) -> Result<&'f IndexFile, RequirementsError> {
-        let names = || files.iter().map(|file| file.name.as_str());
-        let fitting = candidates(&self.package, &self.target, names());
-        let Some(best) = fitting.first() else {
-            let names: Vec<String> = names().map(str::to_owned).collect();
-            return Err(absent(&self.package, &self.target, &names));
-        };
-        let locked = |file: &&IndexFile| file.sha256.is_none_or(|hash| self.package.hashes().contains(&hash));
-        let by_name = |name: &&str| files.iter().find(|file| file.name == **name).filter(locked);
-        let chosen = fitting.iter().find_map(by_name);
-        chosen.ok_or_else(|| RequirementsError::HashMismatch { file: (*best).to_owned() })
+/// The best wheel that the lock names, as far as the index says hashes. Blocks: a page may name very many files.
+fn choose(package: &Package, target: &Target, files: Vec<IndexFile>) -> Result<IndexFile, RequirementsError> {
+    let shelf = Shelf::of(files.iter().map(|file| file.name.as_str()));
+    let fitting: Vec<String> = shelf.candidates(package, target).into_iter().map(str::to_owned).collect();
+    let Some(best) = fitting.first() else { return Err(shelf.absent(package, target)) };
+    let mismatch = RequirementsError::HashMismatch { file: best.clone() };
+    // Of two files with one name, the first that the lock could mean.
+    let mut locked: HashMap<String, IndexFile> = HashMap::new();
+    for file in files {
+        if file.sha256.is_none_or(|hash| package.hashes().contains(&hash)) {
+            locked.entry(file.name.clone()).or_insert(file);
+        }
     }
+    fitting.iter().find_map(|name| locked.remove(name)).ok_or(mismatch)
 }

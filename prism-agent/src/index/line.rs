@@ -6,11 +6,12 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
 use hyper::{Request, Response};
 use prism_core::requirements::{IndexPage, PageForm};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use url::Url;
 
 use super::{IndexError, PackageIndex};
-use crate::pull::{Answer, Elsewhere, Https, HttpsError, PullConfig, Roots};
+use crate::pull::{Answer, Elsewhere, Https, HttpsError, PullConfig, Purpose, Roots};
 
 /// Most redirects that are followed.
 const REDIRECTS_MAX: usize = 5;
@@ -25,7 +26,7 @@ pub(super) struct Line {
     index: PackageIndex,
 }
 
-/// A project's page and where it lies.
+/// A project's page and what its references are relative to.
 pub(super) struct Found {
     pub(super) page: IndexPage,
     pub(super) at: Url,
@@ -35,7 +36,7 @@ impl Line {
     pub(super) fn new(index: &PackageIndex) -> Result<Self, HttpsError> {
         let allow = std::iter::once(index.host()).chain(index.files.iter().cloned()).collect();
         let config = PullConfig { allow, answer_within: index.answer_within, ..PullConfig::default() };
-        let https = Https::new(&config, Roots::ThisMachineAnd(&index.extra_roots))?;
+        let https = Https::new(Purpose::Packages, &config, Roots::ThisMachineAnd(&index.extra_roots))?;
         Ok(Self { https, index: index.clone() })
     }
 
@@ -73,8 +74,10 @@ impl Line {
         let form = content_type.and_then(PageForm::of_content_type);
         let form = form.ok_or_else(|| final_("expected a page of an index, found another type of content".into()))?;
         let bytes = self.collect(answer.into_body(), package).await?;
-        let page = IndexPage::read(form, &bytes).map_err(|error| final_(error.into()))?;
-        Ok(Found { page, at })
+        let page = spawn_blocking(move || IndexPage::read(form, &bytes)).await.map_err(|error| final_(error.into()))?;
+        let page = page.map_err(|error| final_(error.into()))?;
+        let base = page.base.as_deref().map_or(Ok(at.clone()), |base| at.join(base));
+        Ok(Found { page, at: base.map_err(|error| final_(error.into()))? })
     }
 
     async fn collect(&self, mut body: Answer, package: &str) -> Result<Vec<u8>, Refusal> {
@@ -114,7 +117,8 @@ impl Line {
                 Err(error) => return Err(error),
             }
         }
-        Err(HttpsError::NotAllowed(url.host_str().unwrap_or_default().to_owned()))
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Err(HttpsError::TooManyRedirects { host, most: REDIRECTS_MAX })
     }
 
     fn request(
@@ -123,7 +127,7 @@ impl Line {
         accept: &'static str,
         range: Option<&str>,
     ) -> Result<Request<Empty<Bytes>>, HttpsError> {
-        let refused = || HttpsError::NotAllowed(url.host_str().unwrap_or_default().to_owned());
+        let refused = || self.https.not_allowed(url.host_str().unwrap_or_default().to_owned());
         if url.username() != "" || url.password().is_some() {
             return Err(refused());
         }

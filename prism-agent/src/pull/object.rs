@@ -139,7 +139,7 @@ pub(super) fn judge(error: object_store::Error) -> PullError {
         if let Some(line) = found.downcast_ref::<HttpsError>() {
             return match line {
                 HttpsError::NoRanges => PullError::NoRanges,
-                HttpsError::Status(status) if matches!(status.as_u16(), 412 | 416) => PullError::Changed,
+                HttpsError::Status { status, .. } if matches!(status.as_u16(), 412 | 416) => PullError::Changed,
                 line if line.is_passing() => PullError::Unreachable(error.into()),
                 _ => PullError::Refused(error.into()),
             };

@@ -14,6 +14,7 @@ use prism_core::manifest::MediaType;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, fstat, openat2, statat};
 
 use super::scratch::Scratch;
+pub use media::{UnknownMediaType, known_media_types, require_known_media_types};
 
 /// Name of the directory that the algorithm writes into.
 pub(crate) const RESULTS: &str = "results";

@@ -28,8 +28,10 @@ def library():
     numbers = version.split('.')
     return {'kind': kind, 'major': int(numbers[0]), 'minor': int(numbers[1])}
 cpython = sys.implementation.name == 'cpython'
+version = platform.python_version()
+version += 'local' if version.endswith('+') else ''
 print(json.dumps({'executable': exe, 'prefix': os.path.realpath(sys.base_prefix), 'target': {
- 'full_version': '%d.%d.%d' % sys.version_info[:3], 'implementation': sys.implementation.name, 'machine': machine,
+ 'full_version': version, 'implementation': sys.implementation.name, 'machine': machine,
  'abi': 'cp%d%d%s' % (sys.version_info[:2] + (sys.abiflags,)) if cpython else None, 'libc': library()}}))";
 
 /// Directories that are bound whole if an interpreter's prefix is one of them; anything shorter would show too much.
@@ -155,7 +157,9 @@ mod tests {
         for version in ["2.7.18", "3.8.2", "", "3", "x.y"] {
             assert!(matches!(answer(version, "/usr"), Err(InterpreterError::NotPython { .. })), "{version}");
         }
-        assert_eq!(answer("3.11.7", "/usr").unwrap().minor_version(), "3.11");
+        for version in ["3.11.7", "3.11.0rc1", "3.11.2+local"] {
+            assert_eq!(answer(version, "/usr").unwrap().minor_version(), "3.11");
+        }
     }
 
     #[test]

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use prism_core::code::{Code, Coded};
 use prism_core::requirements::{Lock, LockError, Target};
 
-pub use choose::{Plan, choose_wheels};
 #[cfg(feature = "pull")]
-pub(crate) use choose::{absent, candidates};
+pub(crate) use choose::Shelf;
+pub use choose::{Plan, choose_wheels};
 pub use fault::WheelFault;
 pub(crate) use fault::{INSTALL_FAILED, InstallFault};
 pub(crate) use install::{Installation, lay_out_environment, main as install};
@@ -42,7 +42,9 @@ const COMPLAINT_MAX: usize = 2000;
 #[non_exhaustive]
 pub enum RequirementsError {
     /// The lock file does not pin every package by hash.
-    #[error("the lock file is not acceptable")]
+    #[error(
+        "expected a lock file that pins every package by hash, found another; make it with `prism requirements lock`"
+    )]
     Lock(#[from] LockError),
     /// The lock file, or what lies beside it, cannot be read.
     #[error(
@@ -96,7 +98,7 @@ pub enum RequirementsError {
         file: String,
     },
     /// A wheel that the lock names is not one that can be installed.
-    #[error("expected {file} to be a wheel that can be installed")]
+    #[error("expected {file} to be a wheel that can be installed, found a fault; lock another version of the package")]
     Wheel {
         /// The wheel.
         file: String,
@@ -108,10 +110,12 @@ pub enum RequirementsError {
     #[error(transparent)]
     Kept(#[from] KeptError),
     /// The index did not help.
-    #[error("the packages could not be fetched")]
+    #[error("expected to fetch the packages, found that they cannot be; see to the index, or make a wheelhouse")]
     Index(#[from] IndexError),
     /// The installer ended otherwise than with success; nothing of the algorithm was executed.
-    #[error("expected the installer to succeed, found: {end}; it said: {complaint}")]
+    #[error(
+        "expected the installer to succeed, found: {end}; raise the limit that is named, or report this; it said: {complaint}"
+    )]
     Failed {
         /// How the installer ended.
         end: End,
@@ -119,7 +123,7 @@ pub enum RequirementsError {
         complaint: String,
     },
     /// The sandbox for the install phase could not be built.
-    #[error("the sandbox for installing could not be used")]
+    #[error("expected a sandbox to install in, found that it cannot be built; see `prism doctor`")]
     Sandbox(#[source] Box<RunError>),
 }
 

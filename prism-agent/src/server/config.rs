@@ -41,6 +41,8 @@ pub struct RunnerConfig {
     pub helper: HelperProgram,
     /// Where the agent fetches the packages of a lock that comes without wheels. By default nowhere.
     pub index: Option<PackageIndex>,
+    /// Bytes of disk that packages may take while they are fetched and installed; `None` is the runner's own bound.
+    pub install_bytes: Option<u64>,
     /// Where environments with installed packages are kept for later computations; `None` makes them anew each time.
     pub keep_environments: Option<KeepEnvironments>,
 }

@@ -10,7 +10,8 @@ use prism_core::manifest::{Algorithm, Device, PythonVersion, Runtime};
 
 use super::config::RunnerConfig;
 use crate::runner::{
-    Interpreter, InterpreterError, Layer, Limits, RunError, WasmHost, WasmHostError, device_nodes, probe,
+    Interpreter, InterpreterError, Layer, Limits, RunError, UnknownMediaType, WasmHost, WasmHostError, device_nodes,
+    probe,
 };
 
 /// Terms of a manifest that this agent cannot keep.
@@ -34,11 +35,16 @@ pub enum TermError {
     #[error(transparent)]
     WasmHost(#[from] WasmHostError),
     /// Nothing executes programs of this kind.
-    #[error("expected an agent that executes {runtime} programs, as the manifest says, found one that does not")]
+    #[error(
+        "expected an agent that executes {runtime} programs, as the manifest says, found one that does not; use an agent on a machine of another kind, or a build that does"
+    )]
     Runtime {
         /// The manifest's runtime.
         runtime: Runtime,
     },
+    /// Results of a media type that nothing is ever found to have.
+    #[error(transparent)]
+    MediaType(#[from] UnknownMediaType),
     /// A device is absent.
     #[error(
         "expected a machine with {device}, as the manifest says, found none; use such a machine and load its driver"

@@ -45,7 +45,7 @@ use crate::attester::{Attester, AttesterError};
 use crate::channel::{self, AgentCertificate, CertificateError};
 use crate::index::IndexError;
 use crate::pull::SourceError;
-use crate::runner::{KeptError, Scratch};
+use crate::runner::{KeptError, Scratch, require_known_media_types};
 use crate::wire::{self, agent_server::AgentServer};
 
 /// HTTP/2, set explicitly: what a peer may have open, send ahead and reset.
@@ -178,6 +178,7 @@ impl Awake {
         manifest.manifest().require_current(now())?;
         config.pull.require_reach(manifest.manifest())?;
         config.runner.require_index(manifest.manifest())?;
+        require_known_media_types(&manifest.manifest().results.media_types).map_err(TermError::from)?;
         config.runner.require_kept_safely()?;
         // What runs leave beside the state directory when their agent dies.
         Scratch::sweep(&std::env::temp_dir());

@@ -1,13 +1,14 @@
 //! The way of the result.
 
 use prism_attest::audit::{ExpectedComputation, audit};
-use prism_core::audit::entry::{Event, Outcome};
+use prism_core::audit::entry::{Event, Outcome, WithheldBody};
 use prism_core::digest::Digest;
 use prism_core::seal::Identity;
 
 use crate::common::computation::now;
 use crate::common::peer::code;
 use crate::common::{Computation, Peer, wire};
+use crate::endings::events;
 use crate::scene::{
     acknowledge, bring_everything, computation, computation_with, download, identity, open, request, start, until_state,
 };
@@ -177,9 +178,16 @@ open('results/secret.txt', 'w').write('SECRET')
     let (ciphertext, digest) = sealed(&mut peer).await;
     let identity = identity();
     let released = request(&mut peer, &computation, &recipient(&identity), digest).await.unwrap().into_inner();
-    let archive = String::from_utf8_lossy(&open(&released.header, &ciphertext, &identity)).into_owned();
+    let bytes = open(&released.header, &ciphertext, &identity);
+    let archive = String::from_utf8_lossy(&bytes);
     assert!(archive.contains("MODEL"));
     assert!(!archive.contains("SECRET") && !archive.contains("root:"));
+    // The log says how much stayed inside, and why, to everybody.
+    acknowledge(&mut peer, &computation, Digest::sha256(&bytes)).await.unwrap();
+    let log = events(&mut peer).await;
+    let checked =
+        log.iter().find_map(|event| if let Event::OutputChecked(body) = event { Some(body.withheld) } else { None });
+    assert_eq!(checked, Some(WithheldBody { special: 1, unlisted: 1, ..WithheldBody::default() }));
     agent.shutdown().await;
 }
 

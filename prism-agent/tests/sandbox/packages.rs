@@ -80,8 +80,8 @@ for path, digest, size in csv.reader(distribution.read_text("RECORD").splitlines
     assert (digest, size) == (right, str(len(content))), path
 print([p for p, _, _ in csv.reader(distribution.read_text("RECORD").splitlines()) if p.startswith("..")])
 print(pathlib.Path(sys.prefix, "share/probe/data.txt").read_text(), (site / "extra/tool").stat().st_mode & 0o777 == 0o755)
-for program in ("probe-main", "probe-script"):
-    print(program, subprocess.run([program, "x y"], capture_output=True, text=True, check=True).stdout.strip())
+for program in ("probe-main", "probe-script", sys.prefix + "/bin/more/deep/probe-nested"):
+    print(os.path.basename(program), subprocess.run([program, "x y"], capture_output=True, text=True, check=True).stdout.strip())
 print(list((site / "__pycache__").glob("prism_probe.*.pyc")) != [], list(site.rglob("*.h")))
 "#;
 
@@ -100,11 +100,15 @@ fn everything_that_a_wheel_brings_lands_where_python_looks_for_it() -> Verdict {
             &format!("{data}/scripts/probe-script"),
             "#!python -s\nimport sys, prism_probe\nprint(sys.argv[1], prism_probe.VALUE)\n",
         )
+        .with(
+            &format!("{data}/scripts/more/deep/probe-nested"),
+            "#!python\nimport sys\nprint(sys.argv[1], sys.prefix != sys.base_prefix)\n",
+        )
         .with("prism_probe-1.0.dist-info/entry_points.txt", "[console_scripts]\nprobe-main = prism_probe:Tool.main\n");
     wheelhouse(&dir, &[wheel]);
     let expected = "1.0 prism\n\
-        ['../../../bin/probe-main', '../../../bin/probe-script', '../../../share/probe/data.txt']\n\
-        data True\nprobe-main called x y True\nprobe-script x y 42\nTrue []\n";
+        ['../../../bin/more/deep/probe-nested', '../../../bin/probe-main', '../../../bin/probe-script', '../../../share/probe/data.txt']\n\
+        data True\nprobe-main called x y True\nprobe-script x y 42\nprobe-nested x y True\nTrue []\n";
     assert_eq!(world.run().succeeded().stdout, expected);
     Verdict::Held
 }

@@ -31,13 +31,13 @@ fn fault(wheel: Wheel) -> WheelFault {
 fn a_wheel_that_reaches_out_of_its_environment_is_refused() -> Verdict {
     for name in ["../escaped", "/tmp/escaped", "a/../../../../escaped", "a\\..\\escaped", "./x", "a//b"] {
         let found = fault(Wheel::probe().with(name, ""));
-        assert!(matches!(found, WheelFault::Archive(_)), "{name}: {found:?}");
+        assert!(matches!(found, WheelFault::Archive { .. }), "{name}: {found:?}");
         let found = fault(Wheel::probe().with(&format!("prism_probe-1.0.data/data/{name}"), ""));
-        assert!(matches!(found, WheelFault::Archive(_)), "{name}: {found:?}");
+        assert!(matches!(found, WheelFault::Archive { .. }), "{name}: {found:?}");
     }
     for mode in [0o120_777, 0o010_644, 0o020_644, 0o060_644, 0o140_644] {
         let found = fault(Wheel::probe().with_mode("link", "/etc/passwd", mode));
-        assert!(matches!(found, WheelFault::Archive(_)), "{mode:o}: {found:?}");
+        assert!(matches!(found, WheelFault::Archive { .. }), "{mode:o}: {found:?}");
     }
     Verdict::Held
 }
@@ -56,18 +56,23 @@ fn a_wheel_whose_files_are_not_those_of_its_record_is_refused() -> Verdict {
     let changed = probe().recording(|text| text).replacing("second.py", "x = 2\n");
     let longer = probe().recording(|text| text).replacing("second.py", "x = 10\n");
     for (wheel, expected) in [
-        (changed, WheelFault::Content(second())),
-        (longer, WheelFault::Content(second())),
-        (probe().recording(drop_line("second.py")), WheelFault::Unlisted(second())),
-        (probe().recording(|text| text + "third.py,,\n"), WheelFault::Missing("third.py".to_owned())),
+        (changed, WheelFault::Content { path: second() }),
+        (longer, WheelFault::Content { path: second() }),
+        (probe().recording(drop_line("second.py")), WheelFault::Unlisted { path: second() }),
+        (probe().recording(|text| text + "third.py,,\n"), WheelFault::Missing { path: "third.py".to_owned() }),
         (
             probe().recording(|text| text.clone() + &text),
-            WheelFault::Twice("prism_probe-1.0.dist-info/METADATA".to_owned()),
+            WheelFault::Twice { path: "prism_probe-1.0.dist-info/METADATA".to_owned() },
         ),
-        (probe().recording(cut_hash), WheelFault::NoHash(second())),
+        (probe().recording(cut_hash), WheelFault::NoHash { path: second() }),
     ] {
         assert_eq!(fault(wheel), expected);
     }
+    // Longer digests of the same family are compared as well.
+    let sha512 = "e73veyKgykOKZRFOeqVV-RiHar0CPb8GFYkM-jCLUlHBkx-rU_sUNgozT0yN7lCJ48E3W_3uNVShst_MuAk21g";
+    let longer_hash = |text: String| lines_but(&text, "second.py") + &format!("second.py,sha512={sha512},6\n");
+    let changed = probe().recording(longer_hash).replacing("second.py", "x = 2\n");
+    assert_eq!(fault(changed), WheelFault::Content { path: second() });
     for broken in ["a,b\n", "prism_probe.py,md5=abc,1\n", "../x,,\n"] {
         let found = fault(probe().recording(|text| text + broken));
         assert!(
@@ -91,29 +96,35 @@ fn a_wheel_without_its_own_description_is_refused() -> Verdict {
     }
     let mut renamed = Wheel::new("another", "py3-none-any");
     "prism_probe-1.0-1-py3-none-any.whl".clone_into(&mut renamed.file);
-    assert_eq!(fault(renamed), WheelFault::DistInfo(1));
-    assert_eq!(fault(Wheel::probe().with("other-1.0.dist-info/METADATA", "")), WheelFault::DistInfo(2));
+    assert_eq!(fault(renamed), WheelFault::DistInfo { found: 1 });
+    assert_eq!(fault(Wheel::probe().with("other-1.0.dist-info/METADATA", "")), WheelFault::DistInfo { found: 2 });
     let scheme = "prism_probe-1.0.data/elsewhere/x";
-    assert_eq!(fault(Wheel::probe().with(scheme, "")), WheelFault::Scheme(scheme.to_owned()));
+    assert_eq!(fault(Wheel::probe().with(scheme, "")), WheelFault::Scheme { path: scheme.to_owned() });
     let others = "other-1.0.data/purelib/x";
-    assert_eq!(fault(Wheel::probe().with(others, "")), WheelFault::Scheme(others.to_owned()));
-    let nested = "prism_probe-1.0.data/scripts/a/b";
-    assert_eq!(fault(Wheel::probe().with(nested, "")), WheelFault::Scheme(nested.to_owned()));
+    assert_eq!(fault(Wheel::probe().with(others, "")), WheelFault::Scheme { path: others.to_owned() });
+    for tags in ["cp27-cp27m-linux_x86_64", "py3-none-win32", "x"] {
+        let said = format!("Wheel-Version: 1.0\nTag: {tags}\n");
+        assert_eq!(fault(Wheel::probe().replacing(about, &said)), WheelFault::Tags { found: tags.to_owned() });
+    }
+    assert_eq!(
+        fault(Wheel::probe().replacing(about, "Wheel-Version: 1.0\n")),
+        WheelFault::Tags { found: String::new() }
+    );
     Verdict::Held
 }
 
 fn a_wheel_cannot_replace_the_environments_own_files() -> Verdict {
     for name in ["pyvenv.cfg", "bin/python", "bin", "lib64", "bin/python3/x"] {
         let found = fault(Wheel::probe().with(&format!("prism_probe-1.0.data/data/{name}"), "#!/bin/sh\n"));
-        assert_eq!(found, WheelFault::Occupied(name.to_owned()));
+        assert_eq!(found, WheelFault::Occupied { path: name.to_owned() });
     }
     let script = fault(Wheel::probe().with("prism_probe-1.0.data/scripts/python", "#!/bin/sh\n"));
-    assert_eq!(script, WheelFault::Occupied("bin/python".to_owned()));
+    assert_eq!(script, WheelFault::Occupied { path: "bin/python".to_owned() });
     let program = "[console_scripts]\npython = prism_probe:main\n";
     let program = fault(Wheel::probe().with("prism_probe-1.0.dist-info/entry_points.txt", program));
-    assert_eq!(program, WheelFault::Occupied("bin/python".to_owned()));
+    assert_eq!(program, WheelFault::Occupied { path: "bin/python".to_owned() });
     let twice = Wheel::probe().with("prism_probe-1.0.data/purelib/prism_probe.py", "VALUE = 43\n");
-    assert!(matches!(fault(twice), WheelFault::Twice(_)));
+    assert!(matches!(fault(twice), WheelFault::Twice { .. }));
     Verdict::Held
 }
 

@@ -3,7 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use prism_core::requirements::{
-    Libc, LibcKind, Lock, Marker, Record, Target, WheelName, entry_points, normalized, record_text,
+    FileHash, Libc, LibcKind, Lock, Marker, Record, RecordHash, RecordLine, Target, WheelName, entry_points, normalized,
+    record_text,
 };
 
 fn target() -> Target {
@@ -13,6 +14,14 @@ fn target() -> Target {
         abi: Some("cp311".to_owned()),
         machine: "x86_64".to_owned(),
         libc: Some(Libc { kind: LibcKind::Glibc, major: 2, minor: 36 }),
+    }
+}
+
+/// The digest of a line that is written as it was read.
+fn short(line: &RecordLine) -> Option<FileHash> {
+    match line.hash {
+        Some(RecordHash::Sha256(hash)) => Some(hash),
+        _ => None,
     }
 }
 
@@ -32,9 +41,9 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Ok(record) = Record::read(text) {
         let lines = record.into_lines();
-        let written = record_text(lines.iter().map(|line| (line.path.as_str(), line.hash.map(|hash| (hash, 1)))));
+        let written = record_text(lines.iter().map(|line| (line.path.as_str(), short(line).map(|hash| (hash, 1)))));
         let again = Record::read(&written).map(Record::into_lines).unwrap_or_default();
-        assert!(lines.iter().map(|line| (&line.path, line.hash)).eq(again.iter().map(|line| (&line.path, line.hash))));
+        assert!(lines.iter().map(|line| (&line.path, short(line))).eq(again.iter().map(|line| (&line.path, short(line)))));
     }
     if let Ok(programs) = entry_points::read(text) {
         assert!(programs.iter().all(|program| !program.name.contains('/') && !program.name.starts_with('.')));

@@ -6,7 +6,7 @@ use prism_attest::{AgentBinding, Evidence};
 use prism_core::audit::entry::{
     AssetBody, AuthBody, AuthRefusedBody, Conditions, Entry, Event, EvidenceBody, KeyReleasedBody, LayerReport,
     LayerState, LogCloseBody, LogOpenBody, ManifestBody, Outcome, Output, OutputBody, Releaser, ResultAckedBody,
-    ResultReleasedBody, ResultSealedBody, RunEnd, RunExitBody, RunStartBody, SessionBody,
+    ResultReleasedBody, ResultSealedBody, RunEnd, RunExitBody, RunStartBody, SessionBody, WithheldBody,
 };
 use prism_core::digest::Digest;
 use prism_core::entropy::SystemEntropy;
@@ -102,7 +102,7 @@ fn computed() -> [(&'static str, Event); 4] {
     [
         ("agent", Event::RunStart(RunStartBody { run: 1 })),
         ("agent", exit()),
-        ("agent", Event::OutputChecked(OutputBody { files: 1, bytes: 9 })),
+        ("agent", Event::OutputChecked(OutputBody { files: 1, bytes: 9, withheld: WithheldBody::default() })),
         ("agent", Event::ResultSealed(sealed)),
     ]
 }

@@ -32,6 +32,9 @@ pub enum PathError {
     /// Contains NUL or another control character.
     #[error("expected printable characters, found a control character; rename the file")]
     Control,
+    /// Contains a character that turns the direction of what follows: `gpj.exe` could look like `exe.jpg`.
+    #[error("expected characters in the order in which they are read, found one that turns it; rename the file")]
+    Direction,
     /// Longer than [`PATH_MAX`], or a part longer than [`COMPONENT_MAX`].
     #[error("expected at most {PATH_MAX} bytes and {COMPONENT_MAX} in each part, found more; shorten the names")]
     TooLong,
@@ -42,6 +45,11 @@ pub enum PathError {
 
 /// A relative path straight down: UTF-8 parts joined by `/`, none of them empty, `.` or `..`, without backslashes,
 /// control characters and drive letters, and short enough for every file system.
+///
+/// Characters that turn the direction of the text around them (U+202A to U+202E, U+2066 to U+2069) and separators of lines
+/// (U+2028, U+2029) are refused: people read these names before they open files. Marks that letters of some languages
+/// need are not. Names that mean devices to Windows (`aux`, `con.txt`) are taken: packages contain such files, agents
+/// run Linux, and who unpacks on Windows has a tool that knows its own system.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SafePath(String);
 
@@ -95,9 +103,15 @@ fn check_component(component: &str) -> Result<(), PathError> {
         "." | ".." => Err(PathError::Dots),
         _ if component.contains('\\') => Err(PathError::Backslash),
         _ if component.chars().any(char::is_control) => Err(PathError::Control),
+        _ if component.chars().any(turns) => Err(PathError::Direction),
         _ if component.len() > COMPONENT_MAX => Err(PathError::TooLong),
         _ => Ok(()),
     }
+}
+
+/// Whether a character turns the direction of a text, or ends its line.
+const fn turns(c: char) -> bool {
+    matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl FromStr for SafePath {

@@ -3,7 +3,7 @@ mod pulled;
 use super::*;
 use crate::audit::entry::{
     AssetBody, AssetRefusedBody, AuthBody, ErrorBody, LogCloseBody, LogOpenBody, ManifestBody, Output, OutputBody,
-    ResultAckedBody, ResultReleasedBody, ResultSealedBody, RunEnd, RunExitBody, RunStartBody, StopBody,
+    ResultAckedBody, ResultReleasedBody, ResultSealedBody, RunEnd, RunExitBody, RunStartBody, StopBody, WithheldBody,
 };
 use crate::manifest::tests::signed;
 
@@ -58,7 +58,8 @@ impl Bench {
         }
         bench.take("agent", &Event::RunStart(RunStartBody { run: 1 }));
         bench.take("agent", &exit(0));
-        bench.take("agent", &Event::OutputChecked(OutputBody { files: 1, bytes: 1 }));
+        bench
+            .take("agent", &Event::OutputChecked(OutputBody { files: 1, bytes: 1, withheld: WithheldBody::default() }));
         bench.take("agent", &sealed("institute"));
         bench
     }
@@ -142,7 +143,8 @@ fn a_run_goes_through_its_phases_in_order() {
     assert_eq!(bench.state.phase(), Phase::Running);
     assert_eq!(bench.take("agent", &exit(0)), [Effect::CheckOutput]);
     let institute: Name = "institute".parse().unwrap();
-    let seal = bench.take("agent", &Event::OutputChecked(OutputBody { files: 2, bytes: 9 }));
+    let seal = bench
+        .take("agent", &Event::OutputChecked(OutputBody { files: 2, bytes: 9, withheld: WithheldBody::default() }));
     assert_eq!(seal, [Effect::Seal(institute.clone())]);
     assert_eq!(bench.state.phase(), Phase::Running);
     bench.take("agent", &sealed("institute"));
@@ -230,7 +232,12 @@ fn a_failed_algorithm_delivers_nothing() {
     bench.take("agent", &Event::RunStart(RunStartBody { run: 1 }));
     assert_eq!(bench.take("agent", &exit(3)), [Effect::DestroyAll, Effect::Close(Outcome::Failed)]);
     assert_eq!(bench.state.phase(), Phase::Failed);
-    for event in [Event::OutputChecked(OutputBody { files: 1, bytes: 1 }), sealed("institute"), exit(0), stop()] {
+    for event in [
+        Event::OutputChecked(OutputBody { files: 1, bytes: 1, withheld: WithheldBody::default() }),
+        sealed("institute"),
+        exit(0),
+        stop(),
+    ] {
         assert!(bench.attempt("agent", &event).is_err(), "{}", event.kind());
     }
     assert!(bench.attempt("agent", &close(Outcome::Completed)).is_err());
@@ -258,7 +265,7 @@ fn an_output_larger_than_agreed_is_not_checked() {
     }
     bench.take("agent", &Event::RunStart(RunStartBody { run: 1 }));
     bench.take("agent", &exit(0));
-    let large = Event::OutputChecked(OutputBody { files: 1, bytes: 1_000_001 });
+    let large = Event::OutputChecked(OutputBody { files: 1, bytes: 1_000_001, withheld: WithheldBody::default() });
     assert!(bench.attempt("agent", &large).is_err());
 }
 

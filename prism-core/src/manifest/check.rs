@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use super::{Algorithm, Codec, Dataset, KeyRelease, Limits, Manifest, Runtime, SealedObject};
 use crate::UnixSeconds;
+use crate::archive::SafePath;
 use crate::audit::entry::AGENT;
 use crate::code::{Code, Coded};
 use crate::digest::DigestAlgorithm;
@@ -258,9 +259,9 @@ fn within(folder: &str, path: &str) -> bool {
     path.strip_prefix(&folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether an archive could hold a file of this name, and a person read it.
 fn is_inner_path(path: &str) -> bool {
-    let plain = path.len() <= ARGUMENT_MAX && is_printable_line(path) && !path.contains('\\');
-    plain && path.split('/').all(|part| !part.is_empty() && part != "." && part != "..")
+    is_printable_line(path) && SafePath::new(path).is_ok()
 }
 
 fn environment(algorithm: &Algorithm) -> Checked {

@@ -17,7 +17,9 @@ pub struct EntryPoint {
 
 /// A line is not `name = module:attribute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected name = module:attribute in line {line} of entry_points.txt, found something else")]
+#[error(
+    "expected name = module:attribute in line {line} of entry_points.txt, found something else; use another version of the package"
+)]
 #[non_exhaustive]
 pub struct EntryPointError {
     /// Line number, from 1.
@@ -30,18 +32,36 @@ pub struct EntryPointError {
 /// [`EntryPointError`] with the number of the first line of those sections that names no program.
 pub fn read(text: &str) -> Result<Vec<EntryPoint>, EntryPointError> {
     let (mut programs, mut inside) = (Vec::new(), false);
+    // A program and the number of its first line: the lines after it may go on with it.
+    let mut open: Option<(usize, String)> = None;
     for (index, raw) in text.lines().enumerate() {
         let line = raw.trim();
         if line.is_empty() || line.starts_with(['#', ';']) {
             continue;
         }
+        if let (Some((_, program)), true) = (&mut open, goes_on(raw)) {
+            program.push_str(line);
+            continue;
+        }
+        programs.extend(open.take().map(finished).transpose()?);
         if let Some(section) = line.strip_prefix('[').and_then(|line| line.strip_suffix(']')) {
             inside = matches!(section.trim(), "console_scripts" | "gui_scripts");
         } else if inside {
-            programs.push(program(line).ok_or(EntryPointError { line: index + 1 })?);
+            open = Some((index + 1, line.to_owned()));
         }
     }
+    programs.extend(open.map(finished).transpose()?);
     Ok(programs)
+}
+
+/// Whether a line continues the value of the one before, as `configparser` reads it: it is indented, and names nothing
+/// itself. No program's value has an equals sign.
+fn goes_on(raw: &str) -> bool {
+    raw.starts_with([' ', '\t']) && !raw.contains('=') && !raw.trim_start().starts_with('[')
+}
+
+fn finished((line, text): (usize, String)) -> Result<EntryPoint, EntryPointError> {
+    program(&text).ok_or(EntryPointError { line })
 }
 
 fn program(line: &str) -> Option<EntryPoint> {
@@ -74,6 +94,16 @@ mod tests {
         let found: Vec<_> =
             read(text).unwrap().into_iter().map(|p| [p.name, p.module, p.attribute].join("|")).collect();
         assert_eq!(found, ["f2py|numpy.f2py.f2py2e|main", "x-y|a|b.c", "window|w|show"]);
+    }
+
+    #[test]
+    fn a_program_may_go_on_in_indented_lines() {
+        let text = "[console_scripts]\nx =\n    a.b:\n\t# why\n\tc\n  y = d:e\n [other]\nz\n  z\n";
+        let found: Vec<_> =
+            read(text).unwrap().into_iter().map(|p| [p.name, p.module, p.attribute].join("|")).collect();
+        assert_eq!(found, ["x|a.b|c", "y|d|e"]);
+        assert_eq!(read("[console_scripts]\nx = a:b\n  c d\n"), Err(EntryPointError { line: 2 }));
+        assert_eq!(read("[console_scripts]\n\n  c\n"), Err(EntryPointError { line: 3 }));
     }
 
     #[test]

@@ -50,7 +50,9 @@ pub enum LockError {
         line: usize,
     },
     /// What stands behind a semicolon is not a marker that has one meaning.
-    #[error("expected a marker that every installer understands in line {line}: {source}")]
+    #[error(
+        "expected a marker that every installer understands in line {line}: {source}; make the lock with `prism requirements lock`"
+    )]
     Marker {
         /// Line number, from 1.
         line: usize,
@@ -140,10 +142,14 @@ impl Package {
         &self.hashes
     }
 
-    /// Whether a file with this name could be of this package: same project, same version.
+    /// Whether a file with this name could be of this package: same project, same version. A version without a local
+    /// label is that with any (PEP 440): `==2.6.0` is `2.6.0+cpu` as well, and the hashes say which.
     #[must_use]
     pub fn is_of(&self, wheel: &super::WheelName) -> bool {
-        self.name == wheel.name() && self.version == *wheel.version()
+        let found = wheel.version();
+        let same =
+            self.version == *found || (!self.version.is_local() && self.version == found.clone().without_local());
+        self.name == wheel.name() && same
     }
 
     fn is_for(&self, target: &Target) -> bool {

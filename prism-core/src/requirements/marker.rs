@@ -128,7 +128,7 @@ impl Node {
             Self::All(parts) => parts.iter().all(|part| part.holds_for(target)),
             Self::Any(parts) => parts.iter().any(|part| part.holds_for(target)),
             Self::Version(variable, specifier) => {
-                variable.value(target).parse().is_ok_and(|value: Version| specifier.contains(&value))
+                variable.value(target).parse().is_ok_and(|value: Version| admits(specifier, &value))
             }
             Self::Text { variable, literal, test, negated } => {
                 let value = variable.value(target);
@@ -141,6 +141,15 @@ impl Node {
             }
         }
     }
+}
+
+/// Whether a version is one that a comparison asks for. `pep440_rs` finds no preview of a release older than another
+/// preview of it; PEP 440 keeps only those apart that are compared with the release itself.
+fn admits(specifier: &VersionSpecifier, value: &Version) -> bool {
+    if *specifier.operator() == Operator::LessThan && specifier.version().any_prerelease() {
+        return value < specifier.version();
+    }
+    specifier.contains(value)
 }
 
 impl VersionVariable {
@@ -347,7 +356,9 @@ fn specifier(variable: &str, operator: &str, literal: &str) -> Result<VersionSpe
         }
     };
     let refused = || MarkerError::Version { variable: variable.to_owned(), found: literal.to_owned() };
-    let plain = literal.bytes().all(|b| b.is_ascii_digit() || b".*".contains(&b));
+    // In its normal form, so that nobody reads it otherwise, and without the labels of somebody's own builds.
+    let number = literal.strip_suffix(".*").unwrap_or(literal);
+    let plain = Version::from_str(number).is_ok_and(|version| version.to_string() == number && !version.is_local());
     let pattern = VersionPattern::from_str(literal).ok().filter(|_| plain).ok_or_else(refused)?;
     VersionSpecifier::from_pattern(operator, pattern).map_err(|_| refused())
 }
@@ -397,6 +408,29 @@ mod tests {
         assert!(Marker::read("python_version > '3.9'").unwrap().holds_for(&target));
     }
 
+    /// As `packaging.markers` and `packaging.specifiers` say.
+    #[test]
+    fn previews_are_older_than_what_they_precede() {
+        let of = |full_version: &str, text: &str| {
+            let target = Target { full_version: full_version.to_owned(), ..Target::example() };
+            Marker::read(text).unwrap().holds_for(&target)
+        };
+        for (version, text, expected) in [
+            ("3.11.0", "python_full_version < '3.11.0a7'", false),
+            ("3.11.0a6", "python_full_version < '3.11.0a7'", true),
+            ("3.11.0rc1", "python_full_version >= '3.11.0a7'", true),
+            ("3.13.0rc1", "python_full_version >= '3.13'", false),
+            ("3.13.0rc1", "python_full_version < '3.13'", false),
+            ("3.13.0rc1", "python_version >= '3.13'", true),
+            ("3.13.0rc1", "python_full_version == '3.13.0rc1'", true),
+            ("3.13.0rc1", "python_full_version == '3.13.*'", true),
+            ("3.13.0+local", "python_full_version >= '3.13.0'", true),
+            ("3.13.0+local", "python_full_version == '3.13.0'", true),
+        ] {
+            assert_eq!(of(version, text), expected, "{version}: {text}");
+        }
+    }
+
     #[test]
     fn what_has_no_single_meaning_is_refused() {
         let error = |text: &str| Marker::read(text).unwrap_err();
@@ -421,7 +455,14 @@ mod tests {
         ] {
             assert!(matches!(error(text), MarkerError::Operator { .. }), "{text}");
         }
-        for text in ["python_version > '3.*'", "python_version == 'x'", "python_full_version == '3.11.0rc1'"] {
+        for text in [
+            "python_version > '3.*'",
+            "python_version == 'x'",
+            "python_full_version == '3.11.0-rc1'",
+            "python_full_version == '3.11.0+local'",
+            "python_full_version == '3.011.0'",
+            "python_full_version == 'v3.11'",
+        ] {
             assert!(matches!(error(text), MarkerError::Version { .. }), "{text}");
         }
         let deep = format!("{}os_name == 'posix'{}", "(".repeat(17), ")".repeat(17));

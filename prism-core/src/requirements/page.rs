@@ -2,31 +2,39 @@
 //!
 //! Nothing of it is believed: it only says where to ask for bytes whose hash the lock knows.
 
+use std::fmt;
+
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::FileHash;
 
-/// Most files of one project that are looked at.
+/// Most files of one project that are looked at; no more than one more is ever kept in memory.
 const FILES_MAX: usize = 100_000;
+
+/// How much of a strange version an error repeats, in characters.
+const VERSION_SHOWN: usize = 20;
 
 /// Why an answer is not an index's page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PageError {
     /// Not JSON of the form.
-    #[error("expected a project's files as JSON of version 1 (PEP 691), found something else")]
+    #[error(
+        "expected a project's files as JSON of version 1 (PEP 691), found something else; check the address of the index"
+    )]
     Json,
     /// Another version of the interface.
-    #[error("expected version 1 of the interface (PEP 629), found {found:?}")]
+    #[error("expected version 1 of the interface (PEP 629), found {found:?}; use an index that speaks version 1")]
     Version {
-        /// What was found.
+        /// The beginning of what was found.
         found: String,
     },
     /// Not text.
-    #[error("expected a project's files as HTML in UTF-8, found other bytes")]
+    #[error("expected a project's files as HTML in UTF-8, found other bytes; check the address of the index")]
     Text,
     /// More files than any project has.
-    #[error("expected at most {FILES_MAX} files of one project, found more")]
+    #[error("expected at most {FILES_MAX} files of one project, found more; check the address of the index")]
     TooMany,
 }
 
@@ -62,7 +70,7 @@ impl PageForm {
 pub struct IndexFile {
     /// Its name.
     pub name: String,
-    /// Where it lies: an address, or a reference that is relative to the page's; without a fragment.
+    /// Where it lies: an address, or a reference that is relative to the page's base; without a fragment.
     pub url: String,
     /// Its SHA-256, if the index says it.
     pub sha256: Option<FileHash>,
@@ -74,6 +82,9 @@ pub struct IndexFile {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IndexPage {
+    /// What references are relative to, if not to the page's own address: the first `<base href>` of HTML. PEP 503 does
+    /// not speak of it, but it means HTML, and pip and uv obey it; where it leads decides the list of hosts as for any file.
+    pub base: Option<String>,
     /// In the order of the page.
     pub files: Vec<IndexFile>,
 }
@@ -94,6 +105,7 @@ impl IndexPage {
 #[derive(Deserialize)]
 struct Page {
     meta: Meta,
+    #[serde(deserialize_with = "bounded")]
     files: Vec<File>,
 }
 
@@ -122,7 +134,7 @@ struct Hashes {
 fn json(bytes: &[u8]) -> Result<IndexPage, PageError> {
     let page: Page = serde_json::from_slice(bytes).map_err(|_| PageError::Json)?;
     if page.meta.api_version.split('.').next() != Some("1") {
-        return Err(PageError::Version { found: page.meta.api_version });
+        return Err(PageError::Version { found: page.meta.api_version.chars().take(VERSION_SHOWN).collect() });
     }
     if page.files.len() > FILES_MAX {
         return Err(PageError::TooMany);
@@ -131,32 +143,63 @@ fn json(bytes: &[u8]) -> Result<IndexPage, PageError> {
         let (url, _) = split_fragment(&url);
         IndexFile { name: filename, url: url.to_owned(), sha256: hashes.sha256.as_deref().and_then(sha256), size }
     };
-    Ok(IndexPage { files: page.files.into_iter().map(file).collect() })
+    Ok(IndexPage { base: None, files: page.files.into_iter().map(file).collect() })
+}
+
+/// Reads a list to its end and keeps no more of it than shows that it is too long.
+fn bounded<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<File>, D::Error> {
+    struct Files;
+
+    impl<'de> Visitor<'de> for Files {
+        type Value = Vec<File>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of files")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<File>, A::Error> {
+            let mut files = Vec::new();
+            while files.len() <= FILES_MAX {
+                let Some(file) = list.next_element()? else { return Ok(files) };
+                files.push(file);
+            }
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(files)
+        }
+    }
+
+    deserializer.deserialize_seq(Files)
 }
 
 fn html(bytes: &[u8]) -> Result<IndexPage, PageError> {
     let text = std::str::from_utf8(bytes).map_err(|_| PageError::Text)?;
-    let mut files = Vec::new();
+    let (mut base, mut files) = (None, Vec::new());
     let mut rest = text;
     while let Some((_, after)) = rest.split_once('<') {
         rest = after;
         if let Some(comment) = after.strip_prefix("!--") {
             rest = comment.split_once("-->").map_or("", |(_, after)| after);
-        } else if let Some(attributes) = anchor(after) {
+        } else if let Some(attributes) = tag(after, "a") {
             let (href, after) = href(attributes);
             rest = after;
             files.extend(href.and_then(|href| linked(&href)));
+        } else if let Some(attributes) = tag(after, "base") {
+            let (href, after) = href(attributes);
+            rest = after;
+            base = base.or(href.map(|href| href.trim().to_owned()));
         }
         if files.len() > FILES_MAX {
             return Err(PageError::TooMany);
         }
     }
-    Ok(IndexPage { files })
+    Ok(IndexPage { base, files })
 }
 
-/// What follows `<a` and a space.
-fn anchor(tag: &str) -> Option<&str> {
-    tag.strip_prefix(['a', 'A']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_whitespace()))
+/// What follows the name of a tag and a space, if that is its name.
+fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    let (found, rest) = text.split_at_checked(name.len())?;
+    let named = found.eq_ignore_ascii_case(name) && rest.starts_with(|c: char| c.is_ascii_whitespace());
+    named.then_some(rest)
 }
 
 /// The value of a tag's first `href`, and what follows the tag.
@@ -272,6 +315,41 @@ mod tests {
         assert_eq!(found, [("x+1.whl", "../x%2B1.whl?a=1&b=2"), ("y.whl", "y.whl"), ("q.whl", "q.whl")]);
         assert_eq!((files[0].sha256, files[1].sha256), (Some([0xab; 32]), None));
         assert_eq!(IndexPage::read(PageForm::Html, b"\xff"), Err(PageError::Text));
+    }
+
+    #[test]
+    fn the_first_base_of_html_is_what_references_are_relative_to() {
+        let read = |text: &str| IndexPage::read(PageForm::Html, text.as_bytes()).unwrap();
+        let page =
+            read("<head><BASE target=x href=' https://files.example/p/ '><base href=no></head><a href=x.whl>x</a>");
+        assert_eq!((page.base.as_deref(), page.files.len()), (Some("https://files.example/p/"), 1));
+        for without in
+            ["<a href=x.whl>", "<base><a href=x.whl>", "<basement href=x><a href=x.whl>", "<!-- <base href=x> -->"]
+        {
+            assert_eq!(read(without).base, None, "{without}");
+        }
+    }
+
+    #[test]
+    fn more_files_than_any_project_has_are_refused_and_not_kept() {
+        let text = |count: usize| {
+            let files = vec![r#"{"filename":"","url":""}"#; count].join(",");
+            format!(r#"{{"files":[{files}],"meta":{{"api-version":"1.0"}}}}"#)
+        };
+        let read = |count| IndexPage::read(PageForm::Json, text(count).as_bytes());
+        assert_eq!(read(FILES_MAX).unwrap().files.len(), FILES_MAX);
+        assert_eq!(read(FILES_MAX + 5), Err(PageError::TooMany));
+        let page: Page = serde_json::from_str(&text(FILES_MAX + 5)).unwrap();
+        assert_eq!(page.files.len(), FILES_MAX + 1);
+        let html = "<a href=x>".repeat(FILES_MAX + 1);
+        assert_eq!(IndexPage::read(PageForm::Html, html.as_bytes()), Err(PageError::TooMany));
+    }
+
+    #[test]
+    fn a_strange_version_is_repeated_in_part_only() {
+        let text = format!(r#"{{"meta":{{"api-version":"{}"}},"files":[]}}"#, "9".repeat(10_000));
+        let error = IndexPage::read(PageForm::Json, text.as_bytes()).unwrap_err();
+        assert!(error.to_string().len() < 200, "{error}");
     }
 
     #[test]

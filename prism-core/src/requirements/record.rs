@@ -1,7 +1,8 @@
 //! `RECORD`: what a wheel contains, with the digest of each file (PEP 376, PEP 427).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
+use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -26,8 +27,10 @@ pub enum RecordError {
         /// What is wrong with it.
         source: PathError,
     },
-    /// A digest other than a SHA-256 in the form of the standard.
-    #[error("expected sha256= and 43 characters as the hash in line {line} of RECORD, found something else")]
+    /// A digest other than a SHA-256, or a longer one of its family, in the form of the standard.
+    #[error(
+        "expected sha256=, sha384= or sha512= and its 43, 64 or 86 characters as the hash in line {line} of RECORD, found something else"
+    )]
     Hash {
         /// Line number, from 1.
         line: usize,
@@ -46,10 +49,84 @@ pub enum RecordError {
 pub struct RecordLine {
     /// The file's path in the wheel.
     pub path: SafePath,
-    /// The SHA-256 of its content; none for `RECORD` itself and its signatures.
-    pub hash: Option<FileHash>,
+    /// The digest of its content; none for `RECORD` itself and its signatures.
+    pub hash: Option<RecordHash>,
     /// Its size in bytes, if it is said.
     pub size: Option<u64>,
+}
+
+/// The digest of one file of a wheel: SHA-256 or better (PEP 427).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "PEP 376 names the algorithms by hashlib's names; these are what wheels have"
+)]
+pub enum RecordHash {
+    /// SHA-256.
+    Sha256(FileHash),
+    /// SHA-384.
+    Sha384([u8; 48]),
+    /// SHA-512.
+    Sha512([u8; 64]),
+}
+
+impl RecordHash {
+    /// What recomputes it.
+    #[must_use]
+    pub fn hasher(self) -> RecordHasher {
+        let algorithm = match self {
+            Self::Sha256(_) => &digest::SHA256,
+            Self::Sha384(_) => &digest::SHA384,
+            Self::Sha512(_) => &digest::SHA512,
+        };
+        RecordHasher { expected: self, context: digest::Context::new(algorithm) }
+    }
+
+    const fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Sha256(bytes) => bytes,
+            Self::Sha384(bytes) => bytes,
+            Self::Sha512(bytes) => bytes,
+        }
+    }
+
+    /// `sha256=…` in the form of the standard.
+    fn read(text: &str) -> Option<Self> {
+        let (algorithm, encoded) = text.split_once('=')?;
+        let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+        match algorithm {
+            "sha256" => bytes.try_into().ok().map(Self::Sha256),
+            "sha384" => bytes.try_into().ok().map(Self::Sha384),
+            "sha512" => bytes.try_into().ok().map(Self::Sha512),
+            _ => None,
+        }
+    }
+}
+
+/// A digest of a `RECORD` that is being recomputed: feed it the file's bytes in order, then ask.
+#[derive(Clone)]
+pub struct RecordHasher {
+    expected: RecordHash,
+    context: digest::Context,
+}
+
+impl RecordHasher {
+    /// Adds the next bytes.
+    pub fn update(&mut self, data: &[u8]) {
+        self.context.update(data);
+    }
+
+    /// Whether the bytes were those that `RECORD` means.
+    #[must_use]
+    pub fn matches(self) -> bool {
+        self.context.finish().as_ref() == self.expected.as_bytes()
+    }
+}
+
+impl fmt::Debug for RecordHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordHasher").field("expected", &self.expected).finish_non_exhaustive()
+    }
 }
 
 /// A wheel's `RECORD`, read whole.
@@ -103,7 +180,7 @@ fn line(raw: &str, line: usize) -> Result<RecordLine, RecordError> {
     let path = SafePath::new(&path).map_err(|source| RecordError::Path { line, source })?;
     let hash = match hash.as_str() {
         "" => None,
-        hash => Some(digest(hash).ok_or(RecordError::Hash { line })?),
+        hash => Some(RecordHash::read(hash).ok_or(RecordError::Hash { line })?),
     };
     let number = |size: &str| size.bytes().all(|b| b.is_ascii_digit()).then(|| size.parse().ok()).flatten();
     let size = match size.as_str() {
@@ -111,11 +188,6 @@ fn line(raw: &str, line: usize) -> Result<RecordLine, RecordError> {
         size => Some(number(size).ok_or(RecordError::Size { line })?),
     };
     Ok(RecordLine { path, hash, size })
-}
-
-fn digest(text: &str) -> Option<FileHash> {
-    let encoded = text.strip_prefix("sha256=")?;
-    URL_SAFE_NO_PAD.decode(encoded).ok()?.try_into().ok()
 }
 
 /// Three comma-separated values, each plain or in double quotes that are doubled inside.
@@ -167,7 +239,7 @@ mod tests {
         let lines = Record::read(&text).unwrap().into_lines();
         let paths: Vec<&str> = lines.iter().map(|line| line.path.as_str()).collect();
         assert_eq!(paths, ["a/b.py", "a/c,\"d\".py", "a-1.dist-info/RECORD"]);
-        assert_eq!(lines[0].hash, Some(*crate::digest::Digest::sha256(b"").as_bytes()));
+        assert_eq!(lines[0].hash, Some(RecordHash::Sha256(*crate::digest::Digest::sha256(b"").as_bytes())));
         assert_eq!((lines[0].size, lines[1].size, lines[2].hash), (Some(0), None, None));
     }
 
@@ -175,8 +247,25 @@ mod tests {
     fn what_is_written_reads_back() {
         let text = record_text([("a,\"b", Some(([7; 32], 12))), ("x/RECORD", None)]);
         let lines = Record::read(&text).unwrap().into_lines();
-        assert_eq!((lines[0].path.as_str(), lines[0].hash, lines[0].size), ("a,\"b", Some([7; 32]), Some(12)));
+        assert_eq!(
+            (lines[0].path.as_str(), lines[0].hash, lines[0].size),
+            ("a,\"b", Some(RecordHash::Sha256([7; 32])), Some(12))
+        );
         assert_eq!((lines[1].path.as_str(), lines[1].hash, lines[1].size), ("x/RECORD", None, None));
+    }
+
+    #[test]
+    fn longer_hashes_of_the_family_will_do() {
+        for algorithm in [&digest::SHA256, &digest::SHA384, &digest::SHA512] {
+            let encoded = URL_SAFE_NO_PAD.encode(digest::digest(algorithm, b"abc"));
+            let name = format!("sha{}", algorithm.output_len() * 8);
+            let lines = Record::read(&format!("a,{name}={encoded},3")).unwrap().into_lines();
+            let mut hasher = lines[0].hash.unwrap().hasher();
+            hasher.update(b"ab");
+            assert!(!hasher.clone().matches(), "{name} of a part");
+            hasher.update(b"c");
+            assert!(hasher.matches(), "{name}");
+        }
     }
 
     #[test]
@@ -187,7 +276,15 @@ mod tests {
         for text in ["../a,,", "/a,,", "a/../b,,", "a//b,,", ",,"] {
             assert!(matches!(Record::read(text), Err(RecordError::Path { line: 1, .. })), "{text}");
         }
-        for hash in ["md5=1B2M2Y8AsgTpgAmY7PhCfg", "sha256=", "sha256=47DE", "sha1=abc", EMPTY] {
+        for hash in [
+            "md5=1B2M2Y8AsgTpgAmY7PhCfg",
+            "sha256=",
+            "sha256=47DE",
+            "sha1=abc",
+            "sha512=47DE",
+            "sha384=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
+            EMPTY,
+        ] {
             assert_eq!(Record::read(&format!("a,{hash},")), Err(RecordError::Hash { line: 1 }), "{hash}");
         }
         for size in ["x", "-1", "+1", "99999999999999999999", "1.0"] {

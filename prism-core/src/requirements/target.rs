@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "whoever asks the interpreter fills it in")]
 pub struct Target {
-    /// Such as `3.11.7`.
+    /// Such as `3.11.7`; `3.13.0rc1` before it was published, `3.13.1+local` when built from what comes after 3.13.1.
     pub full_version: String,
     /// `sys.implementation.name`, such as `cpython`.
     pub implementation: String,
@@ -46,7 +46,8 @@ impl Target {
     /// `3.11` of `3.11.7`.
     #[must_use]
     pub fn minor_version(&self) -> &str {
-        self.full_version.rsplit_once('.').map_or(self.full_version.as_str(), |(minor, _)| minor)
+        let end = self.full_version.match_indices('.').nth(1).map_or(self.full_version.len(), |(at, _)| at);
+        self.full_version.get(..end).unwrap_or_default()
     }
 
     /// `11` of `3.11.7`; 0 for a version of another form, which no wheel fits.

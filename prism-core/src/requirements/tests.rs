@@ -38,9 +38,13 @@ proptest! {
         }
         if let Ok(record) = Record::read(&text) {
             let lines = record.into_lines();
-            let written = record_text(lines.iter().map(|line| (line.path.as_str(), line.hash.map(|hash| (hash, 1)))));
+            let short = |line: &RecordLine| match line.hash {
+                Some(RecordHash::Sha256(hash)) => Some(hash),
+                _ => None,
+            };
+            let written = record_text(lines.iter().map(|line| (line.path.as_str(), short(line).map(|hash| (hash, 1)))));
             let again = Record::read(&written).unwrap().into_lines();
-            prop_assert!(lines.iter().map(|line| (&line.path, line.hash)).eq(again.iter().map(|line| (&line.path, line.hash))));
+            prop_assert!(lines.iter().map(|line| (&line.path, short(line))).eq(again.iter().map(|line| (&line.path, short(line)))));
         }
         for program in entry_points::read(&text).unwrap_or_default() {
             prop_assert!(!program.name.contains('/') && !program.name.starts_with('.'));

@@ -1,10 +1,14 @@
 //! What a wheel is made for, by its name, and how well that fits an interpreter.
 
+use std::cmp::Ordering;
 use std::str::FromStr as _;
 
 use pep440_rs::Version;
 
 use super::{LibcKind, Target, normalized};
+
+/// Most combinations of tags that one name may stand for; published ones have a dozen.
+const COMBINATIONS_MAX: usize = 256;
 
 /// Why a name is not that of a wheel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,13 +56,17 @@ impl WheelName {
             if tags.iter().all(|tag| plain(tag)) { Ok(tags) } else { Err(WheelNameError) }
         };
         let [pythons, abis, platforms] = tags else { return Err(WheelNameError) };
+        let (pythons, abis, platforms) = (set(pythons)?, set(abis)?, set(platforms)?);
+        if pythons.len() * abis.len() * platforms.len() > COMBINATIONS_MAX {
+            return Err(WheelNameError);
+        }
         Ok(Self {
             name: normalized(name).ok_or(WheelNameError)?,
             version: read_version(version).ok_or(WheelNameError)?,
             build: build.map(|build| build_number(build).ok_or(WheelNameError)).transpose()?,
-            pythons: set(pythons)?,
-            abis: set(abis)?,
-            platforms: set(platforms)?,
+            pythons,
+            abis,
+            platforms,
         })
     }
 
@@ -66,6 +74,12 @@ impl WheelName {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How its version compares with another wheel's.
+    #[must_use]
+    pub fn compare_version(&self, other: &Self) -> Ordering {
+        self.version.cmp(&other.version)
     }
 
     pub(super) const fn version(&self) -> &Version {
@@ -97,6 +111,14 @@ impl WheelName {
         best
     }
 
+    /// Whether a wheel that says this of itself, each a `Tag:` of its `WHEEL` such as `cp311-abi3-linux_x86_64`, fits an
+    /// interpreter. A file's name is given by whoever hands it out; what lies in the file is under the lock's hash. So
+    /// whoever hands out a wheel of the lock that was made for another machine, under a name for this one, is found out.
+    #[must_use]
+    pub fn says_it_fits<'a>(mut tags: impl Iterator<Item = &'a str>, target: &Target) -> bool {
+        tags.any(|tag| Self::read(&format!("x-1-{tag}.whl")).is_ok_and(|wheel| wheel.rank(target).is_some()))
+    }
+
     /// Its build number, which decides between wheels that fit equally well: the highest is the best.
     #[must_use]
     pub fn build(&self) -> Option<(u64, &str)> {
@@ -124,7 +146,9 @@ fn rank(python: &str, abi: &str, platform: &str, target: &Target) -> Option<Rank
     let own = target.minor();
     let native = place != ANY;
     let at = |class, python| Some(Rank { class, python, platform: place });
-    let threaded = target.abi.as_deref().is_some_and(|abi| abi.ends_with('t'));
+    // Without a global lock, with or without what helps debugging: `cp313t`, `cp313td`.
+    let flags = |abi: &str| abi.trim_start_matches("cp").trim_start_matches(|c: char| c.is_ascii_digit()).contains('t');
+    let threaded = target.abi.as_deref().is_some_and(flags);
     if let Some(minor) = minor_of(python, "cp3") {
         let own_abi = target.abi.as_deref()?;
         return match abi {
@@ -150,9 +174,17 @@ fn rank(python: &str, abi: &str, platform: &str, target: &Target) -> Option<Rank
 
 /// `11` of `cp311`.
 fn minor_of(python: &str, prefix: &str) -> Option<u32> {
-    let digits = python.strip_prefix(prefix).filter(|digits| !digits.starts_with('0') || *digits == "0")?;
-    if digits.bytes().all(|b| b.is_ascii_digit()) { digits.parse().ok() } else { None }
+    number(python.strip_prefix(prefix)?)
 }
+
+/// The one way to write a number.
+fn number(digits: &str) -> Option<u32> {
+    let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// Machines that had wheels before glibc 2.17: there is no `manylinux1_aarch64` (PEP 513, PEP 571, PEP 599).
+const OLDEST_MACHINES: [&str; 2] = ["x86_64", "i686"];
 
 /// The place of `any`.
 const ANY: u32 = u32::MAX;
@@ -179,10 +211,15 @@ fn platform_place(platform: &str, target: &Target) -> Option<u32> {
                 "musllinux" => LibcKind::Musl,
                 _ => return None,
             };
-            (kind, major.parse().ok()?, minor.parse().ok()?, 0)
+            (kind, number(major)?, number(minor)?, 0)
         }
     };
-    let fits = kind == libc.kind && major == libc.major && minor <= libc.minor;
+    let oldest = match kind {
+        LibcKind::Glibc if OLDEST_MACHINES.contains(&target.machine.as_str()) => 5,
+        LibcKind::Glibc => 17,
+        LibcKind::Musl => 0,
+    };
+    let fits = kind == libc.kind && major == libc.major && (oldest..=libc.minor).contains(&minor);
     fits.then(|| (libc.minor - minor).saturating_mul(2).saturating_add(legacy).min(ANY - 2))
 }
 
@@ -240,6 +277,11 @@ mod tests {
             "x-1-pp311-none-any.whl",
             "x-1-py3-abi3-any.whl",
             "x-1-cp0311-cp311-linux_x86_64.whl",
+            "x-1-cp311-cp311d-manylinux2014_x86_64.whl",
+            "x-1-cp311-abi3t-manylinux2014_x86_64.whl",
+            "x-1-cp311-cp311-manylinux_02_17_x86_64.whl",
+            "x-1-cp311-cp311-manylinux_2_017_x86_64.whl",
+            "x-1-cp311-cp311-manylinux_2_4_x86_64.whl",
         ] {
             assert_eq!(rank_of(file, &target), None, "{file}");
         }
@@ -252,6 +294,53 @@ mod tests {
         assert!(rank_of("x-1-py3-none-any.whl", &target).is_some());
         assert_eq!(rank_of("x-1-cp313-cp313-manylinux2014_x86_64.whl", &target), None);
         assert_eq!(rank_of("x-1-cp310-abi3-manylinux2014_x86_64.whl", &target), None);
+    }
+
+    #[test]
+    fn what_helps_debugging_is_another_interface_and_knows_the_stable_one() {
+        let target =
+            |abi: &str| Target { full_version: "3.13.1".to_owned(), abi: Some(abi.to_owned()), ..Target::example() };
+        let plain = "x-1-cp313-cp313-manylinux2014_x86_64.whl";
+        let stable = "x-1-cp310-abi3-manylinux2014_x86_64.whl";
+        assert_eq!(rank_of(plain, &target("cp313d")), None);
+        assert!(rank_of(stable, &target("cp313d")).is_some());
+        for unlocked in ["cp313td", "cp313t"] {
+            assert_eq!((rank_of(plain, &target(unlocked)), rank_of(stable, &target(unlocked))), (None, None));
+        }
+        assert!(rank_of("x-1-cp313-cp313td-manylinux2014_x86_64.whl", &target("cp313td")).is_some());
+        assert_eq!(rank_of("x-1-cp313-cp313td-manylinux2014_x86_64.whl", &target("cp313t")), None);
+    }
+
+    #[test]
+    fn machines_younger_than_a_tag_have_no_wheels_of_it() {
+        let arm = Target { machine: "aarch64".to_owned(), ..Target::example() };
+        for (system, known) in
+            [("manylinux1", false), ("manylinux2010", false), ("manylinux_2_12", false), ("manylinux2014", true)]
+        {
+            let of = |machine: &str, target| rank_of(&format!("x-1-cp311-cp311-{system}_{machine}.whl"), target);
+            assert_eq!(of("aarch64", &arm).is_some(), known, "{system}");
+            assert!(of("x86_64", &Target::example()).is_some(), "{system}");
+        }
+    }
+
+    #[test]
+    fn a_wheel_fits_by_what_it_says_of_itself() {
+        let fits = |tags: &[&str]| WheelName::says_it_fits(tags.iter().copied(), &Target::example());
+        assert!(fits(&["cp310-cp310-linux_x86_64", "cp311-cp311-linux_x86_64"]));
+        assert!(fits(&["py2.py3-none-any"]) && fits(&["CP311-abi3-manylinux1_x86_64"]));
+        for tags in
+            [&[][..], &["cp311-cp311-musllinux_1_2_x86_64"], &["cp312-cp312-linux_x86_64"], &["py3-none"], &["a-b-c-d"]]
+        {
+            assert!(!fits(tags), "{tags:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_stands_for_a_bounded_number_of_tags() {
+        let many = |count| vec!["py3"; count].join(".");
+        let read = |count| WheelName::read(&format!("x-1-{}-{}-any.whl", many(count), many(count)));
+        assert!(read(16).is_ok());
+        assert_eq!(read(17), Err(WheelNameError));
     }
 
     #[test]

@@ -50,7 +50,8 @@ S3-compatible store is taken from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_
 AWS_REGION; without a key, the store is asked without a signature.
 
 Packages of a lock that comes without wheels are fetched by the agent itself from --index and the hosts of \
---index-allow, over https, each compared with the lock's SHA-256. No sandbox ever has a network.";
+--index-allow, over https, each compared with the lock's SHA-256. Many indexes keep their files on another host: \
+--index https://HOST/simple --index-allow FILES.HOST. No sandbox ever has a network.";
 
 /// The commands below `prism agent`.
 #[derive(Debug, Subcommand)]
@@ -86,6 +87,9 @@ pub(crate) struct Serve {
     /// What executes WebAssembly programs [default: prism-wasm, beside prism]
     #[arg(long, value_name = "FILE")]
     wasm_host: Option<PathBuf>,
+    /// Most bytes of disk that packages may take while they are fetched and installed [default: 16 GiB]
+    #[arg(long, value_name = "BYTES")]
+    install_bytes: Option<u64>,
     /// Keep environments with installed packages in this directory for later computations on this boot of the machine
     #[arg(long, value_name = "DIR")]
     keep_environments: Option<PathBuf>,
@@ -149,6 +153,7 @@ impl AgentCommand {
         let mut config = AgentConfig::new(serve.listen, serve.state, platform);
         config.runner.python = serve.python;
         config.runner.wasm_host = serve.wasm_host;
+        config.runner.install_bytes = serve.install_bytes;
         config.runner.keep_environments = serve.keep_environments.map(|directory| {
             let mut keep = KeepEnvironments::new(directory);
             keep.most_bytes = u64::from(serve.keep_gib) << 30;

@@ -31,7 +31,7 @@ Example
 #[derive(Debug, Subcommand)]
 pub(crate) enum Manifest {
     /// Write a manifest from a short TOML file: digests, sizes, keys and salt are filled in
-    #[command(after_help = draft::EXAMPLE)]
+    #[command(after_help = draft::help())]
     New(draft::New),
     /// Say in plain words what a manifest permits: what would I approve?
     #[command(after_help = show::EXAMPLE)]

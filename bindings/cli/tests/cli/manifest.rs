@@ -78,6 +78,35 @@ fn a_missing_dataset_of_the_draft_is_not_found() {
 }
 
 #[test]
+fn a_media_type_that_nothing_is_found_to_have_is_refused() {
+    let place = drafted(&NAMES);
+    place.write("covid19.toml", draft(&NAMES) + "media_types = [\"image/png\", \"application/x-npz\"]\n");
+    let refused = place.run("manifest new covid19.toml -o manifest.json");
+    refused.refused(3, "manifest.unsupported");
+    assert!(refused.err.contains("application/x-npz"), "{}", refused.err);
+    assert!(!place.path("manifest.json").exists());
+}
+
+#[test]
+fn the_help_of_a_draft_names_every_part_of_it() {
+    let help = drafted(&NAMES).run("manifest new --help").ok().out.clone();
+    for part in [
+        "runtime = ",
+        "interpreter = ",
+        "[[algorithm.auxiliary]]",
+        "devices = ",
+        "datasets = ",
+        "media_types = ",
+        "metrics = ",
+    ] {
+        assert!(help.contains(part), "{part} is missing in:\n{help}");
+    }
+    let known = prism_agent::runner::known_media_types();
+    assert!(known.iter().all(|media| help.contains(media)), "{help}");
+    assert!(help.lines().all(|line| line.len() <= 110), "{help}");
+}
+
+#[test]
 fn every_term_that_a_draft_can_have_is_in_the_words() {
     let place = drafted(&NAMES);
     place.write("weights.pth", b"weights");

@@ -193,6 +193,26 @@ fn a_lock_that_is_not_pinned_is_refused_wherever_it_is_given() {
 
 #[cfg(feature = "pull")]
 #[test]
+fn a_lock_that_asks_for_the_last_number_of_the_version_needs_it() {
+    let place = scene();
+    let pin = |marker: &str| format!("alpha==1.0 {marker} --hash=sha256:{}\n", "0".repeat(64));
+    let line =
+        "requirements wheelhouse requirements.lock -o wheelhouse --index https://127.0.0.1:1/simple --python-version";
+    place.write("requirements.lock", pin("; python_full_version >= \"3.11.4\""));
+    let refused = place.run(&format!("{line} 3.11"));
+    refused.refused(2, "usage");
+    assert!(refused.err.contains("3.11.7"), "{}", refused.err);
+    for version in ["3", "3.11.7.1", "2.7", "3.x", "3.11rc1"] {
+        place.run(&format!("{line} {version}")).refused(2, "usage");
+    }
+    // With the number nothing has to be guessed, and nothing is needed: there is nobody to ask.
+    place.run(&format!("{line} 3.11.3")).ok();
+    place.write("requirements.lock", pin("; python_version < \"3.11\""));
+    let other = line.replace("-o wheelhouse", "-o other");
+    place.run(&format!("{other} 3.11")).ok();
+}
+
+#[test]
 fn an_index_is_asked_over_https_only_and_its_password_is_not_repeated() {
     let place = scene();
     place.write("requirements.lock", format!("alpha==1.0 --hash=sha256:{}\n", "0".repeat(64)));

@@ -1,6 +1,6 @@
 //! Which wheels are installed: for each pinned package the one that fits the interpreter best and that the lock names.
 
-use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -44,10 +44,11 @@ pub fn choose_wheels(
 ) -> Result<Option<Plan>, RequirementsError> {
     let unreadable = |source| RequirementsError::Unreadable { path: dir.to_owned(), source };
     let names = files(dir).map_err(unreadable)?;
+    let shelf = Shelf::of(names.iter().map(String::as_str));
     let mut plan = Plan::default();
     for package in lock.packages_for(target)? {
-        let candidates = candidates(package, target, names.iter().map(String::as_str));
-        let Some(best) = candidates.first() else { return Err(absent(package, target, &names)) };
+        let candidates = shelf.candidates(package, target);
+        let Some(best) = candidates.first() else { return Err(shelf.absent(package, target)) };
         let mut found = None;
         for file in &candidates {
             let Some(hash) = hash(&dir.join(file), cancel).map_err(unreadable)? else { return Ok(None) };
@@ -63,34 +64,60 @@ pub fn choose_wheels(
     Ok(Some(plan))
 }
 
-/// The names of a package's wheels that fit, the best first.
-pub(crate) fn candidates<'a>(package: &Package, target: &Target, names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let order = |file| {
-        let wheel = WheelName::read(file).ok().filter(|wheel| package.is_of(wheel))?;
-        let build = wheel.build().map(|(number, tag)| (number, tag.to_owned()));
-        Some((wheel.rank(target)?, Reverse(build)))
-    };
-    let mut fitting: Vec<_> = names.filter_map(|file| Some((order(file)?, file))).collect();
-    fitting.sort();
-    fitting.into_iter().map(|(_, file)| file).collect()
+/// Files that there are, each name read once: there may be very many.
+pub(crate) struct Shelf<'a> {
+    /// By project.
+    wheels: HashMap<String, Vec<(WheelName, &'a str)>>,
+    /// Names of everything else.
+    others: Vec<&'a str>,
 }
 
-/// Why there is no wheel that fits.
-pub(crate) fn absent(package: &Package, target: &Target, names: &[String]) -> RequirementsError {
-    let (name, version) = (package.name().to_owned(), package.version());
-    let is_wheel = |file: &String| WheelName::read(file).is_ok_and(|wheel| package.is_of(&wheel));
-    if names.iter().any(is_wheel) {
-        return RequirementsError::NoneFits { package: name, version, wanted: wanted(target) };
+impl<'a> Shelf<'a> {
+    /// The files with these names. One name twice is one file.
+    pub(crate) fn of(names: impl Iterator<Item = &'a str>) -> Self {
+        let (mut wheels, mut others): (HashMap<_, Vec<_>>, Vec<&str>) = (HashMap::new(), Vec::new());
+        for file in names {
+            match WheelName::read(file) {
+                Ok(wheel) => wheels.entry(wheel.name().to_owned()).or_default().push((wheel, file)),
+                Err(_) => others.push(file),
+            }
+        }
+        Self { wheels, others }
     }
-    let is_source = |file: &String| {
-        let stem = [".tar.gz", ".zip", ".tar.bz2"].iter().find_map(|end| file.strip_suffix(end));
-        let normal = stem.and_then(|stem| prism_core::requirements::normalized(stem.rsplit_once('-')?.0));
-        normal.as_deref() == Some(package.name())
-    };
-    if names.iter().any(is_source) {
-        return RequirementsError::SourceOnly { package: name, version };
+
+    fn of_package(&self, package: &Package) -> impl Iterator<Item = &(WheelName, &'a str)> {
+        let wheels = self.wheels.get(package.name()).map(Vec::as_slice).unwrap_or_default();
+        wheels.iter().filter(|(wheel, _)| package.is_of(wheel))
     }
-    RequirementsError::Absent { package: name, version }
+
+    /// The names of a package's wheels that fit, the best first: as pip sorts them.
+    pub(crate) fn candidates(&self, package: &Package, target: &Target) -> Vec<&'a str> {
+        let ranked = |(wheel, file): &'_ (WheelName, &'a str)| Some((wheel.rank(target)?, *file, wheel.clone()));
+        let mut fitting: Vec<_> = self.of_package(package).filter_map(ranked).collect();
+        fitting.sort_by(|(rank, file, wheel), (other_rank, other_file, other)| {
+            let newest = other.compare_version(wheel);
+            newest.then(rank.cmp(other_rank)).then(other.build().cmp(&wheel.build())).then(file.cmp(other_file))
+        });
+        fitting.dedup_by_key(|(_, file, _)| *file);
+        fitting.into_iter().map(|(_, file, _)| file).collect()
+    }
+
+    /// Why there is no wheel that fits.
+    pub(crate) fn absent(&self, package: &Package, target: &Target) -> RequirementsError {
+        let (name, version) = (package.name().to_owned(), package.version());
+        if self.of_package(package).next().is_some() {
+            return RequirementsError::NoneFits { package: name, version, wanted: wanted(target) };
+        }
+        let is_source = |file: &&str| {
+            let stem = [".tar.gz", ".zip", ".tar.bz2"].iter().find_map(|end| file.strip_suffix(end));
+            let normal = stem.and_then(|stem| prism_core::requirements::normalized(stem.rsplit_once('-')?.0));
+            normal.as_deref() == Some(package.name())
+        };
+        if self.others.iter().any(is_source) {
+            return RequirementsError::SourceOnly { package: name, version };
+        }
+        RequirementsError::Absent { package: name, version }
+    }
 }
 
 /// The names of a folder's regular files that are text.

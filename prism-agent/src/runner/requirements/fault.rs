@@ -18,11 +18,17 @@ pub(crate) struct InstallFault {
 #[non_exhaustive]
 pub enum WheelFault {
     /// Not an archive that can be unpacked.
-    #[error("expected a safe archive, found one that is not: {0:?}")]
-    Archive(String),
+    #[error("expected a safe archive, found one that is not: {reason:?}")]
+    Archive {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Not exactly one `.dist-info` directory of its own.
-    #[error("expected one .dist-info directory with the wheel's name and version, found {0}")]
-    DistInfo(usize),
+    #[error("expected one .dist-info directory with the wheel's name and version, found {found}")]
+    DistInfo {
+        /// How many there are.
+        found: usize,
+    },
     /// `WHEEL`, `RECORD` or `entry_points.txt` is missing or malformed.
     #[error("expected a well-formed {file}, found another: {reason:?}")]
     Metadata {
@@ -31,27 +37,54 @@ pub enum WheelFault {
         /// What is wrong with it.
         reason: String,
     },
+    /// What the wheel says of itself is another machine's or interpreter's, whatever its name says.
+    #[error("expected a Tag in WHEEL that fits this interpreter, found none, only {found:?}")]
+    Tags {
+        /// The first of them.
+        found: String,
+    },
     /// A file that `RECORD` does not list.
-    #[error("expected every file to be listed in RECORD, found {0:?} that is not")]
-    Unlisted(String),
+    #[error("expected every file to be listed in RECORD, found {path:?} that is not")]
+    Unlisted {
+        /// The file.
+        path: String,
+    },
     /// A file that `RECORD` lists and that is not there.
-    #[error("expected every file that RECORD lists, found {0:?} missing")]
-    Missing(String),
+    #[error("expected every file that RECORD lists, found {path:?} missing")]
+    Missing {
+        /// The file.
+        path: String,
+    },
     /// A file that `RECORD` lists twice, or that two files of the wheel want to become.
-    #[error("expected every file once, found {0:?} again")]
-    Twice(String),
+    #[error("expected every file once, found {path:?} again")]
+    Twice {
+        /// The file.
+        path: String,
+    },
     /// A file that `RECORD` lists without a hash.
-    #[error("expected a hash for every file in RECORD, found none for {0:?}")]
-    NoHash(String),
+    #[error("expected a hash for every file in RECORD, found none for {path:?}")]
+    NoHash {
+        /// The file.
+        path: String,
+    },
     /// A file whose content is not what `RECORD` says.
-    #[error("expected {0:?} to be as RECORD says, found other content")]
-    Content(String),
+    #[error("expected {path:?} to be as RECORD says, found other content")]
+    Content {
+        /// The file.
+        path: String,
+    },
     /// A place that a wheel has no files for.
-    #[error("expected files for purelib, platlib, scripts, data or headers, found {0:?}")]
-    Scheme(String),
+    #[error("expected files for purelib, platlib, scripts, data or headers, found {path:?}")]
+    Scheme {
+        /// The file.
+        path: String,
+    },
     /// The place of a file of the environment itself.
-    #[error("expected files beside those of the environment itself, found {0:?} in the place of one")]
-    Occupied(String),
+    #[error("expected files beside those of the environment itself, found {path:?} in the place of one")]
+    Occupied {
+        /// The file.
+        path: String,
+    },
     /// The disk refuses, or the limit is reached.
     #[error("expected to write {path:?}, found an error of the system: {reason}")]
     Disk {
@@ -61,7 +94,7 @@ pub enum WheelFault {
         reason: String,
     },
     /// The wheels unpack to more than there may be.
-    #[error("expected wheels that unpack to at most {limit} bytes, found more")]
+    #[error("expected wheels that unpack to at most {limit} bytes, found more; raise --install-bytes or lock less")]
     TooLarge {
         /// The limit for all of them.
         limit: u64,

@@ -37,7 +37,7 @@ pub(crate) struct Installation<'a> {
 
 /// The installer's whole life; the result is its exit code.
 pub(crate) fn main(installation: &Installation<'_>) -> i32 {
-    let mut tree = Tree::new(installation.environment, installation.interpreter.minor_version(), installation.bytes);
+    let mut tree = Tree::new(installation.environment, &installation.interpreter.target, installation.bytes);
     for file in installation.files {
         if let Err(fault) = wheel::install(&installation.wheels.join(file), file, &mut tree) {
             let report = InstallFault { file: file.clone(), fault };

@@ -16,7 +16,7 @@ use super::task::{Pull, Released};
 use super::{Pulls, Running};
 use crate::client::Retries;
 use crate::pull::broker::{self, BrokerError, Granted, Signer, Wanted};
-use crate::pull::{Https, Roots};
+use crate::pull::{Https, Purpose, Roots};
 use crate::server::attest::Batcher;
 use crate::server::engine::Engine;
 use crate::server::ledger::LedgerError;
@@ -111,7 +111,7 @@ impl Brokered {
 
     async fn ask(&self) -> Result<Granted, BrokerError> {
         let config = &self.pulls.config;
-        let line = Https::new(config, Roots::Only(&config.broker_roots))?;
+        let line = Https::new(Purpose::Keys, config, Roots::Only(&config.broker_roots))?;
         let (url, resource) = &self.place;
         let wanted = Wanted { resource, manifest: self.engine.signed().digest(), codec: self.codec };
         broker::ask(&line, url, &wanted, &self.machine).await

@@ -13,7 +13,7 @@ use super::open::{self, Ended, Key};
 use super::progress::Stage;
 use super::refusal::Refusal;
 use super::{Pulls, Running};
-use crate::pull::{Https, Object, PullError, Roots};
+use crate::pull::{Https, Object, PullError, Purpose, Roots};
 use crate::server::engine::Engine;
 use crate::server::ledger::LedgerError;
 use crate::server::upload::{self, Begin, QUEUE, Slot, UploadError, Uploads};
@@ -112,7 +112,7 @@ impl Pull {
         Running { progress, cancel, .. }: &Running,
     ) -> Result<(), PullError> {
         let (config, limits) = (&self.pulls.config, &self.pulls.limits);
-        let line = Https::new(config, Roots::ThisMachineAnd(&config.extra_roots));
+        let line = Https::new(Purpose::Objects, config, Roots::ThisMachineAnd(&config.extra_roots));
         let line = line.map_err(|error| PullError::Refused(error.into()))?;
         let object = Object::at(&source.url, config, &line)?;
         let fetch = Fetch { object: &object, size: source.size, config, limits, progress, cancel };

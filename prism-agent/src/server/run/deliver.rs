@@ -6,7 +6,7 @@ use std::io::{self, BufWriter, Seek, Write};
 use std::path::PathBuf;
 
 use prism_core::archive::{Hashing, PackError, Packer};
-use prism_core::audit::entry::{Actor, Event, OutputBody, ResultSealedBody};
+use prism_core::audit::entry::{Actor, Event, OutputBody, ResultSealedBody, WithheldBody};
 use prism_core::code::{Code, Coded};
 use prism_core::digest::{Digest, Hasher};
 use prism_core::entropy::SystemEntropy;
@@ -147,7 +147,10 @@ pub(super) fn seal(engine: &Engine, results: &ResultsDir, cancel: &CancellationT
     }
     let (plaintext, fan) = packer.finish()?.finish();
     let fan = fan.into_inner().map_err(io::IntoInnerError::into_error)?;
-    let body = OutputBody { files: collected.files.len() as u64, bytes: fan.bytes };
+    let Withheld { special, misnamed, unlisted, mistyped } = collected.withheld;
+    let [special, misnamed, unlisted, mistyped] = [special, misnamed, unlisted, mistyped].map(|count| count as u64);
+    let withheld = WithheldBody { special, misnamed, unlisted, mistyped };
+    let body = OutputBody { files: collected.files.len() as u64, bytes: fan.bytes, withheld };
     let sealed = fan.outlets.into_iter().map(|outlet| outlet.close(plaintext, cancel));
     Ok(Parcels { body, sealed: sealed.collect::<Result<_, _>>()? })
 }

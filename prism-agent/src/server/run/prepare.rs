@@ -94,6 +94,7 @@ pub(super) fn spec(engine: &Engine, setting: &Setting, cancel: &CancellationToke
     spec.auxiliary = auxiliary(engine, &unpacker)?;
     spec.devices.clone_from(&setting.means.devices);
     spec.limits = Limits::from(&terms.limits);
+    spec.limits.install_bytes = config.install_bytes.unwrap_or(spec.limits.install_bytes);
     spec.required = terms.sandbox.iter().map(|layer| Layer::try_from(*layer)).collect::<Result<_, _>>()?;
     Ok(spec)
 }

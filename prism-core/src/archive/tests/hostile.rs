@@ -26,6 +26,9 @@ fn names_that_lead_elsewhere_are_refused() {
     let long_path = ["a".repeat(200).as_str(); 6].join("/");
     for (name, error) in [
         ("/etc/passwd", PathError::Absolute),
+        ("a/exe.\u{202e}gpj", PathError::Direction),
+        ("\u{2066}a\u{2069}", PathError::Direction),
+        ("a\u{2028}b", PathError::Direction),
         ("//server/share", PathError::Absolute),
         ("/", PathError::Empty),
         ("../up", PathError::Dots),

@@ -417,6 +417,32 @@ body! {
         files: u64,
         /// Size of the result archive in bytes.
         bytes: u64,
+        /// What stayed inside; not written when nothing did.
+        #[serde(default, skip_serializing_if = "WithheldBody::is_nothing")]
+        withheld: WithheldBody,
+    }
+}
+
+/// Entries of `results/` that stayed inside, by reason. Counts only: names are the algorithm's words.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::exhaustive_structs, reason = "the format is closed: a body has these fields in version 1")]
+pub struct WithheldBody {
+    /// Links, pipes, sockets, devices.
+    pub special: u64,
+    /// Names that no archive can hold, or not beside another.
+    pub misnamed: u64,
+    /// Names that no pattern of the manifest allows.
+    pub unlisted: u64,
+    /// Content of no media type that the manifest allows.
+    pub mistyped: u64,
+}
+
+impl WithheldBody {
+    /// Whether everything left.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
     }
 }
 

@@ -63,6 +63,8 @@ fn terms_of_the_runner_that_contradict_themselves_are_refused_at_the_field() {
     let cases: &[(&str, Value, &str)] = &[
         ("/algorithm/auxiliary", json!([weights("a", "../a")]), "algorithm.auxiliary[0].path"),
         ("/algorithm/auxiliary", json!([weights("a", "/a")]), "algorithm.auxiliary[0].path"),
+        ("/algorithm/auxiliary", json!([weights("a", &"a".repeat(256))]), "algorithm.auxiliary[0].path"),
+        ("/results/files", json!([format!("a/{}", "b".repeat(256))]), "results.files"),
         ("/algorithm/auxiliary", json!([weights("a", "x"), weights("b", "X/b")]), "algorithm.auxiliary[1].path"),
         ("/algorithm/auxiliary", json!([weights("a", "x/y"), weights("b", "x")]), "algorithm.auxiliary[1].path"),
         ("/algorithm/auxiliary", json!([weights("H1.zip", "x")]), "datasets and algorithm"),

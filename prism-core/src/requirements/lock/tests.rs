@@ -98,3 +98,14 @@ fn markers_choose_one_of_two_versions_and_never_both() {
     let without = format!("{old} {h}\nnumpy==2.4 {h}\n", h = hash());
     assert_eq!(count(&without), Err(LockError::Duplicate { line: 2 }));
 }
+
+#[test]
+fn a_version_without_a_local_label_is_that_with_any() {
+    let lock = Lock::read(&format!("torch==2.6.0 {h}\nvision==1.0+cpu {h}\n", h = hash())).unwrap();
+    let is_of =
+        |place: usize, file: &str| lock.packages()[place].is_of(&crate::requirements::WheelName::read(file).unwrap());
+    assert!(is_of(0, "torch-2.6.0-py3-none-any.whl") && is_of(0, "torch-2.6.0+cpu-py3-none-any.whl"));
+    assert!(!is_of(0, "torch-2.6.1+cpu-py3-none-any.whl") && !is_of(0, "torch-2.6.0.post1-py3-none-any.whl"));
+    assert!(is_of(1, "vision-1.0+cpu-py3-none-any.whl"));
+    assert!(!is_of(1, "vision-1.0-py3-none-any.whl") && !is_of(1, "vision-1.0+cu124-py3-none-any.whl"));
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use prism_agent::files::Source as Asset;
-use prism_agent::runner::LOCK_NAME;
+use prism_agent::runner::{LOCK_NAME, known_media_types, require_known_media_types};
 use prism_agent::seal::blocking::read_header;
 use prism_core::code::Code;
 use prism_core::digest::{Digest, Hasher};
@@ -23,7 +23,7 @@ use crate::inputs::{DOCUMENT_MAX, now, public_key, read, read_text};
 use crate::print::{Printer, SIMULATED, Safe, moment, size};
 use crate::simulator;
 
-pub(super) const EXAMPLE: &str = r#"Example
+const EXAMPLE: &str = r#"Example
   prism manifest new covid19.toml -o manifest.json
 
 covid19.toml, in which relative paths start at its own folder:
@@ -46,11 +46,18 @@ covid19.toml, in which relative paths start at its own folder:
   [algorithm]
   provider = "lab"
   file = "train.py"                    # or a folder, and entry = "train.py"
+  runtime = "python3"                  # or binary, wasm, image; the rest of this part is optional, too
+  interpreter = "3.11"                 # or 3.11.7: no other version executes it
   args = ["--epochs", "3"]
   requirements = "wheels/"             # a folder with requirements.lock and wheels, or a lock file
   environment = { OMP_NUM_THREADS = "2" }
+  devices = ["nvidia-gpu"]             # no run without one; or amd-gpu
+  [[algorithm.auxiliary]]              # what the program looks for in its HOME, such as weights
+  file = "resnet18.pth"                # or a folder; or name, digest and size of one elsewhere
+  path = ".cache/torch/hub/checkpoints/resnet18.pth"
   [algorithm.limits]
   memory = "2 GiB"                     # also processors, processes, open_files, disk, output
+  datasets = "5 GiB"                   # what it may write in its copy of datasets/, beside disk
   time = "30min"
   [[dataset]]
   provider = "hospital-1"
@@ -64,8 +71,28 @@ covid19.toml, in which relative paths start at its own folder:
   [results]
   consumers = ["institute"]
   max = "100 MiB"                      # files = ["model.npz"] permits these only
+  media_types = ["application/zip"]    # and these only, judged by content; or a range: image/*
   [logs]
-  stdout = ["lab"]                     # nobody by default"#;
+  stdout = ["lab"]                     # nobody by default; stderr likewise
+  metrics = ["lab"]                    # figures only, of lines such as: metrics {"loss": 0.25}"#;
+
+/// What `--help` ends with: the example, and the closed list of what it can only give examples of.
+pub(super) fn help() -> String {
+    let mut text = format!("{EXAMPLE}\n\nMedia types that a result can have (.npz is application/zip):");
+    let mut column = usize::MAX;
+    for media in known_media_types() {
+        column = column.saturating_add(media.len() + 2);
+        if column > HELP_WIDTH {
+            text += "\n ";
+            column = media.len() + 2;
+        }
+        text = text + " " + media;
+    }
+    text
+}
+
+/// How wide the list is.
+const HELP_WIDTH: usize = 100;
 
 /// The arguments of `prism manifest new`.
 #[derive(Args, Debug)]
@@ -111,6 +138,7 @@ impl New {
         let resolved = self.resolve(&draft)?;
         let salt = draw(&mut SystemEntropy::default()).map_err(|e| Failure::new(Code::Internal, e.to_string()))?;
         let terms = draft.complete(&resolved, salt, now())?;
+        require_known_media_types(&terms.results.media_types)?;
         let bytes = terms.to_bytes()?;
         self.target.write(&bytes)?;
         printer.show(&written(&terms, Digest::sha256(&bytes), &self.target.out))

@@ -65,7 +65,7 @@ impl LockCommand {
     async fn resolve(&self, printer: Printer) -> Outcome<(String, &'static str)> {
         let tool = Tool::find(&self.python).await.ok_or_else(|| {
             Failure::new(Code::FileMissing, "expected uv or pip to lock with, found neither")
-                .hint("install one of them, for example python3-pip; a lock that was made elsewhere will do as well")
+                .hint("install one of them, for example python3-pip or python3-venv; a lock that was made elsewhere will do as well")
         })?;
         printer.note(format_args!("{} resolves {}", tool.name(), self.requirements.display()));
         let text = match &tool {

@@ -29,7 +29,9 @@ Example
   prism requirements wheelhouse requirements.lock -o wheelhouse
   prism requirements wheelhouse requirements.lock -o wheelhouse.zip --index https://HOST/simple
   prism requirements wheelhouse requirements.lock -o wheelhouse --index https://HOST/simple --python-version 3.11
+  prism requirements wheelhouse requirements.lock -o wheelhouse --index https://HOST/simple --index-allow FILES.HOST
 
+The second host is for an index whose files lie elsewhere: nothing is asked that is neither its host nor listed. \
 With --index it fetches by itself, as an agent would, for this machine's interpreter or another version; without, pip \
 does, with its own configuration. Ctrl-C leaves nothing behind.";
 
@@ -49,7 +51,8 @@ pub(crate) struct Wheelhouse {
     /// The interpreter to fetch for, and whose pip is asked
     #[arg(long, value_name = "PATH", default_value = "python3")]
     python: PathBuf,
-    /// The version of Python on the agent's machine, if it is not that of --python
+    /// The version of Python on the agent's machine, if it is not that of --python: 3.11, or 3.11.7 for a lock whose
+    /// markers ask for the last number
     #[cfg(feature = "pull")]
     #[arg(long, value_name = "VERSION", requires = "index")]
     python_version: Option<String>,
@@ -57,6 +60,10 @@ pub(crate) struct Wheelhouse {
     #[cfg(feature = "pull")]
     #[arg(long, value_name = "VERSION", requires = "python_version")]
     glibc: Option<String>,
+    /// Most bytes that all wheels together may have when they are fetched with --index [default: 16 GiB]
+    #[cfg(feature = "pull")]
+    #[arg(long, value_name = "BYTES", requires = "index")]
+    install_bytes: Option<u64>,
     #[cfg(feature = "pull")]
     #[command(flatten)]
     index: IndexArgs,
@@ -86,7 +93,7 @@ impl Wheelhouse {
 
     /// Fetches into a hidden folder beside the final one.
     async fn gather(&self, lock: &Lock, printer: Printer) -> Outcome<Gathered> {
-        let target = self.target().await?;
+        let target = self.target(lock).await?;
         let (folder, raw) = (Hidden::beside(&self.out)?, Hidden::beside(&self.out)?);
         let tool = self.fetch(lock, &target, &raw.0, printer).await?;
         // Whoever fetched: only what the lock names, and only what the interpreter needs.
@@ -108,13 +115,14 @@ impl Wheelhouse {
                     printer.note(format_args!("fetched  {}", Safe::new(file)));
                 }
             };
-            prism_agent::index::fetch(&index, (lock, target), into, u64::MAX, std::sync::Arc::new(hear)).await?;
+            let most = self.install_bytes.unwrap_or(prism_agent::runner::Limits::default().install_bytes);
+            prism_agent::index::fetch(&index, (lock, target), into, most, std::sync::Arc::new(hear)).await?;
             return Ok("the index");
         }
         let _ = (lock, target);
         let tool = Tool::find_pip(&self.python).await.ok_or_else(|| {
             Failure::new(Code::FileMissing, "expected an index or pip to fetch wheels with, found neither")
-                .hint("give --index URL, which needs no pip; or install pip, for example python3-pip")
+                .hint("give --index URL, which needs no pip; or install pip, for example python3-pip, or make a virtual environment with python3-venv and name its --python")
         })?;
         printer.note(format_args!("{} fetches the wheels", tool.name()));
         let mut command =
@@ -123,10 +131,11 @@ impl Wheelhouse {
         run(tool.name(), command).await.map(|_| tool.name())
     }
 
-    async fn target(&self) -> Outcome<Target> {
+    async fn target(&self, lock: &Lock) -> Outcome<Target> {
+        let _ = lock;
         #[cfg(feature = "pull")]
         if let Some(version) = &self.python_version {
-            return elsewhere(version, self.glibc.as_deref().unwrap_or(GLIBC));
+            return elsewhere(lock, version, self.glibc.as_deref().unwrap_or(GLIBC));
         }
         Ok(Interpreter::find(Some(&self.python)).await?.target)
     }
@@ -141,26 +150,40 @@ impl Wheelhouse {
     }
 }
 
+/// Last numbers of versions of Python that a version without one stands for; no release has had a higher one.
+#[cfg(feature = "pull")]
+const MICROS: std::ops::RangeInclusive<u32> = 0..=40;
+
 /// `CPython` of another version on a machine like this one.
 #[cfg(feature = "pull")]
-fn elsewhere(version: &str, glibc: &str) -> Outcome<Target> {
-    let numbers = |text: &str| {
-        let (major, minor) = text.split_once('.')?;
-        Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?))
-    };
+fn elsewhere(lock: &Lock, version: &str, glibc: &str) -> Outcome<Target> {
     let usage =
         |what: &str, found: &str| Failure::usage(format!("expected {what}, found {:?}", Safe::new(found).to_string()));
-    let (3, minor) = numbers(version).ok_or_else(|| usage("--python-version such as 3.11", version))? else {
-        return Err(usage("--python-version such as 3.11", version));
+    let numbers = |text: &str| text.split('.').map(|part| part.parse::<u32>().ok()).collect::<Option<Vec<_>>>();
+    let (minor, micro) = match numbers(version).as_deref() {
+        Some([3, minor]) => (*minor, None),
+        Some([3, minor, micro]) => (*minor, Some(*micro)),
+        _ => return Err(usage("--python-version such as 3.11 or 3.11.7", version)),
     };
-    let (major, libc_minor) = numbers(glibc).ok_or_else(|| usage("--glibc such as 2.28", glibc))?;
-    Ok(Target {
-        full_version: format!("3.{minor}.0"),
+    let Some([major, libc_minor]) = numbers(glibc).and_then(|parts| <[u32; 2]>::try_from(parts).ok()) else {
+        return Err(usage("--glibc such as 2.28", glibc));
+    };
+    let target = |micro: u32| Target {
+        full_version: format!("3.{minor}.{micro}"),
         implementation: "cpython".to_owned(),
         abi: Some(format!("cp3{minor}")),
         machine: std::env::consts::ARCH.to_owned(),
         libc: Some(Libc { kind: LibcKind::Glibc, major, minor: libc_minor }),
-    })
+    };
+    let first = target(micro.unwrap_or_default());
+    let needed = lock.packages_for(&first)?;
+    if micro.is_none() && MICROS.into_iter().any(|micro| lock.packages_for(&target(micro)).as_ref() != Ok(&needed)) {
+        return Err(usage(
+            "--python-version such as 3.11.7, because the lock's markers ask for the last number",
+            version,
+        ));
+    }
+    Ok(first)
 }
 
 struct Gathered {

@@ -6,11 +6,14 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use prism_core::requirements::Target;
+
 use super::super::fault::WheelFault;
 
 /// An environment and who brought what.
 pub(super) struct Tree<'a> {
     environment: &'a Path,
+    target: &'a Target,
     packages: PathBuf,
     /// Bytes that may still be unpacked, of as many as there may be.
     left: u64,
@@ -21,9 +24,14 @@ pub(super) struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(environment: &'a Path, minor: &str, limit: u64) -> Self {
-        let packages = PathBuf::from(format!("lib/python{minor}/site-packages"));
-        Self { environment, packages, left: limit, limit, brought: HashMap::new(), wheel: 0 }
+    pub(super) fn new(environment: &'a Path, target: &'a Target, limit: u64) -> Self {
+        let packages = PathBuf::from(format!("lib/python{}/site-packages", target.minor_version()));
+        Self { environment, target, packages, left: limit, limit, brought: HashMap::new(), wheel: 0 }
+    }
+
+    /// What wheels have to fit.
+    pub(super) const fn target(&self) -> &Target {
+        self.target
     }
 
     /// Where packages are.
@@ -58,7 +66,7 @@ impl<'a> Tree<'a> {
     pub(super) fn create(&mut self, path: &str, executable: bool) -> Result<File, WheelFault> {
         let place = self.environment.join(path);
         match self.brought.insert(path.to_owned(), self.wheel) {
-            Some(wheel) if wheel == self.wheel => return Err(WheelFault::Twice(path.to_owned())),
+            Some(wheel) if wheel == self.wheel => return Err(WheelFault::Twice { path: path.to_owned() }),
             Some(_) => fs::remove_file(&place).map_err(disk(path))?,
             None => {}
         }
@@ -89,7 +97,7 @@ impl<'a> Tree<'a> {
 fn occupied(path: &str) -> impl FnOnce(io::Error) -> WheelFault {
     move |error| match error.kind() {
         io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory | io::ErrorKind::IsADirectory => {
-            WheelFault::Occupied(path.to_owned())
+            WheelFault::Occupied { path: path.to_owned() }
         }
         _ => disk(path)(error),
     }

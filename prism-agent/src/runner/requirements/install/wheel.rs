@@ -7,7 +7,9 @@ use std::path::Path;
 
 use prism_core::archive::{Archive, Limits, SafePath, Sink, UnpackError};
 use prism_core::digest::{Digest, Hasher};
-use prism_core::requirements::{FileHash, Record, WheelName, entry_points, record_text};
+use prism_core::requirements::{
+    FileHash, Record, RecordHash, RecordHasher, Target, WheelName, entry_points, record_text,
+};
 
 use super::super::fault::WheelFault;
 use super::scripts;
@@ -24,6 +26,9 @@ const METADATA_MAX: u64 = 1 << 20;
 /// Longest script that is given the interpreter's place.
 const SCRIPT_MAX: u64 = 16 << 20;
 
+/// How much of a tag that does not fit is repeated, in characters.
+const TAG_SHOWN: usize = 100;
+
 /// The end of the directory with files for other places.
 const DATA: &str = ".data";
 
@@ -32,7 +37,7 @@ const INSTALLER: &[u8] = b"prism\n";
 
 /// Installs the wheel at `path`, whose name is `file`.
 pub(super) fn install(path: &Path, file: &str, tree: &mut Tree<'_>) -> Result<(), WheelFault> {
-    let name = WheelName::read(file).map_err(|error| WheelFault::Archive(error.to_string()))?;
+    let name = WheelName::read(file).map_err(|error| WheelFault::Archive { reason: error.to_string() })?;
     let reader = BufReader::new(File::open(path).map_err(disk(file))?);
     let limits = Limits {
         total_bytes: tree.left(),
@@ -81,7 +86,7 @@ struct Expected {
     to: Option<String>,
     executable: bool,
     /// `None` of `RECORD` and its signatures.
-    hash: Option<FileHash>,
+    hash: Option<RecordHash>,
     size: u64,
 }
 
@@ -95,7 +100,7 @@ struct Contents {
 impl Contents {
     fn read<R: Read + Seek>(archive: &mut Archive<R>, name: &WheelName, tree: &Tree<'_>) -> Result<Self, WheelFault> {
         let own_directory = own_directory(archive, name)?;
-        check_version(archive, &own_directory)?;
+        check_description(archive, &own_directory, tree.target())?;
         let mut files = HashMap::new();
         for file in archive.files() {
             let to = destination(file.path, name, &own_directory, tree)?;
@@ -118,21 +123,21 @@ impl Contents {
         let mut listed = std::collections::HashSet::new();
         for line in record.into_lines() {
             let file = line.path.to_string();
-            let expected = self.files.get_mut(&file).ok_or_else(|| WheelFault::Missing(file.clone()))?;
+            let expected = self.files.get_mut(&file).ok_or_else(|| WheelFault::Missing { path: file.clone() })?;
             if !listed.insert(file.clone()) {
-                return Err(WheelFault::Twice(file));
+                return Err(WheelFault::Twice { path: file });
             }
             if line.size.is_some_and(|size| size != expected.size) {
-                return Err(WheelFault::Content(file));
+                return Err(WheelFault::Content { path: file });
             }
             expected.hash = line.hash;
         }
         for (file, expected) in self.files.iter().filter(|(file, _)| !exempt.contains(file)) {
             if !listed.contains(file) {
-                return Err(WheelFault::Unlisted(file.clone()));
+                return Err(WheelFault::Unlisted { path: file.clone() });
             }
             if expected.hash.is_none() {
-                return Err(WheelFault::NoHash(file.clone()));
+                return Err(WheelFault::NoHash { path: file.clone() });
             }
         }
         Ok(())
@@ -147,19 +152,25 @@ fn own_directory<R: Read + Seek>(archive: &Archive<R>, name: &WheelName) -> Resu
     found.dedup();
     match found.as_slice() {
         [own] if name.is_own_directory(own, ".dist-info") => Ok((*own).to_owned()),
-        other => Err(WheelFault::DistInfo(other.len())),
+        other => Err(WheelFault::DistInfo { found: other.len() }),
     }
 }
 
-/// `WHEEL` has to be of version 1: a later one may mean something else by the same files.
-fn check_version<R: Read + Seek>(archive: &mut Archive<R>, own: &str) -> Result<(), WheelFault> {
+/// `WHEEL` has to be of version 1: a later one may mean something else by the same files. And it has to say that the wheel
+/// is for this interpreter: the file's name does, but nobody agreed on names.
+fn check_description<R: Read + Seek>(archive: &mut Archive<R>, own: &str, target: &Target) -> Result<(), WheelFault> {
     let path = format!("{own}/WHEEL");
-    let said = text(archive, &path, METADATA_MAX)?;
-    let version = said.as_deref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("Wheel-Version:")));
-    if version.is_some_and(|version| version.trim().split('.').next() == Some("1")) {
-        return Ok(());
+    let said = text(archive, &path, METADATA_MAX)?.unwrap_or_default();
+    let values = |field: &'static str| said.lines().filter_map(move |line| line.strip_prefix(field)).map(str::trim);
+    if values("Wheel-Version:").next().is_none_or(|version| version.split('.').next() != Some("1")) {
+        return Err(WheelFault::Metadata { file: path, reason: "expected Wheel-Version 1".to_owned() });
     }
-    Err(WheelFault::Metadata { file: path, reason: "expected Wheel-Version 1".to_owned() })
+    if !WheelName::says_it_fits(values("Tag:"), target) {
+        return Err(WheelFault::Tags {
+            found: values("Tag:").next().unwrap_or_default().chars().take(TAG_SHOWN).collect(),
+        });
+    }
+    Ok(())
 }
 
 fn destination(path: &SafePath, name: &WheelName, own: &str, tree: &Tree<'_>) -> Result<Option<String>, WheelFault> {
@@ -173,11 +184,11 @@ fn destination(path: &SafePath, name: &WheelName, own: &str, tree: &Tree<'_>) ->
     if !top.ends_with(DATA) || rest.is_empty() {
         return Ok(Some(format!("{packages}/{text}")));
     }
-    let unknown = || WheelFault::Scheme(text.to_owned());
+    let unknown = || WheelFault::Scheme { path: text.to_owned() };
     let (scheme, below) = rest.split_once('/').filter(|_| name.is_own_directory(top, DATA)).ok_or_else(unknown)?;
     match scheme {
         "purelib" | "platlib" => Ok(Some(format!("{packages}/{below}"))),
-        "scripts" if !below.contains('/') => Ok(Some(format!("bin/{below}"))),
+        "scripts" => Ok(Some(format!("bin/{below}"))),
         "data" => Ok(Some(below.to_owned())),
         // Of no use where nothing is ever built.
         "headers" => Ok(None),
@@ -198,7 +209,7 @@ fn fault(tree: &Tree<'_>, error: UnpackError) -> WheelFault {
             Err(source) => disk(&path)(source),
         },
         UnpackError::TooLarge { bound: prism_core::archive::Bound::TotalBytes, .. } => tree.too_large(),
-        other => WheelFault::Archive(other.to_string()),
+        other => WheelFault::Archive { reason: other.to_string() },
     }
 }
 
@@ -217,7 +228,7 @@ impl Sink for Installing<'_, '_> {
 
     fn file(&mut self, path: &SafePath, size: u64) -> io::Result<Box<dyn Write + '_>> {
         let expected = self.contents.files.remove(path.as_str());
-        let expected = expected.ok_or_else(|| io::Error::other(WheelFault::Unlisted(path.to_string())))?;
+        let expected = expected.ok_or_else(|| io::Error::other(WheelFault::Unlisted { path: path.to_string() }))?;
         let file = match &expected.to {
             Some(to) => Some(self.tree.create(to, expected.executable).map_err(io::Error::other)?),
             None => None,
@@ -227,8 +238,9 @@ impl Sink for Installing<'_, '_> {
             path: path.to_string(),
             size,
             file,
-            expected,
             hasher: Some(Hasher::sha256()),
+            compared: expected.hash.filter(|hash| !matches!(hash, RecordHash::Sha256(_))).map(RecordHash::hasher),
+            expected,
             done: &mut self.done,
         }))
     }
@@ -240,7 +252,10 @@ struct Piece<'s> {
     size: u64,
     file: Option<BufWriter<File>>,
     expected: Expected,
+    /// For the environment's own `RECORD`.
     hasher: Option<Hasher>,
+    /// For the wheel's, if that has a longer digest.
+    compared: Option<RecordHasher>,
     done: &'s mut Vec<Installed>,
 }
 
@@ -250,8 +265,12 @@ impl Write for Piece<'_> {
             Some(file) => file.write(bytes)?,
             None => bytes.len(),
         };
+        let written_bytes = bytes.get(..written).unwrap_or(bytes);
         if let Some(hasher) = &mut self.hasher {
-            hasher.update(bytes.get(..written).unwrap_or(bytes));
+            hasher.update(written_bytes);
+        }
+        if let Some(compared) = &mut self.compared {
+            compared.update(written_bytes);
         }
         Ok(written)
     }
@@ -260,8 +279,12 @@ impl Write for Piece<'_> {
     fn flush(&mut self) -> io::Result<()> {
         let Some(hasher) = self.hasher.take() else { return Ok(()) };
         let hash = *hasher.finish().as_bytes();
-        if self.expected.hash.is_some_and(|expected| expected != hash) {
-            return Err(io::Error::other(WheelFault::Content(self.path.clone())));
+        let same = match (self.expected.hash, self.compared.take()) {
+            (Some(RecordHash::Sha256(expected)), _) => expected == hash,
+            (_, compared) => compared.is_none_or(RecordHasher::matches),
+        };
+        if !same {
+            return Err(io::Error::other(WheelFault::Content { path: self.path.clone() }));
         }
         if let (Some(file), Some(path)) = (&mut self.file, self.expected.to.take()) {
             file.flush()?;
@@ -281,7 +304,7 @@ fn give_interpreter(tree: &Tree<'_>, done: &mut [Installed]) -> Result<(), Wheel
             continue;
         }
         file.take(SCRIPT_MAX).read_to_end(&mut content).map_err(disk(&script.path))?;
-        let content = scripts::with_interpreter(&content);
+        let content = scripts::with_interpreter(&content, script.path.split('/').count());
         let mut file = tree.reopen(&script.path)?;
         let written =
             file.set_len(0).and_then(|()| file.seek(SeekFrom::Start(0))).and_then(|_| file.write_all(&content));
