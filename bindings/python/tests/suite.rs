@@ -1,5 +1,6 @@
 //! The Python package as its users have it: the native module beside its pure half, in interpreters of this machine.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot set its scene fails")]
+#![expect(clippy::print_stdout, reason = "a test says what it skips")]
 
 use std::env;
 use std::fs;

@@ -19,7 +19,7 @@ crate::tests![
 
 /// A helper on a machine without a mount namespace: it says so if one is demanded, and fails to build anything without a
 /// limit of processes above one.
-const HELPER: &str = r#"
+const HELPER: &str = r"
 import json, os, socket
 line = socket.socket(fileno=0)
 order = json.loads(line.makefile('rb').readline())
@@ -32,7 +32,7 @@ else:
     message = {'Built': {'layers': layers}}
 socket.send_fds(line, [json.dumps(message).encode() + b'\n'], [os.open('/', os.O_RDONLY)])
 line.recv(1)
-"#;
+";
 
 async fn start(computation: &Computation) -> Result<Agent, StartError> {
     let folder = tempfile::tempdir().unwrap();
@@ -40,7 +40,7 @@ async fn start(computation: &Computation) -> Result<Agent, StartError> {
     fs::write(&helper, format!("#!/usr/bin/env -S PATH=/usr/local/bin:/usr/bin:/bin python3\n{HELPER}")).unwrap();
     fs::set_permissions(&helper, Permissions::from_mode(0o700)).unwrap();
     let mut config = computation.config();
-    config.runner.helper = Some(helper);
+    config.runner.helper = helper.into();
     Agent::start(config, computation.signed.clone()).await
 }
 

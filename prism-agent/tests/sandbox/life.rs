@@ -342,10 +342,11 @@ line.sendall(b'nonsense\n')
 
 fn a_run_whose_helper_talks_nonsense_was_executed() -> Verdict {
     let mut world = World::python("pass");
-    world.spec.helper = world.dir.path().join("helper");
+    let helper = world.dir.path().join("helper");
     let script = format!("#!{}\n{NONSENSE}", interpreter().executable.display());
-    fs::write(&world.spec.helper, script).unwrap();
-    fs::set_permissions(&world.spec.helper, Permissions::from_mode(0o700)).unwrap();
+    fs::write(&helper, script).unwrap();
+    fs::set_permissions(&helper, Permissions::from_mode(0o700)).unwrap();
+    world.spec.helper = helper.into();
     let outcome = block_on(run(world.spec.clone(), &mut |_| {}, world.cancel.clone())).unwrap();
     assert_eq!(outcome.end, End::SupervisionLost);
     assert!(outcome.layers.is_active(Layer::Seccomp));
