@@ -3,6 +3,7 @@
 //! The log is the run's memory: the same [`Event`]s drive the agent's state and the auditor's replay
 //! (see [`crate::lifecycle`]). An entry's stored bytes are hashed as they are and never written again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -107,7 +108,7 @@ impl Coded for EntryError {
 }
 
 /// The JSON object, in the order of its keys.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wire {
     v: u8,
@@ -117,6 +118,35 @@ struct Wire {
     kind: String,
     actor: Actor,
     body: serde_json::Value,
+}
+
+/// The same to write, with a body in sorted order.
+#[derive(Serialize)]
+struct Written<'a> {
+    v: u8,
+    seq: u64,
+    ts: u64,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    actor: &'a Actor,
+    body: Sorted<'a>,
+}
+
+/// A value whose objects have their keys in sorted order, whatever `serde_json::Map` is in this build: any crate of the
+/// host program may have asked for the feature that keeps the order of insertion.
+struct Sorted<'a>(&'a serde_json::Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            serde_json::Value::Object(fields) => {
+                let sorted: BTreeMap<_, _> = fields.iter().map(|(name, value)| (name, Sorted(value))).collect();
+                serializer.collect_map(sorted)
+            }
+            serde_json::Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            other => other.serialize(serializer),
+        }
+    }
 }
 
 /// How serde sees an event: its type and its body.
@@ -136,8 +166,9 @@ impl Entry {
         let body_error = |source| EntryError::Body { kind: self.event.kind().to_owned(), source };
         let tagged = serde_json::to_value(&self.event).and_then(Tagged::deserialize).map_err(body_error)?;
         let Tagged { kind, body } = tagged;
-        let wire = Wire { v: 1, seq: self.seq, ts: self.ts, kind, actor: self.actor.clone(), body };
-        let bytes = serde_json::to_vec(&wire).map_err(body_error)?;
+        let (actor, body) = (&self.actor, Sorted(&body));
+        let written = Written { v: 1, seq: self.seq, ts: self.ts, kind: &kind, actor, body };
+        let bytes = serde_json::to_vec(&written).map_err(body_error)?;
         if bytes.len() > ENTRY_MAX {
             return Err(EntryError::TooLong(bytes.len()));
         }
@@ -207,6 +238,17 @@ mod tests {
         let Event::RunExit(body) = Entry::read(text.as_bytes()).unwrap().event else { panic!("{text}") };
         assert!(body.is_executed());
         body.layers[0].to_string()
+    }
+
+    /// In a build of the whole workspace another crate turns on `serde_json/preserve_order`, as a host program's may.
+    #[test]
+    fn the_form_does_not_depend_on_what_else_is_in_the_host_program() {
+        let text = exit(Some("why"));
+        let body = text.split_once(r#""body":"#).unwrap().1;
+        assert!(
+            body.starts_with(r#"{"end":"exited","layers":[{"detail":"why","layer":"seccomp","state":"off"}],"run":1,"#),
+            "{body}"
+        );
     }
 
     #[test]
