@@ -14,7 +14,7 @@ use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument, PolicyError
 use prism_core::requirements::{Lock, LockError};
 
 use crate::files::{self, FileError, PRIVATE_FILE_MAX, read_private};
-use crate::runner::LOCK_NAME;
+use crate::runner::{LOCK_NAME, UnknownMediaType, require_known_media_types};
 use crate::seal::blocking::read_header;
 
 /// Longest policy or lock that is read, in bytes.
@@ -61,6 +61,9 @@ pub enum DraftingError {
     /// The draft is incomplete or contradicts itself.
     #[error(transparent)]
     Draft(#[from] DraftError),
+    /// A media type that no agent could find out about a result.
+    #[error(transparent)]
+    MediaType(#[from] UnknownMediaType),
     /// The system gives no random bytes for the manifest's salt.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
@@ -77,6 +80,7 @@ impl Coded for DraftingError {
             Self::Simulator(error) => error.code(),
             Self::NoSimulator => Code::PlatformUnsupported,
             Self::Draft(error) => error.code(),
+            Self::MediaType(error) => error.code(),
             Self::Entropy(_) => Code::Internal,
         }
     }
@@ -117,7 +121,9 @@ impl Desk<'_> {
             self.resolve(source, draft, &mut resolved)?;
         }
         let salt = draw(&mut SystemEntropy::default())?;
-        Ok(draft.complete(&resolved, salt, self.now)?)
+        let manifest = draft.complete(&resolved, salt, self.now)?;
+        require_known_media_types(&manifest.results.media_types)?;
+        Ok(manifest)
     }
 
     fn resolve(&self, source: Source, draft: &Draft, resolved: &mut Resolved) -> Result<(), DraftingError> {

@@ -5,12 +5,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prism_agent::files::{FileError, PRIVATE_FILE_MAX, read_private};
+use prism_agent::files::{FileError, read_private};
 use prism_core::code::Code;
 use prism_core::digest::Salt;
-use prism_core::key::{PublicKey, SigningKey};
+use prism_core::key::SigningKey;
 use prism_core::manifest::draft::Moment;
-use zeroize::Zeroizing;
 
 use crate::exit::{Failure, Outcome};
 
@@ -51,15 +50,6 @@ pub(crate) fn read_text(path: &Path, limit: u64) -> Outcome<String> {
 pub(crate) fn signing_key(path: &Path) -> Outcome<SigningKey> {
     let text = read_private(path).map_err(|error| beside(path, error.into()))?;
     SigningKey::from_pem(&text).map_err(|error| Failure::from(error).at(path.display()))
-}
-
-/// Reads a public key, or the public half of a private one.
-pub(crate) fn public_key(path: &Path) -> Outcome<PublicKey> {
-    let text = Zeroizing::new(read_text(path, PRIVATE_FILE_MAX)?);
-    if text.contains("PRIVATE KEY") {
-        return Ok(signing_key(path)?.public().clone());
-    }
-    PublicKey::from_pem(&text).map_err(|error| Failure::from(error).at(path.display()))
 }
 
 /// Names the key files that lie where none was found under the name that was typed.

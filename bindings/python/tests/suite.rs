@@ -98,3 +98,8 @@ fn interrupts_and_asyncio() {
 fn everything_public_is_documented_and_its_examples_hold() {
     run("test_documentation");
 }
+
+#[test]
+fn the_stubs_agree_with_the_binary() {
+    run("test_stubs");
+}

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+#[cfg(feature = "simulator")]
+use prism_agent::drafting::{simulator_file, tdx_simulator_file};
 use prism_agent::precautions;
 use prism_agent::runner::KeepEnvironments;
 use prism_agent::server::{Agent, AgentConfig, PlatformChoice};
@@ -23,8 +25,6 @@ use crate::interrupt::{asked_to_stop, on_runtime};
 #[cfg(feature = "pull")]
 use crate::packages::IndexArgs;
 use crate::print::{Printer, SIMULATED, Safe};
-#[cfg(feature = "simulator")]
-use crate::simulator;
 #[cfg(feature = "pull")]
 use crate::stores::PullArgs;
 
@@ -191,9 +191,9 @@ fn platform(platform: Platform, endorsements: Option<PathBuf>, vmpl: Option<u8>)
         Platform::AzureTdx => PlatformChoice::AzureTdx { endorsements: required()? },
         Platform::Auto => PlatformChoice::Auto { endorsements },
         #[cfg(feature = "simulator")]
-        Platform::Simulated => PlatformChoice::Simulated { vendor: simulator::vendor(&default_state()?) },
+        Platform::Simulated => PlatformChoice::Simulated { vendor: simulator_file(&default_state()?) },
         #[cfg(feature = "simulator")]
-        Platform::SimulatedTdx => PlatformChoice::SimulatedTdx { vendor: simulator::tdx_vendor(&default_state()?) },
+        Platform::SimulatedTdx => PlatformChoice::SimulatedTdx { vendor: tdx_simulator_file(&default_state()?) },
     })
 }
 

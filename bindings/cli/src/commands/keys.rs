@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
+use prism_agent::drafting::public_key;
 use prism_agent::files::{FileError, write_new_private};
 use prism_core::entropy::SystemEntropy;
 use prism_core::key::{KeyAlgorithm, SigningKey};
@@ -17,7 +18,6 @@ use prism_core::name::Name;
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::inputs::public_key;
 use crate::print::{Printer, Safe};
 
 pub(crate) const EXAMPLE: &str = "\

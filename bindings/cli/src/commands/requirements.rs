@@ -26,6 +26,10 @@ Then name the wheelhouse as `requirements` in the terms. A lock alone will do if
 /// Largest lock that is read.
 const LOCK_MAX: u64 = 4 << 20;
 
+/// What to do about a lock that does not pin everything.
+pub(crate) const UNPINNED: &str =
+    "`prism requirements lock REQUIREMENTS.txt -o requirements.lock` pins every package by its hash";
+
 /// The commands below `prism requirements`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Requirements {
@@ -47,13 +51,10 @@ impl Requirements {
 }
 
 /// Reads a lock.
-pub(crate) fn read_lock(path: &Path) -> Outcome<(String, Lock)> {
+fn read_lock(path: &Path) -> Outcome<(String, Lock)> {
     let text = read_text(path, LOCK_MAX)?;
-    let lock = Lock::read(&text).map_err(|error| {
-        Failure::new(Code::FileMalformed, error.to_string())
-            .at(path.display())
-            .hint("`prism requirements lock REQUIREMENTS.txt -o requirements.lock` pins every package by its hash")
-    })?;
+    let lock = Lock::read(&text)
+        .map_err(|error| Failure::new(Code::FileMalformed, error.to_string()).at(path.display()).hint(UNPINNED))?;
     Ok((text, lock))
 }
 

@@ -4,24 +4,20 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use prism_agent::files::Source as Asset;
-use prism_agent::runner::{LOCK_NAME, known_media_types, require_known_media_types};
-use prism_agent::seal::blocking::read_header;
+use prism_agent::drafting::{Desk, DraftingError};
+use prism_agent::runner::known_media_types;
 use prism_core::code::Code;
-use prism_core::digest::{Digest, Hasher};
-use prism_core::entropy::{SystemEntropy, draw};
+use prism_core::digest::Digest;
 use prism_core::manifest::Manifest;
-use prism_core::manifest::draft::{Draft, Facts, Resolved, Source};
-use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument};
+use prism_core::manifest::draft::{Draft, Source};
 use serde::Serialize;
 
 use super::Target;
 use crate::args::StateArg;
-use crate::commands::requirements::read_lock;
+use crate::commands::requirements::UNPINNED;
 use crate::exit::{Failure, Outcome};
-use crate::inputs::{DOCUMENT_MAX, now, public_key, read, read_text};
+use crate::inputs::{DOCUMENT_MAX, now, read_text};
 use crate::print::{Printer, SIMULATED, Safe, moment, size};
-use crate::simulator;
 
 const EXAMPLE: &str = r#"Example
   prism manifest new covid19.toml -o manifest.json
@@ -135,64 +131,24 @@ impl New {
             Failure::new(Code::ManifestMalformed, format!("{}: {}", self.draft.display(), error.to_string().trim_end()))
                 .hint("`prism manifest new --help` shows every part of the file")
         })?;
-        let resolved = self.resolve(&draft)?;
-        let salt = draw(&mut SystemEntropy::default()).map_err(|e| Failure::new(Code::Internal, e.to_string()))?;
-        let terms = draft.complete(&resolved, salt, now())?;
-        require_known_media_types(&terms.results.media_types)?;
+        let folder = self.draft.parent().unwrap_or(Path::new(""));
+        let state = if names_simulator(&draft) { self.state.directory()? } else { PathBuf::new() };
+        let terms = Desk { folder, state: &state, now: now() }.complete(&draft).map_err(failed)?;
         let bytes = terms.to_bytes()?;
         self.target.write(&bytes)?;
         printer.show(&written(&terms, Digest::sha256(&bytes), &self.target.out))
     }
-
-    fn resolve(&self, draft: &Draft) -> Outcome<Resolved> {
-        let folder = self.draft.parent().unwrap_or(Path::new(""));
-        let mut resolved = Resolved::default();
-        for source in draft.sources() {
-            match source {
-                Source::Key(path) => {
-                    let key = public_key(&folder.join(&path))?;
-                    resolved.keys.insert(path, key);
-                }
-                Source::Asset(path) => {
-                    let facts = facts(&folder.join(&path))?;
-                    if draft.algorithm.requirements.as_ref() == Some(&path) {
-                        check_lock(&folder.join(&path))?;
-                    }
-                    resolved.assets.insert(path, facts);
-                }
-                Source::Policy(path) => resolved.policy = Some(policy(&folder.join(path))?),
-                Source::Simulator(root) => {
-                    resolved.simulator = Some(simulator::policy(&self.state, root)?);
-                }
-                Source::SimulatorTdx(root) => {
-                    resolved.simulator_tdx = Some(simulator::tdx_policy(&self.state, root)?);
-                }
-                other => return Err(Failure::new(Code::Internal, format!("expected a known source, found {other:?}"))),
-            }
-        }
-        Ok(resolved)
-    }
 }
 
-fn facts(path: &Path) -> Outcome<Facts> {
-    let measured = Asset::open(path)?.measure(Hasher::sha256(), &mut |_| {})?;
-    let folder = path.is_dir();
-    let age = !folder && read_header(path).is_ok();
-    Ok(Facts { digest: measured.digest, size: measured.size, folder, age })
+/// Whether this machine's simulator has to be looked at: it is made at first use.
+fn names_simulator(draft: &Draft) -> bool {
+    draft.sources().iter().any(|source| matches!(source, Source::Simulator(_) | Source::SimulatorTdx(_)))
 }
 
-/// Refuses requirements that an agent would refuse, before anybody approves them.
-fn check_lock(path: &Path) -> Outcome {
-    if path.is_dir() {
-        return read_lock(&path.join(LOCK_NAME)).map(drop);
-    }
-    // An archive's lock is read by whoever unpacks it.
-    if path.extension().is_some_and(|kind| kind == "zip") { Ok(()) } else { read_lock(path).map(drop) }
-}
-
-fn policy(path: &Path) -> Outcome<PlatformPolicy> {
-    let policy = PolicyDocument::read_for_manifest(&read(path, DOCUMENT_MAX)?);
-    policy.map_err(|error| Failure::from(error).at(path.display()))
+fn failed(error: DraftingError) -> Failure {
+    let unpinned = matches!(error, DraftingError::Lock { .. });
+    let failure = Failure::from(error);
+    if unpinned { failure.hint(UNPINNED) } else { failure }
 }
 
 fn written(terms: &Manifest, digest: Digest, file: &Path) -> Written {
