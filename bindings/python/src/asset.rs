@@ -1,6 +1,6 @@
 //! Where the bytes of an asset come from.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use prism_core::digest::Hasher;
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PySlice};
+use tokio_util::sync::CancellationToken;
 
 use crate::fault::{fault, usage};
 use crate::waiting::labour;
@@ -46,10 +47,12 @@ impl Source {
     fn measure(&self, py: Python<'_>, tell: Option<&Bound<'_, PyAny>>) -> PyResult<(String, u64)> {
         let source = self.0.clone();
         let measured = labour(py, tell, move |token, tell| {
-            if token.is_cancelled() {
-                return Err(FileError::Missing { path: PathBuf::new() });
+            if source.folder().is_some() {
+                return source.measure(Hasher::sha256(), tell);
             }
-            source.measure(Hasher::sha256(), tell)
+            let mut heeding = Heeding { reader: source.reader(0)?, token };
+            let failed = |source| FileError::Io { verb: "read", path: PathBuf::from("the asset"), source };
+            files::measure(&mut heeding, Hasher::sha256(), tell).map_err(failed)
         })?;
         Ok((measured.digest.to_string(), measured.size))
     }
@@ -62,6 +65,21 @@ impl Source {
     /// The files of a folder, sorted; nothing for other sources.
     fn names(&self) -> Vec<String> {
         self.0.folder().map(|folder| folder.names().to_vec()).unwrap_or_default()
+    }
+}
+
+/// Reads until nobody waits any more.
+struct Heeding<'a> {
+    reader: Box<dyn Read + Send>,
+    token: &'a CancellationToken,
+}
+
+impl Read for Heeding<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.token.is_cancelled() {
+            return Err(io::Error::other("cancelled"));
+        }
+        self.reader.read(buffer)
     }
 }
 
@@ -106,12 +124,20 @@ impl ReadAt for Reader {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let left = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let room = buffer.len().min(left);
+        if room == 0 {
+            return Ok(0);
+        }
         Python::attach(|py| {
-            let piece = self.read_at.call1(py, (offset, buffer.len())).map_err(|error| said(py, &error))?;
-            let piece = piece.bind(py).cast::<PyBytes>().map_err(|_| io::Error::other("expected bytes"))?;
-            let n = piece.as_bytes().len().min(buffer.len());
-            let both = buffer.get_mut(..n).zip(piece.as_bytes().get(..n));
-            if let Some((to, from)) = both {
+            let piece = self.read_at.call1(py, (offset, room)).map_err(|error| said(py, &error))?;
+            let piece =
+                piece.bind(py).cast::<PyBytes>().map_err(|_| io::Error::other("expected bytes, found another"))?;
+            let n = piece.as_bytes().len().min(room);
+            if n == 0 {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file object ended before its length"));
+            }
+            if let Some((to, from)) = buffer.get_mut(..n).zip(piece.as_bytes().get(..n)) {
                 to.copy_from_slice(from);
             }
             Ok(n)

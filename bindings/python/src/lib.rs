@@ -44,7 +44,7 @@ mod _prism {
     #[pymodule_export]
     use super::session::{Channel, Session, connect};
     #[pymodule_export]
-    use super::stream::{Logs, Metrics, Watch};
+    use super::stream::{Logs, Metrics, Watch, states};
     #[pymodule_export]
     use super::terms::{SignedManifest, Terms};
     #[pymodule_export]

@@ -1,14 +1,15 @@
 //! What an agent tells as it happens: its log, what the program prints, the figures among that.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, TryLockError};
 
 use prism_agent::client::blocking;
 use prism_agent::client::{LogChunk, SessionError};
 use prism_core::code::Code;
+use prism_core::lifecycle::Phase;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::fault::{poisoned, raised};
+use crate::fault::{poisoned, raised, usage};
 use crate::waiting::{Home, wait};
 
 /// Waits for the next item of a stream.
@@ -18,12 +19,12 @@ fn next<T: Send>(
     stream: &Mutex<impl Iterator<Item = Result<T, SessionError>> + Send>,
 ) -> PyResult<Option<T>> {
     home.require()?;
-    // Who finds the stream in use by another thread waits for it without the interpreter's lock.
-    wait(py, || match stream.lock() {
+    // Two threads that read one stream would each miss what the other got.
+    wait(py, || match stream.try_lock() {
         Ok(mut stream) => stream.next().transpose().map(Ok),
-        Err(_) => Ok(Err(())),
+        Err(TryLockError::WouldBlock) => Ok(Err(usage("expected one reader of a stream, found another thread in it"))),
+        Err(TryLockError::Poisoned(_)) => Ok(Err(poisoned())),
     })?
-    .map_err(|()| poisoned())
 }
 
 macro_rules! streams {
@@ -54,6 +55,12 @@ streams! {
 
 /// A step, and figures by name.
 type Figures = (Option<u64>, Vec<(String, f64)>);
+
+/// The states of a run, in their order.
+#[pyfunction]
+pub(crate) fn states() -> Vec<&'static str> {
+    Phase::ALL.iter().map(|phase| phase.name()).collect()
+}
 
 #[pymethods]
 impl Watch {

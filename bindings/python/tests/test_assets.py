@@ -140,9 +140,15 @@ class Numpy(unittest.TestCase):
         one, two = (prism.Asset.from_numpy(y=self.np.ones(3), x=self.np.arange(5)) for _ in range(2))
         self.assertEqual(one.digest, two.digest)
 
-    def test_objects_and_gaps_are_refused(self) -> None:
+    def test_one_array_is_what_numpy_saves(self) -> None:
+        file = io.BytesIO()
+        self.np.save(file, self.np.arange(12.0).reshape(3, 4))
+        self.assertEqual(self.read(prism.Asset.from_numpy(self.np.arange(12.0).reshape(3, 4))), file.getvalue())
+
+    def test_objects_gaps_and_masks_are_refused(self) -> None:
         np = self.np
-        for array in (np.array([{}], dtype=object), np.arange(10)[::2], [1, 2]):
+        masked = np.ma.array([61, 47], mask=[0, 1], dtype="u1")
+        for array in (np.array([{}], dtype=object), np.arange(10)[::2], [1, 2], masked):
             with self.assertRaises(prism.Usage):
                 prism.Asset.from_numpy(array)
 
@@ -162,3 +168,32 @@ class Tables(unittest.TestCase):
             self.assertTrue((asset.writer or "").startswith(package))
         if not found:
             self.skipTest("skipped: neither pandas nor polars is installed")
+
+
+class Readers(unittest.TestCase):
+    def test_an_object_is_read_to_the_length_it_had_and_no_further(self) -> None:
+        class Growing(io.RawIOBase):
+            def seekable(self) -> bool:
+                return True
+
+            def seek(self, offset: int, whence: int = 0) -> int:
+                return 1000
+
+            def read(self, size: int = -1) -> bytes:
+                return b"x" * size
+
+        self.assertEqual(prism.Asset.from_file(Growing()).measure(), (digest(b"x" * 1000), 1000))
+
+    def test_an_object_that_ends_early_is_an_error(self) -> None:
+        class Short(io.RawIOBase):
+            def seekable(self) -> bool:
+                return True
+
+            def seek(self, offset: int, whence: int = 0) -> int:
+                return 1000
+
+            def read(self, size: int = -1) -> bytes:
+                return b""
+
+        with self.assertRaises(prism.FileIo):
+            prism.Asset.from_file(Short()).measure()

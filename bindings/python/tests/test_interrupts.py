@@ -95,6 +95,19 @@ class Asynchronous(Scene):
 
         self.assertEqual(asyncio.run(scenario()), "WaitingForAlgorithm")
 
+    def test_a_callback_that_raises_stop_iteration_is_an_error_and_no_hang(self) -> None:
+        room = self.serve()
+
+        def broken(at: prism.Progress) -> None:
+            next(iter(()))
+
+        async def scenario() -> None:
+            agent = await prism.aio.connect(room.address, self.sign(), self.hospital)
+            with self.assertRaises(RuntimeError):
+                await agent.upload("h1.csv", self.data, progress=broken)
+
+        asyncio.run(scenario())
+
     def test_synchronous_calls_work_inside_a_running_loop(self) -> None:
         room = self.serve()
 

@@ -1,4 +1,6 @@
+import os
 import zipfile
+from collections.abc import Callable
 
 import prism
 from scene import Scene
@@ -30,6 +32,15 @@ class Run(Scene):
         self.assertEqual(lab.result(to=self.folder / "result.zip", progress=False).names, ["count.txt"])
         with self.assertRaises(prism.PrismError):
             lab.result(to=self.folder / "other.zip", progress=False)
+        # Another computation's result, or an altered one, is never taken for this one's.
+        kept = (self.folder / "result.zip").read_bytes()
+        for name, content in (("result.zip", kept + b"x"), ("result.zip.receipt", b"x")):
+            before = self.swap(name, content)
+            with self.assertRaises(prism.PrismError):
+                lab.result(to=self.folder / "result.zip", progress=False)
+            before()
+        with self.assertRaises(prism.Usage):
+            lab.watch(until="delivring", show=False)
         self.assertEqual(b"".join(piece for _, piece in lab.logs()).splitlines()[-1], b"counted")
         self.assertEqual([(f.step, f.values) for f in lab.metrics()], [(1, {"rows": 3.0})])
         self.assertEqual(next(iter(lab.entries())).type, "log.open")
@@ -42,6 +53,13 @@ class Run(Scene):
         with self.assertRaises(prism.AuditFailed) as caught:
             broken.require()
         self.assertTrue(caught.exception.details["broken"])
+
+    def swap(self, name: str, content: bytes) -> Callable[[], object]:
+        """Replaces a file; what is returned puts it back."""
+        path = self.folder / name
+        before = path.read_bytes()
+        path.write_bytes(content)
+        return lambda: path.write_bytes(before)
 
     def sign_again(self) -> prism.Manifest:
         self.signed = self.sign()
@@ -121,6 +139,26 @@ class Simulations(Scene):
         done = prism.simulate(script, {"h1": prism.Asset.from_bytes(b"x")})
         self.assertEqual(done.result.text("found"), "PermissionError")
 
+    def test_names_that_no_manifest_takes_are_named(self) -> None:
+        script = self.folder / "s.py"
+        script.write_text("import pathlib\npathlib.Path('results').mkdir(exist_ok=True)\nopen('results/x','w')")
+        for name in ("a b", "münchen", "", "..", "a/b", "x" * 65):
+            with self.assertRaises(prism.Usage) as caught:
+                prism.simulate(script, {name: prism.Asset.from_bytes(b"x")})
+            self.assertIn("expected a name", str(caught.exception))
+        prism.simulate(
+            script, {"a_b": prism.Asset.from_bytes(b"x"), "a-b": prism.Asset.from_bytes(b"y")}
+        ).audit.require()
+
+    def test_a_forked_child_takes_nothing_away(self) -> None:
+        done = prism.simulate(prism.samples.covid19)
+        child = os.fork()
+        if child == 0:
+            done.close()
+            os._exit(0)
+        os.waitpid(child, 0)
+        self.assertEqual(done.result.json("metrics.json")["images"], 180)
+
     def test_nothing_to_work_on_is_a_clear_error(self) -> None:
         with self.assertRaises(prism.Usage):
             prism.simulate(self.folder / "lab.key")
@@ -157,3 +195,8 @@ class Results(Scene):
         self.assertEqual([p.name for p in result.extract(self.folder / "out")], ["a.json"])
         with self.assertRaises(FileExistsError):
             result.extract(self.folder / "out")
+        for name in ("../up", "/root", "./dup"):
+            with zipfile.ZipFile(self.folder / "hostile.zip", "w") as archive:
+                archive.writestr(name, "x")
+            with self.assertRaises(prism.ArchiveUnsafe):
+                prism.Result(self.folder / "hostile.zip").extract(self.folder / "hostile")

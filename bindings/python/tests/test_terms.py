@@ -30,6 +30,18 @@ class Keys(Scene):
         for shown in (repr(self.lab), str(self.lab), repr(vars(self.lab))):
             self.assertNotIn(secret, shown)
 
+    def test_each_key_has_a_public_half_of_its_own(self) -> None:
+        for name in ("site.1", "site.2", "deep/er/site.key"):
+            key = prism.Key.load_or_create(self.folder / name)
+            self.assertEqual(prism.Key.load_or_create(self.folder / name).fingerprint, key.fingerprint)
+        self.assertTrue((self.folder / "site.2.pub").exists() and (self.folder / "deep/er/site.pub").exists())
+
+    def test_a_path_in_place_of_a_key_is_a_clear_error(self) -> None:
+        signed = self.sign()
+        with self.assertRaises(prism.Usage) as caught:
+            prism.connect("127.0.0.1:1", signed, "lab.key")  # type: ignore[arg-type]
+        self.assertIn("prism.Key.load", caught.exception.hint)
+
     def test_another_kind_of_key_is_a_clear_error(self) -> None:
         with self.assertRaises(prism.Usage):
             prism.Key.generate("rsa")  # type: ignore[arg-type]
@@ -70,6 +82,15 @@ class Terms(Scene):
             self.terms.rehearse(self.hospital, **{"h1.csv": prism.Asset.from_bytes(TABLE + b"x")})
         with self.assertRaises(prism.AssetUnknown):
             self.terms.rehearse(self.hospital, h2=self.data)
+        with self.assertRaises(prism.AssetWrongProvider):
+            self.terms.rehearse(self.hospital, **{"count.py": self.algorithm})
+        path = self.folder / "h1.csv"
+        path.write_bytes(TABLE)
+        asset = prism.Asset.from_path(path)
+        self.assertTrue(self.terms.rehearse(self.hospital, **{"h1.csv": asset}))
+        path.write_bytes(TABLE + b"1,1\n")
+        with self.assertRaises(prism.AssetMismatch):
+            self.terms.rehearse(self.hospital, **{"h1.csv": asset})
 
     def test_a_simulated_platform_is_said_aloud(self) -> None:
         self.assertTrue(repr(self.terms).startswith("SIMULATED"))

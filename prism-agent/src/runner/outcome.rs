@@ -243,11 +243,12 @@ impl Coded for RunError {
             Self::LayerMissing { .. } => Code::SandboxUnavailable,
             Self::Requirements(_) => Code::RequirementsFailed,
             Self::Stopped => Code::RunStopped,
-            Self::WallLimit => Code::LimitReached,
             Self::NoRoom { .. } => Code::AgentFull,
-            Self::Spec { .. } | Self::Interpreter { .. } | Self::WasmHost { .. } | Self::NotExecuted { .. } => {
-                Code::RunFailed
-            }
+            Self::WallLimit
+            | Self::Spec { .. }
+            | Self::Interpreter { .. }
+            | Self::WasmHost { .. }
+            | Self::NotExecuted { .. } => Code::RunFailed,
             Self::Sandbox { .. } | Self::Helper { .. } | Self::Io { .. } => Code::Internal,
         }
     }

@@ -15,7 +15,7 @@ use super::supervise::{Execution, execute};
 use super::{Run, algorithm_job, lay_out, order, walked};
 
 /// How long building a sandbox with nothing in it may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Builds the sandbox of a run with these limits that demands these layers, as [`run`](super::run) would, and takes it
 /// down again. `helper` is that of [`RunSpec::helper`].
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// [`RunError`]: [`RunError::LayerMissing`] if this machine lacks one of them or one of [`Layer::floor`].
 pub async fn probe(helper: HelperProgram, limits: Limits, required: BTreeSet<Layer>) -> Result<Layers, RunError> {
     // A host program that is asked to be a helper and starts an agent instead would ask itself for ever.
-    if std::env::args_os().nth(1).is_some_and(|argument| argument == MARK) {
+    if std::env::args_os().any(|argument| argument == MARK) {
         return Err(RunError::Helper { found: "a host program that is no helper" });
     }
     let place = tokio::task::spawn_blocking(move || place(helper, limits, required)).await;

@@ -135,9 +135,9 @@ async fn require_layers(terms: &Algorithm, config: &RunnerConfig) -> Result<(), 
     match probe(config.helper.clone(), Limits::from(&terms.limits), required).await {
         Ok(layers) => tracing::info!(?layers, "a sandbox was built and taken down again"),
         Err(RunError::LayerMissing { layer, state, .. }) => return Err(TermError::Layer { layer, state }),
-        Err(error @ RunError::Sandbox { .. }) => return Err(TermError::Sandbox(Box::new(error))),
-        // It says nothing of the machine. A run will fail by it, and the operator reads why now.
-        Err(error) => tracing::warn!(%error, "no sandbox could be tried"),
+        // It says nothing of the machine but of the host program, which is no helper: its runs will fail by it.
+        Err(error @ RunError::Helper { .. }) => tracing::warn!(%error, "no sandbox could be tried"),
+        Err(error) => return Err(TermError::Sandbox(Box::new(error))),
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ async fn attempt(engine: &Engine, setting: &Arc<Setting>, cancel: &CancellationT
         Ok(Ok(spec)) => spec,
         Ok(Err(error)) if error.code() == Code::RunStopped => {
             // Nobody stopped it: its time did.
-            return Ok((report::not_executed(RunEnd::WallLimit, Code::LimitReached), None));
+            return Ok((report::not_executed(RunEnd::WallLimit, Code::RunFailed), None));
         }
         Ok(Err(error)) => {
             tracing::error!(%error, source = ?std::error::Error::source(&error), "the run could not be prepared");

@@ -18,6 +18,9 @@ pub use event::*;
 /// Longest entry in bytes (C2SP tlog-tiles bounds entries by their u16 length).
 pub const ENTRY_MAX: usize = 65_535;
 
+/// The version of the form of entries.
+const VERSION: u8 = 1;
+
 /// How the agent itself signs as an actor; no participant may bear this name.
 pub const AGENT: &str = "agent";
 
@@ -167,7 +170,7 @@ impl Entry {
         let tagged = serde_json::to_value(&self.event).and_then(Tagged::deserialize).map_err(body_error)?;
         let Tagged { kind, body } = tagged;
         let (actor, body) = (&self.actor, Sorted(&body));
-        let written = Written { v: 1, seq: self.seq, ts: self.ts, kind: &kind, actor, body };
+        let written = Written { v: VERSION, seq: self.seq, ts: self.ts, kind: &kind, actor, body };
         let bytes = serde_json::to_vec(&written).map_err(body_error)?;
         if bytes.len() > ENTRY_MAX {
             return Err(EntryError::TooLong(bytes.len()));
@@ -185,7 +188,7 @@ impl Entry {
         let event =
             serde_json::from_value(tagged).map_err(|source| EntryError::Body { kind: wire.kind.clone(), source })?;
         let entry = Self { seq: wire.seq, ts: wire.ts, actor: wire.actor, event };
-        if entry.to_bytes()? != bytes {
+        if wire.v != VERSION || entry.to_bytes()? != bytes {
             return Err(EntryError::NotCanonical);
         }
         Ok(entry)

@@ -112,8 +112,8 @@ fn terms(code: Code) -> Row {
             "check this machine's clock; if the time is right, the owner makes a manifest with new dates and all approve it",
         ),
         Code::ManifestUnsupported => (
-            "The manifest has terms that this agent's machine cannot keep.",
-            "use a machine with the interpreter, host or device that the message names, or agree on other terms",
+            "The manifest has terms that no agent, or not this agent's machine, can keep.",
+            "use a machine with the interpreter, host, device or sandbox layer that the message names, or agree on other terms",
         ),
         Code::PolicyMalformed => (
             "A policy file is malformed, names something unknown or leaves something out.",
@@ -190,8 +190,8 @@ fn assets(code: Code) -> Row {
             "nothing is to be done; `prism watch` shows what the run waits for",
         ),
         Code::AgentFull => (
-            "The agent's disk has too little room for the asset.",
-            "ask whoever runs the agent to make room; then the same command goes on where it was",
+            "The agent's disk has too little room for an asset or for the run.",
+            "ask whoever runs the agent to make room; then the same upload goes on where it was, but a run that ended needs a new agent",
         ),
         Code::AssetOtherWay => (
             "The asset comes another way: it is sent by its provider, or fetched by the agent.",

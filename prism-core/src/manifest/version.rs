@@ -20,10 +20,12 @@ pub struct PythonVersion {
 pub struct PythonVersionError;
 
 impl PythonVersion {
-    /// Whether an interpreter that calls itself `found`, such as `3.11.7`, is of this version.
+    /// Whether an interpreter that calls itself `found`, such as `3.11.7`, is of this version. What its maker added after
+    /// a `+` does not count (PEP 440); a preview such as `3.14.0rc2` is of no version.
     #[must_use]
     pub fn admits(&self, found: &str) -> bool {
-        let Ok(found) = found.parse::<Self>() else { return false };
+        let released = found.split_once('+').map_or(found, |(released, _)| released);
+        let Ok(found) = released.parse::<Self>() else { return false };
         self.minor == found.minor && (self.micro.is_none() || self.micro == found.micro)
     }
 }
@@ -74,10 +76,10 @@ mod tests {
     #[test]
     fn a_version_admits_its_own_releases() {
         let minor: PythonVersion = "3.11".parse().unwrap();
-        assert!(minor.admits("3.11.2") && minor.admits("3.11"));
+        assert!(minor.admits("3.11.2") && minor.admits("3.11") && minor.admits("3.11.2+local"));
         assert!(!minor.admits("3.12.0") && !minor.admits("3.1.1") && !minor.admits("3.11.0rc1") && !minor.admits(""));
         let exact: PythonVersion = "3.11.7".parse().unwrap();
-        assert!(exact.admits("3.11.7"));
+        assert!(exact.admits("3.11.7") && exact.admits("3.11.7+debian.1"));
         assert!(!exact.admits("3.11.2") && !exact.admits("3.11"));
         assert_eq!(exact.to_string(), "3.11.7");
     }

@@ -212,6 +212,7 @@ fn a_lock_that_asks_for_the_last_number_of_the_version_needs_it() {
     place.run(&format!("{other} 3.11")).ok();
 }
 
+#[cfg(feature = "pull")]
 #[test]
 fn an_index_is_asked_over_https_only_and_its_password_is_not_repeated() {
     let place = scene();

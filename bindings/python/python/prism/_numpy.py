@@ -36,13 +36,19 @@ def _npy(array: Any, name: str) -> list[bytes | memoryview]:
 
     if not isinstance(array, ndarray):
         raise Usage(f"expected an array of numpy as {name}, found {type(array).__name__}", hint="use numpy.asarray")
+    if hasattr(array, "mask"):
+        raise Usage(f"expected {name} without a mask, found a masked array", hint="use .filled(…): it is sent whole")
     if array.dtype.hasobject:
         raise Usage(f"expected numbers, text or times in {name}, found Python objects", hint="use another dtype")
     flags = array.flags
     if not (flags.c_contiguous or flags.f_contiguous):
         raise Usage(f"expected {name} contiguous, found a view with gaps", hint="use numpy.ascontiguousarray")
     head = io.BytesIO()
-    npy.write_array_header_2_0(head, npy.header_data_from_array_1_0(array))
+    description = npy.header_data_from_array_1_0(array)
+    try:
+        npy.write_array_header_1_0(head, description)  # the bytes of numpy.save
+    except ValueError:
+        npy.write_array_header_2_0(head, description)
     flat = array.reshape(-1) if flags.c_contiguous else array.T.reshape(-1)
     return [head.getvalue(), memoryview(flat.view("u1"))] if array.nbytes else [head.getvalue()]
 

@@ -10,6 +10,7 @@ from html import escape
 from typing import Any, Literal, TextIO
 
 from ._words import size
+from .errors import Usage
 
 __all__ = ["Progress", "ProgressOption", "display"]
 
@@ -116,6 +117,8 @@ def display(name: str, option: ProgressOption) -> Display:
         return _Silent()
     if callable(option):
         return _Called(option)
+    if option not in ("auto", "text"):
+        raise Usage(f'expected "auto", "text", False or a function as progress, found {option!r}')
     if option == "auto":
         notebook = _notebook()
         if notebook is not None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from .errors import Usage
+
 SIMULATED = "SIMULATED: no hardware protects this data"
 
 
@@ -36,3 +40,15 @@ def safe(text: str) -> str:
     'a\\\\x1b[2Jb'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def need(value: object, kind: Any, hint: str) -> None:
+    """Refuses a value of another kind.
+
+    >>> need("x", int, "give a number")
+    Traceback (most recent call last):
+    prism.errors.Usage: ...
+    """
+    if not isinstance(value, kind):
+        name = getattr(kind, "__name__", str(kind))
+        raise Usage(f"expected {name}, found {type(value).__name__}", hint=hint)

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import _prism
 from ._progress import Progress, ProgressOption, display
-from ._words import SIMULATED, safe, size
+from ._words import SIMULATED, need, safe
 from .assets import Asset
 from .errors import ApprovalMissing, RunFailed, RunStopped, Usage
 from .keys import Key
@@ -33,10 +33,12 @@ class Receipt:
     """What was logged."""
     proof: str
     """A C2SP tlog-proof, which anyone can verify."""
+    is_simulated: bool = False
+    """Whether the agent's machine was one that nothing protects."""
 
     @classmethod
-    def _of(cls, told: dict[str, Any]) -> Receipt:
-        return cls(int(told["index"]), json.loads(told["entry"]), str(told["proof"]))
+    def _of(cls, told: dict[str, Any], simulated: bool) -> Receipt:
+        return cls(int(told["index"]), json.loads(told["entry"]), str(told["proof"]), simulated)
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Writes the proof to a file; an older one of this name is replaced."""
@@ -44,11 +46,12 @@ class Receipt:
         return Path(path)
 
     def __repr__(self) -> str:
-        return f"Receipt {self.entry['type']}, log entry {self.index}"
+        aloud = f"{SIMULATED}\n" if self.is_simulated else ""
+        return f"{aloud}Receipt {safe(str(self.entry['type']))}, log entry {self.index}"
 
     def _repr_html_(self) -> str:
         rows = [("act", str(self.entry["type"])), ("by", str(self.entry["actor"])), ("log entry", str(self.index))]
-        return _prism.card("Receipt: the agent has logged it", True, False, rows, [])
+        return _prism.card("Receipt: the agent has logged it", True, self.is_simulated, rows, [])
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,9 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
             finding. Nothing was sent.
         LogForked: The agent's log contradicts one that was seen before.
     """
+    need(terms, Manifest, "read it with prism.Manifest.read(path)")
+    if key is not None:
+        need(key, Key, "read it with prism.Key.load(path)")
     agent = Agent(address, terms)
     if key is not None:
         agent.authenticate(key)
@@ -169,6 +175,7 @@ class Agent:
         return self._last.participant()
 
     def _session(self, key: Key | None) -> _prism.Session:
+        need(key, Key | None, "read it with prism.Key.load(path)")
         if key is None:
             if self._last is None:
                 raise Usage("expected a key, found none", hint="give key= here, or to prism.connect")
@@ -228,9 +235,9 @@ class Agent:
             shown.show(last)
 
         try:
-            receipt = Receipt._of(session.upload(name, asset._native, salt, tell))
+            receipt = Receipt._of(session.upload(name, asset._native, salt, tell), session.simulated())
         except KeyboardInterrupt as interrupt:
-            interrupt.add_note(f"paused at {size(last.durable)}: the same call goes on from there")
+            interrupt.add_note("paused: the same call goes on from what the agent holds")
             raise
         shown.show(last, last=True)
         return receipt
@@ -255,15 +262,22 @@ class Agent:
         Raises:
             RunFailed: The program failed.
             RunStopped: Somebody stopped the computation.
+            Usage: There is no such state.
         """
         wanted = until.replace("_", "").replace(" ", "").lower()
+        known = {state.lower(): state for state in _prism.states()}
+        if wanted not in known:
+            raise Usage(f"expected a state of a run, found {safe(until)}", hint=f"one of {', '.join(known.values())}")
+        ended = ""
         for entry in self.entries(key):
+            if entry.type in ("run.exit", "error"):
+                ended = _why(entry)
             if show:
                 _say(entry)
             if entry.state.lower() == wanted:
                 return entry
             if entry.state == "Failed":
-                raise RunFailed("expected a result, found the run failed", hint="the log's run.exit says why")
+                raise RunFailed(f"expected a result, found the run failed: {ended}", details={"end": ended})
             if entry.state == "Stopped":
                 raise RunStopped(f"expected a result, found the run stopped by {entry.actor}")
         return None
@@ -305,8 +319,8 @@ class Agent:
             FileExists: Another file has that name.
         """
         session = self._session(key)
-        receipt = Path(f"{to}.receipt")
-        if Path(to).exists() and receipt.exists():
+        receipt, mine = Path(f"{to}.receipt"), f"{self.terms.digest} {session.participant()}"
+        if Path(to).exists() and _belongs(receipt, mine, Path(to)):
             return Result(Path(to), session.simulated())
         shown = display("result", progress)
         last = Progress(0, 0, 0)
@@ -318,12 +332,13 @@ class Agent:
 
         told = session.result(to, True, keep_sealed, tell)
         shown.show(last, last=True)
-        receipt.write_text(told["proof"], encoding="utf-8")
+        receipt.write_text(f"{mine} {told['digest']}\n{told['proof']}", encoding="utf-8")
         return Result(Path(told["path"]), session.simulated())
 
     def stop(self, key: Key | None = None) -> Receipt:
         """Stops the computation for good: the run is killed, data and results are destroyed, the log is closed."""
-        return Receipt._of(self._session(key).stop())
+        session = self._session(key)
+        return Receipt._of(session.stop(), session.simulated())
 
     def transcript(self, to: str | PathLike[str], key: Key | None = None) -> Path:
         """Fetches everything that a stranger needs to judge the computation into a new file.
@@ -339,6 +354,22 @@ class Agent:
 
     def __repr__(self) -> str:
         return f"Agent at {self.address}\n{self.verdict!r}"
+
+
+def _belongs(receipt: Path, mine: str, archive: Path) -> bool:
+    """Whether a receipt is of this computation, this participant and this very archive."""
+    try:
+        first = receipt.read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError):
+        return False
+    return first == f"{mine} {Asset.from_path(archive).digest}"
+
+
+def _why(entry: Entry) -> str:
+    """How a run ended, as its log entry says it."""
+    body = entry.body.get("body", {})
+    end, status = body.get("end", body.get("code", "failed")), body.get("status", 0)
+    return f"{end} {status}" if status else str(end)
 
 
 def _say(entry: Entry) -> None:

@@ -49,9 +49,14 @@ async def _call(work: Callable[[], _T]) -> _T:
             future.set_result(value)  # type: ignore[arg-type]
 
     def run() -> None:
-        value, error = None, None
+        value: _T | None = None
+        error: BaseException | None = None
         try:
             value = _prism.cancellable(cancel, work)
+        except StopIteration as raised:
+            # A future cannot hold it: it would end a generator instead.
+            error = RuntimeError("a callback raised StopIteration")
+            error.__cause__ = raised
         except BaseException as raised:
             error = raised
         try:

@@ -218,7 +218,7 @@ def _regular(file: BinaryFile) -> int | None:
         return None
     try:
         descriptor = file.fileno()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return descriptor if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
 

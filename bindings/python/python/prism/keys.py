@@ -99,14 +99,14 @@ class Key:
         """Makes a key and writes it to a new file that only its owner can read, and its public half beside it.
 
         Args:
-            path: The file, such as ``hospital-1.key``. The public half has the same name with the ending ``.pub``.
+            path: The file, such as ``hospital-1.key``. The public half lies beside it, as ``hospital-1.pub``.
             algorithm: The kind of key.
 
         Raises:
             FileExists: One of the two files is there already; nothing was written.
         """
-        native, path = _prism.SigningKey.generate(algorithm), Path(path)
-        public = path.with_suffix(".pub")
+        native, path = _prism.SigningKey.generate(algorithm), Path(path).expanduser()
+        public = path.with_suffix(".pub") if path.suffix == ".key" else path.with_name(path.name + ".pub")
         PublicKey(native.public()).save(public)
         try:
             native.save(path)
@@ -124,14 +124,16 @@ class Key:
             KeyExposed: Others can read it.
             KeyMalformed: It is no private key in PKCS#8 PEM.
         """
-        return cls(_prism.SigningKey.load(path), Path(path))
+        path = Path(path).expanduser()
+        return cls(_prism.SigningKey.load(path), path)
 
     @classmethod
     def load_or_create(cls, path: str | PathLike[str], algorithm: Algorithm = "ed25519") -> Key:
-        """Reads a key, or makes it if there is none; for notebooks whose cells are run again."""
+        """Reads a key, or makes it, and its folder, if there is none; for notebooks whose cells are run again."""
         try:
             return cls.load(path)
         except FileMissing:
+            Path(path).expanduser().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             return cls.create(path, algorithm)
 
     @property

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import zipfile
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from shutil import copyfile
 from typing import IO, Any, Literal
 
 from . import _prism
-from ._words import safe, size
-from .errors import AssetUnknown, FileExists, FileMalformed, FileMissing
+from ._words import SIMULATED, safe, size
+from .errors import ArchiveUnsafe, AssetUnknown, FileExists, FileMalformed, FileMissing
 
 __all__ = ["Result"]
 
@@ -55,7 +55,7 @@ class Result:
             AssetUnknown: There is no such file; the message names those that there are.
         """
         if name not in self._sizes:
-            raise AssetUnknown(f"expected a file of the result, found {name}; there are {', '.join(self.names)}")
+            raise AssetUnknown(f"expected a file of the result, found {safe(name)}; there are {', '.join(self.names)}")
         # The opened file holds the archive open for as long as it needs it.
         with self._archive() as archive:
             return archive.open(name)
@@ -76,14 +76,19 @@ class Result:
         return json.loads(self.bytes(name))
 
     def extract(self, to: str | PathLike[str]) -> list[Path]:
-        """Writes every file below a new or empty folder; the agent has refused names that lead out of it.
+        """Writes every file below a new or empty folder.
 
         Raises:
             FileExists: The folder is there and not empty.
+            ArchiveUnsafe: A name leads out of it, or is there in another form; nothing was written.
         """
         folder = Path(to)
         if folder.exists() and any(folder.iterdir()):
             raise FileExists(f"expected a new or empty folder, found files in {folder}", hint="choose another")
+        for name in self.names:
+            plain = PurePosixPath(name)
+            if plain.is_absolute() or ".." in plain.parts or str(plain) != name:
+                raise ArchiveUnsafe(f"expected a plain name in the archive, found {safe(name)}", hint="do not trust it")
         with self._archive() as archive:
             return [Path(archive.extract(name, folder)) for name in self.names]
 
@@ -126,7 +131,8 @@ class Result:
 
     def __repr__(self) -> str:
         files = ", ".join(f"{safe(name)} ({size(self._sizes[name])})" for name in self.names[:10])
-        return f"Result {safe(str(self.path))}: {files}"
+        aloud = f"{SIMULATED}\n" if self.is_simulated else ""
+        return f"{aloud}Result {safe(str(self.path))}: {files}"
 
     def _repr_html_(self) -> str:
         rows = [(name, size(self._sizes[name])) for name in self.names[:20]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from types import TracebackType
 from typing import Literal
 
 from . import _prism
-from ._words import SIMULATED
+from ._words import SIMULATED, need
 from .errors import ApprovalMissing
 from .terms import Manifest
 
@@ -31,10 +32,17 @@ module.sandbox_helper()
 """
 
 
-def _end(native: _prism.Agent, temporary: Path | None) -> None:
-    native.close()
-    if temporary is not None:
-        shutil.rmtree(temporary, ignore_errors=True)
+def remove(folder: Path, process: int) -> None:
+    """Removes a folder, but not in a child that was forked from the process that made it."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(native: _prism.Agent, temporary: Path | None, process: int) -> None:
+    if os.getpid() == process:
+        native.close()
+        if temporary is not None:
+            remove(temporary, process)
 
 
 class ServedAgent:
@@ -42,7 +50,7 @@ class ServedAgent:
 
     def __init__(self, native: _prism.Agent, temporary: Path | None) -> None:
         self._native = native
-        self._clean = weakref.finalize(self, _end, native, temporary)
+        self._clean = weakref.finalize(self, _end, native, temporary, os.getpid())
 
     @property
     def address(self) -> str:
@@ -107,6 +115,7 @@ def serve(
         ManifestUnsupported: The terms ask for something that this machine cannot keep.
         PlatformUnsupported: This machine is not of that kind, or the terms do not accept it.
     """
+    need(terms, Manifest, "read it with prism.Manifest.read(path)")
     if terms._signed is None:
         raise ApprovalMissing("expected terms that everybody approved", hint="terms.assemble(approvals) makes them")
     temporary = Path(tempfile.mkdtemp(prefix="prism-agent-")) if state is None else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -21,9 +22,12 @@ from .audits import AuditReport, audit
 from .errors import RunFailed, Usage
 from .keys import Key
 from .results import Result
-from .serving import serve
+from .serving import remove, serve
 from .terms import Manifest
 from .verdicts import Verdict
+
+# What a manifest calls assets.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 __all__ = ["Sample", "Simulation", "simulate"]
 
@@ -60,7 +64,7 @@ class Simulation:
         """What it was about."""
         self.folder = folder
         """Everybody's files; they go with this object, or with :meth:`close`."""
-        self._clean = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._clean = weakref.finalize(self, remove, folder, os.getpid())
         self.verdict: Verdict
         """The verdict on the pretend machine."""
         self.timeline: list[Entry] = []
@@ -168,7 +172,13 @@ class _Scene:
         }
         self.requirements = Asset.from_path(requirements) if requirements is not None else None
         self.args, self.limits, self.entry = args, limits, script.is_dir()
-        names = ["lab", "institute", *(f"provider-of-{_plain(name)}" for name in self.data)]
+        for name in [*self.data, self.script.name]:
+            if not _NAME.fullmatch(name):
+                raise Usage(
+                    f"expected a name of letters, digits, dots, - and _, found {safe(name)!r}", hint="rename it"
+                )
+        self.providers = {name: f"provider-{number}" for number, name in enumerate(self.data, 1)}
+        names = ["lab", "institute", *self.providers.values()]
         self.keys = {name: Key.create(folder / f"{name}.key") for name in names}
 
     def draft(self) -> dict[str, Any]:
@@ -181,7 +191,7 @@ class _Scene:
             algorithm["requirements"] = os.path.abspath(str(self.requirements.path))
         datasets = []
         for name, asset in self.data.items():
-            one = {"provider": f"provider-of-{_plain(name)}", **_named(asset, name)}
+            one = {"provider": self.providers[name], **_named(asset, name)}
             datasets.append(one | ({"unpack": name} if name in self.folders else {}))
         return {
             "title": self.title,
@@ -205,7 +215,7 @@ class _Scene:
             if self.requirements is not None:
                 lab.upload(self.requirements.name, self.requirements, progress=progress)
             for name, asset in self.data.items():
-                key = self.keys[f"provider-of-{_plain(name)}"]
+                key = self.keys[self.providers[name]]
                 lab.upload(name, asset, key, progress=progress)
             self.wait(lab, done)
             done.result = connect(room.address, signed, self.keys["institute"]).result(
@@ -223,7 +233,8 @@ class _Scene:
             _collect(lab, streams)
             text = streams["stderr"].decode(errors="replace")
             error.details["stderr"] = "\n".join(text.splitlines()[-20:])
-            error.add_note(error.details["stderr"])
+            if error.details["stderr"]:
+                error.add_note(error.details["stderr"])
             raise
         _collect(lab, streams)
         done.metrics = list(lab.metrics())
@@ -233,11 +244,6 @@ class _Scene:
 def _collect(lab: Agent, streams: dict[str, bytearray]) -> None:
     for stream, piece in lab.logs():
         streams[stream] += piece
-
-
-def _plain(name: str) -> str:
-    """A participant's name for a dataset's."""
-    return "".join(c if c.isalnum() else "-" for c in name.lower()).strip("-")
 
 
 def _named(asset: Asset, name: str) -> dict[str, Any]:

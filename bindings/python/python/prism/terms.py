@@ -13,7 +13,15 @@ from typing import Any
 from . import _prism
 from ._words import SIMULATED, safe, short, size
 from .assets import Asset
-from .errors import ApprovalMissing, AssetMismatch, AssetUnknown, FileExists, FileMalformed, FileMissing
+from .errors import (
+    ApprovalMissing,
+    AssetMismatch,
+    AssetUnknown,
+    AssetWrongProvider,
+    FileExists,
+    FileMalformed,
+    FileMissing,
+)
 from .keys import Key
 
 __all__ = ["Approval", "Manifest"]
@@ -150,7 +158,7 @@ class Manifest:
         return self._native.simulated()
 
     def approve(self, key: Key) -> Approval:
-        """Signs the exact bytes. Read :meth:`show` first.
+        """Signs the exact bytes. Read what they say first: ``prism manifest show`` says it in plain words.
 
         Raises:
             KeyUnknown: The manifest names no participant with this key.
@@ -196,22 +204,28 @@ class Manifest:
         Raises:
             KeyUnknown: The manifest names nobody with this key.
             AssetUnknown: The manifest names no such asset.
+            AssetWrongProvider: Somebody else brings it.
             AssetMismatch: The bytes are not those that were agreed.
         """
         who = self.participant_of(key)
         for name, asset in assets.items():
-            self._require(name, asset)
+            self._require(who, name, asset)
         ready = f"; {', '.join(sorted(assets))} as agreed" if assets else ""
         return f"ready: {who}{ready}"
 
-    def _require(self, name: str, asset: Asset) -> None:
+    def _require(self, who: str, name: str, asset: Asset) -> None:
         terms = self.assets.get(name)
         if terms is None:
             known = ", ".join(sorted(self.assets))
             raise AssetUnknown(f"expected an asset that the manifest names, found {name}; it names {known}")
-        if asset.digest != terms["digest"]:
+        if terms["provider"] != who:
+            raise AssetWrongProvider(
+                f"expected {terms['provider']} to bring {name}, found {who}; only its provider may"
+            )
+        found, _ = asset._native.measure()
+        if found != terms["digest"]:
             raise AssetMismatch(
-                f"expected {name} with digest {terms['digest']}, found {asset.digest}; nothing was sent",
+                f"expected {name} with digest {terms['digest']}, found {found}; nothing was sent",
                 hint="give the file that was agreed",
             )
 

@@ -75,7 +75,7 @@ class Verdict:
         """Refuses unless every condition holds.
 
         Raises:
-            EvidenceRefused: One does not; its ``verdict`` has them all.
+            EvidenceRefused: One does not; ``details["verdict"]`` has them all.
         """
         if self._good:
             return self

@@ -19,8 +19,8 @@ const TEXT: [&str; 4] = ["text/plain", "text/csv", "text/tab-separated-values", 
 /// Everything else that is known by its content: JSON to its last byte, and what nothing is known of.
 const OTHERS: [&str; 2] = ["application/json", "application/octet-stream"];
 
-/// What is known by its first bytes: the types of the crate `infer`. A test keeps both lists the same.
-const SIGNED: [&str; 90] = [
+/// What is known by its first bytes: types that the crate `infer` finds.
+const SIGNED: [&str; 91] = [
     "application/dicom",
     "application/epub+zip",
     "application/font-sfnt",
@@ -102,6 +102,7 @@ const SIGNED: [&str; 90] = [
     "image/x-canon-cr2",
     "text/html",
     "text/x-shellscript",
+    "text/xml",
     "video/mp4",
     "video/mpeg",
     "video/quicktime",
@@ -241,6 +242,13 @@ mod tests {
         assert!(admitted(b"\0\x01\x02\x03", &["application/octet-stream"]));
         assert!(!admitted(b"\0\x01\x02\x03", &["text/plain", "application/json"]));
         assert!(admitted(b"PK\x03\x04rest of a zip", &["application/zip"]));
+    }
+
+    #[test]
+    fn markup_is_known_by_its_first_line() {
+        assert!(admitted(b"<?xml version=\"1.0\"?><PMML/>", &["text/xml"]));
+        assert!(!admitted(b"age,label\n61,1\n", &["text/xml"]));
+        assert!(known_media_types().contains(&"text/xml"));
     }
 
     #[test]
