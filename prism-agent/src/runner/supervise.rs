@@ -150,7 +150,8 @@ async fn supervise(
     let Some(pid) = running.child.id() else { return Err(RunError::Helper { found: "its end" }) };
     let work = seen.work.try_clone().map_err(RunError::io("keep the working directory open"))?;
     let (cgroup, walked) = (running.cgroup.clone(), execution.walked.clone());
-    let watch = Watch::new(pid.cast_signed(), &execution.order.limits, (cgroup, &layers), seen, walked);
+    let Order { limits, datasets, .. } = &execution.order;
+    let watch = Watch::new(pid.cast_signed(), (limits, datasets), (cgroup, &layers), seen, walked);
     let begin = Instant::now();
     running.link.go().await.map_err(RunError::io("let the program start"))?;
     // From here on something was executed, whatever fails.
@@ -160,20 +161,21 @@ async fn supervise(
         None => running.stop().await,
     };
     let wall = begin.elapsed();
-    let ended = match message {
-        Some(Message::Ended(ended)) => ended,
+    let (ended, own) = match message {
+        Some(Message::Ended(ended)) => (ended, own_end(&ended)),
         Some(Message::NotExecuted { path, reason }) => {
             return Err(running.abandon(RunError::NotExecuted { path, reason }).await);
         }
         // The helper was killed by a limit of the machine or from outside. Its namespace died with it; without one
         // nobody knows who is left.
         _ => {
-            Ended { signal: Some(9), survivors: u32::from(!layers.is_active(Layer::PidNamespace)), ..Ended::default() }
+            let survivors = u32::from(!layers.is_active(Layer::PidNamespace));
+            (Ended { survivors, ..Ended::default() }, End::SupervisionLost)
         }
     };
     let end = match breach {
         Some(breach) => breach,
-        None => decide(&ended, &watch, execution.cancel).await,
+        None => decide(own, ended.peak_bytes, &watch, execution.cancel).await,
     };
     let (stdout, stderr) = running.finish().await;
     let end = if end.is_success() && running.signals.lost.is_cancelled() { End::OutputLost } else { end };
@@ -204,15 +206,19 @@ fn lost(error: &dyn std::error::Error) -> End {
     End::SupervisionLost
 }
 
-/// The one reason of a run that ended before the agent ended it: a limit that was crossed since somebody looked, however
-/// well the program took it, or what the program did.
-async fn decide(ended: &Ended, watch: &Watch, cancel: &CancellationToken) -> End {
-    let own = match (ended.code, ended.signal) {
+/// What the program did.
+fn own_end(ended: &Ended) -> End {
+    match (ended.code, ended.signal) {
         (Some(code), _) => End::Exited(code),
         (None, signal) => End::Signalled(signal.unwrap_or(9)),
-    };
+    }
+}
+
+/// The one reason of a run that ended before the agent ended it: a limit that was crossed since somebody looked, however
+/// well the program took it, or its `own` end.
+async fn decide(own: End, peak_bytes: u64, watch: &Watch, cancel: &CancellationToken) -> End {
     tokio::select! {
-        crossed = watch.crossed_at_the_end(ended.peak_bytes) => match crossed {
+        crossed = watch.crossed_at_the_end(peak_bytes) => match crossed {
             Ok(crossed) => crossed.unwrap_or(own),
             Err(error) => lost(&error),
         },

@@ -14,7 +14,7 @@ use super::cgroup::Cgroup;
 use super::layers::{Layer, LayerState, Layers};
 use super::outcome::{End, RunError};
 use super::processes::Processes;
-use super::spec::Limits;
+use super::spec::{Contents, Limits};
 pub(super) use walked::Walked;
 
 /// Time between two looks.
@@ -50,6 +50,8 @@ struct Watched {
     disk: Disk,
     /// File systems of the run that are memory, where no control group counts them.
     in_memory: Vec<OwnedFd>,
+    /// Bytes on them that the run did not write: copies of its datasets.
+    copies: u64,
 }
 
 /// How the run's disk space is bounded.
@@ -62,10 +64,10 @@ enum Disk {
 }
 
 impl Watch {
-    /// Watches what `layers` says is enforced by polling.
+    /// Watches what `layers` says is enforced by polling. Copies of the datasets are no memory of the run's.
     pub(super) fn new(
         helper: i32,
-        limits: &Limits,
+        (limits, datasets): (&Limits, &Contents),
         (cgroup, layers): (Arc<Cgroup>, &Layers),
         seen: Seen,
         walked: Walked,
@@ -77,7 +79,9 @@ impl Watch {
         let memory = !by_cgroup(Layer::MemoryLimit);
         let in_memory = if memory { disk.in_memory().chain(shared_memory).collect() } else { Vec::new() };
         let processes = !by_cgroup(Layer::ProcessLimit);
-        Self(Arc::new(Watched { helper, limits: *limits, cgroup, memory, processes, disk, in_memory }))
+        let copied = matches!(layers.get(Layer::DatasetsCopy), Some(LayerState::Active(by)) if by == "copy");
+        let copies = if own_disk && copied { datasets.bytes } else { 0 };
+        Self(Arc::new(Watched { helper, limits: *limits, cgroup, memory, processes, disk, in_memory, copies }))
     }
 
     /// Looks until a limit is crossed, and says which. A walk over a large disk delays nothing but the next walk.
@@ -153,7 +157,7 @@ impl Watched {
         if !self.memory && !self.processes {
             return None;
         }
-        let files = self.in_memory.iter().map(taken).sum();
+        let files = self.in_memory.iter().map(taken).sum::<u64>().saturating_sub(self.copies);
         let usage = Processes::read().usage(self.helper, self.limits.memory_bytes, files);
         // The sandbox's first process is one of the family, and no task of the program.
         if self.processes && usage.tasks > u64::from(self.limits.processes) + 1 {
@@ -220,7 +224,7 @@ mod tests {
         let work = rustix::fs::open(home.path(), OFlags::DIRECTORY, Mode::empty()).unwrap();
         let walked = Walked { paths: Vec::new(), limit: 0, files: 0, datasets: None };
         let seen = Seen { work, shared_memory: None };
-        let watch = Watch::new(0, &Limits::default(), (Arc::default(), &layers), seen, walked);
+        let watch = Watch::new(0, (&Limits::default(), &Contents::default()), (Arc::default(), &layers), seen, walked);
         let other = tokio::time::sleep(Duration::from_millis(1));
         tokio::select! {
             crossed = watch.every(INTERVAL, endless) => panic!("{crossed:?}"),

@@ -338,13 +338,18 @@ fn copies_of_datasets_are_no_writing_of_the_run() -> Verdict {
 
 fn a_copy_for_which_the_disk_has_no_room_is_not_begun() -> Verdict {
     crate::needs!(MountNamespace, SeparateUser);
-    let mut world = World::python("print()");
+    let is_refused = |mut world: World| {
+        in_view(&mut world, ON_A_FULL_DISK);
+        let refused = world.attempt().err().unwrap();
+        assert!(matches!(refused, RunError::NoRoom { .. }), "{refused}");
+        assert_eq!(refused.code(), Code::AgentFull);
+    };
+    let locked = World::python("print()");
     // The run's user may not read it as it is.
-    fs::set_permissions(&world.spec.algorithm, fs::Permissions::from_mode(0o600)).unwrap();
-    in_view(&mut world, ON_A_FULL_DISK);
-    let refused = world.attempt().err().unwrap();
-    assert!(matches!(refused, RunError::NoRoom { .. }), "{refused}");
-    assert_eq!(refused.code(), Code::AgentFull);
+    fs::set_permissions(&locked.spec.algorithm, fs::Permissions::from_mode(0o600)).unwrap();
+    is_refused(locked);
+    // No link leads to another disk, and memory is no place for what the disk has no room for.
+    is_refused(World::python("print()").file("h1", "x"));
     Verdict::Held
 }
 

@@ -22,6 +22,9 @@ use crate::runner::layers::{Layer, Layers};
 const AS_ROOT: &[&str] = &[",metacopy=on,redirect_dir=on"];
 const AS_USER: &[&str] = &[",userxattr"];
 
+/// The step that makes the lower layer.
+const LINK: &str = "link a dataset";
+
 /// Shows `datasets` at `target`; the working directory must be the scratch directory, with the space mounted in it.
 /// With a bound of its own, what is written there goes to memory of its own.
 pub(super) fn show(
@@ -39,7 +42,8 @@ pub(super) fn show(
             "changes"
         }
     };
-    if link_all(datasets, who).and_then(|()| overlay(("lower", changes), target, who, AS_ROOT)).is_err() {
+    link_all(datasets, who)?;
+    if overlay(("lower", changes), target, who, AS_ROOT).is_err() {
         make_room(target, who, order).during("make room for copied datasets")?;
         stage::copy_datasets(datasets, target, who)?;
         layers.active(Layer::DatasetsCopy, "copy");
@@ -80,35 +84,36 @@ pub(super) fn overlay((lower, changes): (&str, &str), target: &Path, who: &Who, 
     result
 }
 
-/// The lower layer: directories of its own, files as hard links, copies where linking is not possible.
-fn link_all(datasets: &[(String, PathBuf)], who: &Who) -> io::Result<()> {
+/// The lower layer: directories of its own, files as hard links, copies where linking is not possible and the disk has
+/// room.
+fn link_all(datasets: &[(String, PathBuf)], who: &Who) -> Result<(), Failure> {
     let lower = Path::new("lower");
-    fs::create_dir(lower)?;
+    fs::create_dir(lower).during(LINK)?;
     for (name, source) in datasets {
         link_tree(source, &lower.join(name), who)?;
     }
     Ok(())
 }
 
-fn link_tree(source: &Path, target: &Path, who: &Who) -> io::Result<()> {
-    let meta = fs::symlink_metadata(source)?;
+fn link_tree(source: &Path, target: &Path, who: &Who) -> Result<(), Failure> {
+    let meta = fs::symlink_metadata(source).during(LINK)?;
     if meta.is_dir() {
-        fs::create_dir(target)?;
-        for entry in fs::read_dir(source)? {
-            let entry = entry?;
+        fs::create_dir(target).during(LINK)?;
+        for entry in fs::read_dir(source).during(LINK)? {
+            let entry = entry.during(LINK)?;
             link_tree(&entry.path(), &target.join(entry.file_name()), who)?;
         }
         return Ok(());
     }
     if !meta.is_file() {
-        return Err(io::Error::from(io::ErrorKind::Unsupported));
+        return Err(Failure::new(LINK, "neither a file nor a folder"));
     }
     // In a user namespace only the run's own user and group can be copied up.
     let usable = who.separate || (meta.uid() == who.uid && meta.gid() == who.gid && meta.mode() & 0o600 == 0o600);
     if !usable || fs::hard_link(source, target).is_err() {
-        stage::claim(std::iter::once(source), Path::new(".")).map_err(|_| io::ErrorKind::StorageFull)?;
-        fs::copy(source, target)?;
-        fs::set_permissions(target, fs::Permissions::from_mode(0o600))?;
+        stage::claim(std::iter::once(source), Path::new("."))?;
+        fs::copy(source, target).during(LINK)?;
+        fs::set_permissions(target, fs::Permissions::from_mode(0o600)).during(LINK)?;
     }
     Ok(())
 }

@@ -31,6 +31,12 @@ fn little_disk(limits: &mut Limits) {
     limits.disk_bytes = 32 << 20;
 }
 
+/// For what only slowly takes it: each folder costs the kernel a way up through all that are above it.
+fn little_disk_and_much_time(limits: &mut Limits) {
+    little_disk(limits);
+    limits.wall_seconds = 1200;
+}
+
 fn little_time(limits: &mut Limits) {
     limits.wall_seconds = 1;
 }
@@ -54,7 +60,7 @@ pub(super) fn table() -> Vec<TooMuch> {
         too_much("disk in a folder that nobody can list", UNLISTED, little_disk, &[End::DiskLimit]),
         too_much("empty files in results", EMPTY_RESULTS, little_disk, &[End::DiskLimit]),
         too_much("empty files beside them", EMPTY_TEMPORARY, little_disk, &[End::DiskLimit]),
-        too_much("folders within folders", DEEP, little_disk, &[End::DiskLimit]),
+        too_much("folders within folders", DEEP, little_disk_and_much_time, &[End::DiskLimit]),
         too_much("processors without end", BUSY, little_time, &[End::WallLimit]),
         too_much("a signal that it ignores", IGNORING, little_time, &[End::WallLimit]),
         too_much("words without lines", WORDS, |limits| limits.output_bytes = 1 << 16, &[End::OutputLimit]),
