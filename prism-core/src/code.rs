@@ -173,6 +173,8 @@ codes! {
     SandboxUnavailable = "sandbox.unavailable", RunFailed;
     /// The requirements could not be installed.
     RequirementsFailed = "requirements.failed", RunFailed;
+    /// An environment that the agent kept is not what was installed, or others may write to it.
+    EnvironmentChanged = "environment.changed", RunFailed;
     /// There is no result yet.
     ResultNotReady = "result.not-ready", Unavailable;
     /// The result key went to another recipient already.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use prism_core::audit::entry::{Packages, PackagesOrigin};
+use prism_core::code::message;
 use prism_core::digest::Digest;
 use prism_core::requirements::{Lock, Target};
 use rustix::fs::{AtFlags, CWD, Gid, Uid, chownat, fchown};
@@ -119,18 +120,55 @@ fn installing(run: &Run, job: Job) -> Order {
     order
 }
 
-/// Takes the environment from the installer and, if it is to be kept, moves it there.
+/// Takes the environment from the installer and, if it is to be kept, moves it there. Neither a stop nor the end of the
+/// run's time waits for a disk that synchronises.
 async fn close(run: &Run, name: Option<(String, Digest)>, until: Until) -> Result<Option<Environment>, RunError> {
     let disks: Vec<PathBuf> = run.disks.paths().map(Path::to_owned).collect();
-    let root = run.spec.kept.clone();
-    let closed = tokio::task::spawn_blocking(move || {
-        tidy(&disks).map_err(RunError::io("close the environment"))?;
-        let (Some(root), Some((name, wheels))) = (root, name) else { return Ok(None) };
-        let made = disks.iter().map(|disk| disk.join("env")).find(|env| env.exists());
-        let Some(made) = made else { return Ok(None) };
-        Kept::open(&root).and_then(|kept| kept.keep((&name, wheels), &made, &until)).map_err(not_kept)
-    });
-    closed.await.map_err(|_| RunError::Helper { found: "a panic" })?
+    let tidied = disks.clone();
+    let tidied = tokio::task::spawn_blocking(move || tidy(&tidied)).await;
+    tidied.map_err(|_| RunError::Helper { found: "a panic" })?.map_err(RunError::io("close the environment"))?;
+    let (Some(root), Some(name)) = (run.spec.kept.clone(), name) else { return Ok(None) };
+    let made = disks.iter().map(|disk| disk.join("env")).find(|env| env.exists());
+    let Some(made) = made else { return Ok(None) };
+    let (cancel, deadline) = (until.cancel.clone(), until.deadline.map(Instant::from_std));
+    let kept = tokio::task::spawn_blocking(move || keep(&root, name, &made, &until));
+    tokio::select! {
+        kept = kept => kept.map_err(|_| RunError::Helper { found: "a panic" })?,
+        () = cancel.cancelled() => Err(RunError::Stopped),
+        () = over(deadline) => {
+            let complaint = "the environment was still being kept".to_owned();
+            Err(RunError::requirements(RequirementsError::Failed { end: End::WallLimit, complaint }))
+        }
+    }
+}
+
+async fn over(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Keeps an environment: the run goes on without that if the system refuses, and nobody waits for others to make way.
+/// Blocks.
+fn keep(
+    root: &KeepEnvironments,
+    (name, wheels): (String, Digest),
+    made: &Path,
+    until: &Until,
+) -> Result<Option<Environment>, RunError> {
+    let attempt = |kept: Kept| {
+        let environment = kept.keep((&name, wheels), made, until);
+        drop(tokio::task::spawn_blocking(move || kept.make_way(&name)));
+        environment
+    };
+    match Kept::open(root).and_then(attempt) {
+        Err(error @ KeptError::Io { .. }) if made.exists() => {
+            tracing::warn!(error = %message(&error), "an environment could not be kept");
+            Ok(None)
+        }
+        kept => kept.map_err(not_kept),
+    }
 }
 
 /// Why an environment was neither kept nor found.

@@ -241,7 +241,7 @@ impl Coded for RunError {
     fn code(&self) -> Code {
         match self {
             Self::LayerMissing { .. } => Code::SandboxUnavailable,
-            Self::Requirements(_) => Code::RequirementsFailed,
+            Self::Requirements(error) => error.code(),
             Self::Stopped => Code::RunStopped,
             Self::NoRoom { .. } => Code::AgentFull,
             Self::WallLimit

@@ -28,7 +28,7 @@ use crate::index::IndexError;
 pub const LOCK_NAME: &str = "requirements.lock";
 
 /// The installer's own version: what it makes of the same wheels is the same as long as this is.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Largest lock file in bytes.
 const LOCK_MAX: u64 = 4 << 20;
@@ -129,7 +129,10 @@ pub enum RequirementsError {
 
 impl Coded for RequirementsError {
     fn code(&self) -> Code {
-        Code::RequirementsFailed
+        match self {
+            Self::Kept(error) => error.code(),
+            _ => Code::RequirementsFailed,
+        }
     }
 }
 

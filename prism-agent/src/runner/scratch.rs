@@ -1,5 +1,6 @@
 //! The disk space that the agent gives to one run, removed when dropped, or by the next agent if this one dies before.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -27,12 +28,15 @@ impl Scratch {
         for _ in 0..100 {
             let path = base.join(format!("{PREFIX}{:016x}", fresh_number()?));
             match DirBuilder::new().mode(0o700).create(&path) {
-                // Somebody who sweeps may be faster: then it gets another name.
-                Ok(()) => {
-                    if let Ok(lock) = lock(&path) {
-                        return Ok(Self { path: path.canonicalize()?, _lock: lock });
+                Ok(()) => match lock(&path) {
+                    Ok(lock) => return Ok(Self { path: path.canonicalize()?, _lock: lock }),
+                    // Somebody who sweeps was faster: it gets another name.
+                    Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotFound) => {}
+                    Err(error) => {
+                        remove_tree(&path);
+                        return Err(error);
                     }
-                }
+                },
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -46,13 +50,18 @@ impl Scratch {
         needed.then(|| Self::create(&std::env::temp_dir())).transpose()
     }
 
+    /// Whether this is the name of one.
+    pub(crate) fn is_named(name: &OsStr) -> bool {
+        name.as_encoded_bytes().starts_with(PREFIX.as_bytes())
+    }
+
     /// Removes what agents of this user that died left in `base`.
     pub(crate) fn sweep(base: &Path) {
         let own = rustix::process::geteuid().as_raw();
         for entry in fs::read_dir(base).into_iter().flatten().flatten() {
-            let named = entry.file_name().to_str().is_some_and(|name| name.starts_with(PREFIX));
             let path = entry.path();
-            if named && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir() && meta.uid() == own)
+            if Self::is_named(&entry.file_name())
+                && fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir() && meta.uid() == own)
                 // Held until it is gone.
                 && let Ok(_lock) = lock(&path)
             {

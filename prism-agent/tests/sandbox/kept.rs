@@ -10,6 +10,7 @@ use prism_agent::runner::{
     Runtime, run,
 };
 use prism_core::audit::entry::PackagesOrigin;
+use prism_core::code::{Code, Coded};
 
 use crate::shelf::{Shelf, authority};
 use crate::tests;
@@ -155,12 +156,17 @@ fn an_environment_that_was_changed_is_refused() -> Verdict {
     shop.run(USE);
     let module = format!("lib/python{}/site-packages/prism_probe.py", interpreter().minor_version());
     fs::write(shop.environment().join(module), "VALUE = 41\ndef main(): pass\n").unwrap();
-    assert!(matches!(refused(&shop), RequirementsError::Kept(KeptError::Changed { .. })));
+    let changed = refused(&shop);
+    assert!(matches!(changed, RequirementsError::Kept(KeptError::Changed { .. })));
+    assert_eq!(changed.code(), Code::EnvironmentChanged);
     fs::set_permissions(&shop.kept, Permissions::from_mode(0o777)).unwrap();
     assert!(matches!(refused(&shop), RequirementsError::Kept(KeptError::Exposed { .. })));
     fs::set_permissions(&shop.kept, Permissions::from_mode(0o755)).unwrap();
     fs::remove_dir_all(shop.environment().parent().unwrap()).unwrap();
     assert_eq!(shop.run(USE).0, ["installing", "starting"]);
+    // What lost its seal stands in the way of keeping, not of the run.
+    fs::remove_file(shop.environment().with_file_name("seal")).unwrap();
+    assert_eq!(shop.run(USE), (vec!["installing", "starting"], "42 0\n".to_owned()));
     Verdict::Held
 }
 

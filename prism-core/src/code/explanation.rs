@@ -248,6 +248,10 @@ fn run(code: Code) -> Row {
             "The requirements could not be installed.",
             "check that every line of the lock file has a hash and that a wheel for the agent's Python and processor is there",
         ),
+        Code::EnvironmentChanged => (
+            "An environment that the agent kept is not what was installed, or others may write to it.",
+            "ask the agent's operator to find out who changed it, to remove it, and to see to its owner and mode: the next run makes it again",
+        ),
         Code::ResultNotReady => {
             ("There is no result yet.", "`prism watch` shows what the run waits for; try again when it is Delivering")
         }

@@ -17,7 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use prism_core::code::{Code, Coded};
+use prism_core::code::{Code, Coded, message};
 use prism_core::digest::{Digest, Hasher};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use tokio_util::sync::CancellationToken;
@@ -144,7 +144,10 @@ pub enum KeptError {
 
 impl Coded for KeptError {
     fn code(&self) -> Code {
-        Code::RequirementsFailed
+        match self {
+            Self::Exposed { .. } | Self::Changed { .. } => Code::EnvironmentChanged,
+            Self::Stopped { .. } | Self::Late { .. } | Self::Io { .. } => Code::RequirementsFailed,
+        }
     }
 }
 
@@ -195,7 +198,11 @@ impl Kept {
             Ok(meta) if !is_safe(&meta) || !meta.is_dir() => return Err(changed()),
             Ok(_) => {}
         }
-        let file = open_seal(&place).map_err(|_| changed())?;
+        let file = match open_seal(&place) {
+            // It was removed meanwhile, or has lost its seal: it makes way.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(|_| changed())?,
+        };
         if flock(&file, FlockOperation::NonBlockingLockShared).is_err() || !is_there(&file, &place) {
             // It is about to be removed.
             return Ok(None);
@@ -203,7 +210,9 @@ impl Kept {
         let seal = read_seal(&file).map_err(io("read", &place))?.ok_or_else(changed)?;
         if !seal.is_by(&self.key) {
             drop(file);
-            self.remove(&place).map_err(io("remove", &place))?;
+            if let Err(error) = self.remove(&place) {
+                tracing::warn!(%error, ?place, "a kept environment could not be removed");
+            }
             return Ok(None);
         }
         let path = place.join(ENVIRONMENT);
@@ -215,8 +224,8 @@ impl Kept {
         Ok(Some(Environment { path, wheels: seal.wheels, _held: file }))
     }
 
-    /// Keeps an environment that the agent owns, made of wheels with this digest; `None`, and it stays where it is, if it
-    /// is larger than all of them may be.
+    /// Keeps an environment that the agent owns, made of wheels with this digest; `None` if it is larger than all of them
+    /// may be or somebody else has its name. Then, and when the system refuses, it is where it was.
     pub(crate) fn keep(
         &self,
         (name, wheels): (&str, Digest),
@@ -230,17 +239,37 @@ impl Kept {
         // It disappears with this value unless it gets its final name.
         let scratch = Scratch::create(&self.root).map_err(io("make a directory in", &self.root))?;
         let new = scratch.path().join("new");
-        let place = self.root.join(name);
-        let held = self.seal(&new, (name, wheels), made, until).map_err(io("keep", &place))?;
-        match fs::rename(&new, &place) {
-            // Another run was faster, with the same.
-            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
-                return self.find(name, until)?.ok_or(KeptError::Changed { path: place }).map(Some);
-            }
-            named => named.map_err(io("name", &new))?,
+        let kept = self.place((name, wheels), made, &new, until);
+        if matches!(kept, Ok(None) | Err(KeptError::Io { .. })) && !made.exists() {
+            until.check().map_err(io("keep", made))?;
+            fs::rename(new.join(ENVIRONMENT), made).map_err(io("move back", made))?;
         }
-        sync_directory(&self.root).map_err(|error| io("synchronise", &self.root)(io::Error::other(error)))?;
-        self.make_way(name).map_err(io("make way in", &self.root))?;
+        if matches!(kept, Ok(None)) {
+            tracing::warn!("expected to keep an environment, found that another agent has its name under another key");
+        }
+        kept
+    }
+
+    /// Seals an environment at `new` and gives it its name; the one of another run that was faster; `None` if somebody
+    /// else has that name.
+    fn place(
+        &self,
+        (name, wheels): (&str, Digest),
+        made: &Path,
+        new: &Path,
+        until: &Until,
+    ) -> Result<Option<Environment>, KeptError> {
+        let place = self.root.join(name);
+        let held = self.seal(new, (name, wheels), made, until).map_err(io("keep", &place))?;
+        match fs::rename(new, &place) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::DirectoryNotEmpty | io::ErrorKind::AlreadyExists) => {
+                return self.find(name, until);
+            }
+            named => named.map_err(io("name", new))?,
+        }
+        if let Err(error) = sync_directory(&self.root) {
+            tracing::warn!(error = %message(&error), "a kept environment may not outlive a crash of the machine");
+        }
         Ok(Some(Environment { path: place.join(ENVIRONMENT), wheels, _held: held }))
     }
 
@@ -267,7 +296,7 @@ impl Kept {
 
 /// The seal of the environment at `place`, which is the agent's alone.
 fn open_seal(place: &Path) -> io::Result<File> {
-    let no_link = OFlags::NOFOLLOW.bits().cast_signed();
+    let no_link = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(no_link).open(place.join(SEAL))?;
     let meta = file.metadata()?;
     let plain = meta.is_file() && is_safe(&meta) && meta.len() <= SEAL_MAX;
@@ -306,6 +335,7 @@ pub(crate) fn key(lock: &str, plan: Option<&Plan>, interpreter: &Interpreter) ->
     };
     field(b"prism/environment");
     field(&FORMAT.to_be_bytes());
+    field(&seal::VERSION.to_be_bytes());
     field(lock.as_bytes());
     field(&plan.map_or_else(|| b"index".to_vec(), |plan| plan.hashes.concat()));
     field(format!("{target:?}").as_bytes());

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use aws_lc_rs::hmac;
-use prism_core::digest::Digest;
+use prism_core::digest::Hasher;
 use prism_core::entropy::{SystemEntropy, draw};
 use zeroize::Zeroizing;
 
@@ -44,9 +44,22 @@ impl MachineKey {
         if let Some(key) = KEY.get() {
             return Ok(key.clone());
         }
-        let found = places().into_iter().find_map(|place| Self::in_memory(&place).ok());
-        let key = found.map_or_else(Self::generate, Ok)?;
+        let found = places().into_iter().find_map(|place| match Self::in_memory(&place) {
+            Ok(key) => Some(key),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!(%error, ?place, "the key of kept environments cannot lie here");
+                }
+                None
+            }
+        });
+        let key = found.map_or_else(Self::of_this_process, Ok)?;
         Ok(KEY.get_or_init(|| key).clone())
+    }
+
+    fn of_this_process() -> io::Result<Self> {
+        tracing::warn!("no memory was found for the key of kept environments: no other agent will find them");
+        Self::generate()
     }
 
     /// A key that nobody else has.
@@ -55,7 +68,11 @@ impl MachineKey {
     }
 
     fn new(bytes: &[u8]) -> Self {
-        let id = Digest::sha256(&[b"prism/environments/key-id\0", bytes].concat()).to_hex();
+        // In two steps: put together, the key would stay behind in memory that was given back.
+        let mut hasher = Hasher::sha256();
+        hasher.update(b"prism/environments/key-id\0");
+        hasher.update(bytes);
+        let id = hasher.finish().to_hex();
         Self { key: hmac::Key::new(hmac::HMAC_SHA256, bytes), id: id.chars().take(16).collect() }
     }
 

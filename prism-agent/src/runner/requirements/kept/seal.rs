@@ -13,7 +13,7 @@ use super::Until;
 use super::key::MachineKey;
 
 /// Version of the seal's form.
-const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 2;
 
 /// Bytes that are read between two looks at whether the run was stopped.
 const PIECE: usize = 1 << 20;

@@ -64,7 +64,7 @@ fn what_was_kept_is_found_as_it_was_and_nothing_else_is() {
 
 #[test]
 fn every_change_is_noticed() {
-    let changes: [fn(&Path); 10] = [
+    let changes: [fn(&Path); 9] = [
         |env| fs::write(env.join("lib/module.py"), "VALUE = 43\n").unwrap(),
         |env| fs::write(env.join("lib/new.py"), "").unwrap(),
         |env| fs::remove_file(env.join("lib/module.py")).unwrap(),
@@ -76,7 +76,6 @@ fn every_change_is_noticed() {
             symlink("/tmp", env.join("lib64")).unwrap();
         },
         |env| fs::rename(env.join("lib/module.py"), env.join("lib/other.py")).unwrap(),
-        |env| fs::remove_file(env.with_file_name(SEAL)).unwrap(),
         |env| {
             let seal = fs::read_to_string(env.with_file_name(SEAL)).unwrap();
             let other = seal.replace(&wheels().to_hex(), &Digest::sha256(b"others").to_hex());
@@ -123,7 +122,11 @@ fn what_was_not_used_for_longest_makes_way_unless_a_run_uses_it() {
     let folder = tempfile::tempdir().unwrap();
     // Each of them has 11 bytes.
     let kept = open(&folder.path().join("kept"), 30);
-    let keep = |name: &str| kept.keep((name, wheels()), &environment(folder.path()), &always()).unwrap().unwrap();
+    let keep = |name: &str| {
+        let environment = kept.keep((name, wheels()), &environment(folder.path()), &always()).unwrap().unwrap();
+        kept.make_way(name);
+        environment
+    };
     let used = |name: &str, seconds: u64| {
         let time = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
         File::open(kept.root.join(name).join(SEAL)).unwrap().set_modified(time).unwrap();
@@ -142,6 +145,51 @@ fn what_was_not_used_for_longest_makes_way_unless_a_run_uses_it() {
     let small = open(&kept.root, 10);
     assert!(small.keep(("e", wheels()), &environment(folder.path()), &always()).unwrap().is_none());
     assert!(folder.path().join("made").exists(), "what is too large to be kept stays where it is");
+}
+
+#[test]
+fn what_nobody_can_find_any_more_makes_way_first() {
+    let (folder, kept, _) = kept();
+    let other = open(&kept.root, 1 << 20);
+    let theirs = other.keep(("theirs", wheels()), &environment(folder.path()), &always()).unwrap();
+    let (unsealed, torn) = (kept.root.join("0".repeat(64)), kept.root.join("1".repeat(64)));
+    for place in [&unsealed, &torn, &kept.root.join("lost+found")] {
+        fs::create_dir_all(place.join(ENVIRONMENT)).unwrap();
+    }
+    fs::write(torn.join(SEAL), "{").unwrap();
+    kept.make_way("key");
+    assert_eq!(names(&kept), ["key", "lost+found", "theirs"], "theirs is in use, and one is no environment");
+    drop(theirs);
+    kept.make_way("key");
+    assert_eq!(names(&kept), ["key", "lost+found"]);
+}
+
+#[test]
+fn an_environment_that_cannot_be_kept_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("kept");
+    let (kept, other) = (open(&root, 1 << 20), open(&root, 1 << 20));
+    let made = environment(folder.path());
+    let keep = || kept.keep(("key", wheels()), &made, &always());
+    let theirs = other.keep(("key", wheels()), &made, &always()).unwrap();
+    environment(folder.path());
+    assert!(keep().unwrap().is_none(), "another agent has the name under another key");
+    assert!(made.join("lib/module.py").exists());
+    drop(theirs);
+    fs::hard_link(made.join("lib/module.py"), made.join("lib/twice.py")).unwrap();
+    assert!(matches!(keep(), Err(KeptError::Io { .. })), "a file that has another name cannot be sealed");
+    assert!(made.join("lib/twice.py").exists());
+    fs::remove_file(made.join("lib/twice.py")).unwrap();
+    assert_eq!(found(&kept, "key"), None);
+    assert!(keep().unwrap().is_some());
+    assert_eq!(names(&kept), ["key"]);
+}
+
+#[test]
+fn one_without_a_seal_is_none() {
+    let (_folder, kept, env) = kept();
+    fs::remove_file(env.with_file_name(SEAL)).unwrap();
+    assert_eq!(found(&kept, "key"), None);
 }
 
 #[test]
