@@ -141,6 +141,7 @@ __all__ = [
     "Entry",
     "EnvelopeMalformed",
     "EnvironmentChanged",
+    "EnvironmentChanged",
     "EvidenceRefused",
     "Figures",
     "FileChanged",
