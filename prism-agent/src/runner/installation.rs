@@ -60,6 +60,8 @@ pub(super) async fn install(
 ) -> Result<Installed, RunError> {
     let patience = Until { cancel: cancel.clone(), deadline: Some(until.into_std()) };
     let means = tokio::select! {
+        // Who has nothing to choose is done at once, also when the time is over: the run says that itself.
+        biased;
         means = choose(run, &patience) => means?,
         () = cancel.cancelled() => return Err(RunError::Stopped),
         () = tokio::time::sleep_until(until) => {

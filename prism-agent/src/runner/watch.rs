@@ -79,8 +79,8 @@ impl Watch {
         let memory = !by_cgroup(Layer::MemoryLimit);
         let in_memory = if memory { disk.in_memory().chain(shared_memory).collect() } else { Vec::new() };
         let processes = !by_cgroup(Layer::ProcessLimit);
-        let copied = matches!(layers.get(Layer::DatasetsCopy), Some(LayerState::Active(by)) if by == "copy");
-        let copies = if own_disk && copied { datasets.bytes } else { 0 };
+        let are_copies = matches!(layers.get(Layer::DatasetsCopy), Some(LayerState::Active(by)) if by == "copy");
+        let copies = if own_disk && are_copies { datasets.bytes } else { 0 };
         Self(Arc::new(Watched { helper, limits: *limits, cgroup, memory, processes, disk, in_memory, copies }))
     }
 

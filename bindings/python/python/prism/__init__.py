@@ -141,7 +141,6 @@ __all__ = [
     "Entry",
     "EnvelopeMalformed",
     "EnvironmentChanged",
-    "EnvironmentChanged",
     "EvidenceRefused",
     "Figures",
     "FileChanged",

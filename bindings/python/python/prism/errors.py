@@ -440,13 +440,6 @@ class EnvironmentChanged(PrismError, RuntimeError):
 
 
 @_class
-class EnvironmentChanged(PrismError, RuntimeError):
-    """An environment that the agent kept is not what was installed, or others may write to it."""
-
-    code = "environment.changed"
-
-
-@_class
 class ResultNotReady(PrismError, TimeoutError):
     """There is no result yet."""
 
