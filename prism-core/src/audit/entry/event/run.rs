@@ -10,7 +10,7 @@ use crate::optional::present;
 use crate::printable::is_printable_line;
 
 body! {
-    /// Body of [`Event::RunStart`].
+    /// Body of [`Event::RunStart`](super::Event::RunStart).
     RunStartBody {
         /// Which run of this boot: 1.
         run: u32,
@@ -18,7 +18,7 @@ body! {
 }
 
 body! {
-    /// Body of [`Event::RunExit`].
+    /// Body of [`Event::RunExit`](super::Event::RunExit).
     RunExitBody {
         /// Which run of this boot: 1.
         run: u32,
