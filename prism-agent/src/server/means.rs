@@ -135,8 +135,10 @@ async fn require_layers(terms: &Algorithm, config: &RunnerConfig) -> Result<(), 
     match probe(config.helper.clone(), Limits::from(&terms.limits), required).await {
         Ok(layers) => tracing::info!(?layers, "a sandbox was built and taken down again"),
         Err(RunError::LayerMissing { layer, state, .. }) => return Err(TermError::Layer { layer, state }),
-        // It says nothing of the machine but of the host program, which is no helper: its runs will fail by it.
-        Err(error @ RunError::Helper { .. }) => tracing::warn!(%error, "no sandbox could be tried"),
+        // Nobody answers where a host program is no helper: this says nothing of the machine, and its runs will fail by it.
+        Err(error @ (RunError::Helper { .. } | RunError::Io { .. })) => {
+            tracing::warn!(%error, "no sandbox could be tried");
+        }
         Err(error) => return Err(TermError::Sandbox(Box::new(error))),
     }
     Ok(())
