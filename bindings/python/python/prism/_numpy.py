@@ -49,7 +49,7 @@ def _npy(array: Any, name: str) -> list[bytes | memoryview]:
         npy.write_array_header_1_0(head, description)  # the bytes of numpy.save
     except ValueError:
         npy.write_array_header_2_0(head, description)
-    flat = array.reshape(-1) if flags.c_contiguous else array.T.reshape(-1)
+    flat: Any = array.reshape(-1) if flags.c_contiguous else array.T.reshape(-1)
     return [head.getvalue(), memoryview(flat.view("u1"))] if array.nbytes else [head.getvalue()]
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "sandbox_helper",
     "seal",
     "state_directory",
+    "states",
 ]
 
 __version__: str
