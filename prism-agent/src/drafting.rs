@@ -75,7 +75,7 @@ impl Coded for DraftingError {
             Self::File(error) => error.code(),
             Self::Key { source, .. } => source.code(),
             Self::Policy { source, .. } => source.code(),
-            Self::Lock { source, .. } => source.code(),
+            Self::Lock { .. } => Code::FileMalformed,
             #[cfg(feature = "simulator")]
             Self::Simulator(error) => error.code(),
             Self::NoSimulator => Code::PlatformUnsupported,
