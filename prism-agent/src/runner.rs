@@ -15,9 +15,10 @@
 //! - without `cgroup` memory and processes are bounded by looking ten times a second, and for each process alone by
 //!   the kernel. Most memory that looking does not find is refused: files without a name in memory, memory shared
 //!   without a file, `/dev/zero`. What the run writes to a root of its own and to `/dev/shm` is memory and counts as
-//!   such, as it does in a control group; what it writes to a work directory that lies in memory counts as disk. What the kernel keeps for sockets and pipes is bounded by how many may be open; files without a name
-//!   that lie in a socket, sent and not yet received, are not seen there: they count as soon as somebody has them, and
-//!   the disk keeps what the agent needs.
+//!   such, as it does in a control group; what it writes to a work directory that lies in memory counts as disk. What
+//!   the kernel keeps for sockets and pipes is bounded by how many may be open; files without a name that lie in a
+//!   socket, sent and not yet received, are not seen there: they count as soon as somebody has them, and the disk keeps
+//!   what the agent needs.
 
 mod capture;
 mod cgroup;
