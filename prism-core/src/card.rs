@@ -3,7 +3,9 @@
 //! A card is a fragment of HTML that changes nothing around it: its styles are its own, it holds no script and names
 //! nothing from elsewhere, every text is escaped. It follows the colours of the notebook, or of the reader's system.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display, Write};
+
+use crate::printable::{SIMULATED, is_printable_line};
 
 /// What a card says at first glance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,11 +20,10 @@ pub enum Mood {
     Bad,
 }
 
-/// What is said of every computation, verdict or log of a simulated machine.
-pub const SIMULATED: &str = "SIMULATED: no hardware protects this data";
-
 /// Longest text of a cell that is shown, in characters.
 const CELL_MAX: usize = 400;
+/// Most lines of a longer text.
+const LINES_MAX: usize = 2000;
 
 /// Styles that reach nothing outside of a card. Notebooks bring their own colours in `--jp-*`.
 const STYLE: &str = ".prism-card{--ink:var(--jp-content-font-color1,#1b1f24);--soft:var(--jp-content-font-color2,#59636e);\
@@ -53,13 +54,14 @@ pub struct Card {
     simulated: bool,
     rows: Vec<(String, String)>,
     checks: Vec<(bool, String, String)>,
+    words: Option<String>,
 }
 
 impl Card {
     /// A card with a title.
     #[must_use]
     pub fn new(title: impl Into<String>, mood: Mood) -> Self {
-        Self { title: title.into(), mood, simulated: false, rows: Vec::new(), checks: Vec::new() }
+        Self { title: title.into(), mood, simulated: false, rows: Vec::new(), checks: Vec::new(), words: None }
     }
 
     /// The same card, which says aloud whether a machine is simulated.
@@ -83,6 +85,13 @@ impl Card {
         self
     }
 
+    /// The same card with a longer text of several lines below, folded until it is asked for.
+    #[must_use]
+    pub fn words(mut self, text: impl Into<String>) -> Self {
+        self.words = Some(text.into());
+        self
+    }
+
     /// A fragment of HTML, well-formed also as XML.
     #[must_use]
     pub fn to_html(&self) -> String {
@@ -98,42 +107,73 @@ impl Card {
             Mood::Good => "good",
             Mood::Bad => "bad",
         };
-        write!(html, "<div class=\"prism-card\"><style>{STYLE}</style><b class=\"{class}\">{}</b>", Text(&self.title))?;
+        write!(html, "<div class=\"prism-card\"><style>{STYLE}</style><b class=\"{class}\">{}</b>", cell(&self.title))?;
         if self.simulated {
             write!(html, "<p class=\"loud\">{SIMULATED}</p>")?;
         }
         html.push_str("<table>");
         for (name, value) in &self.rows {
-            write!(html, "<tr><td class=\"key\">{}</td><td>{}</td></tr>", Text(name), Text(value))?;
+            write!(html, "<tr><td class=\"key\">{}</td><td>{}</td></tr>", cell(name), cell(value))?;
         }
         // What does not hold is what people look for.
         for (holds, name, found) in self.checks.iter().filter(|c| !c.0).chain(self.checks.iter().filter(|c| c.0)) {
             let (class, mark) = if *holds { ("good", "✔") } else { ("bad", "✘") };
-            write!(html, "<tr><td class=\"key\"><span class=\"{class}\">{mark}</span> {}</td>", Text(name))?;
-            write!(html, "<td>{}</td></tr>", Text(found))?;
+            write!(html, "<tr><td class=\"key\"><span class=\"{class}\">{mark}</span> {}</td>", cell(name))?;
+            write!(html, "<td>{}</td></tr>", cell(found))?;
         }
-        html.push_str("</table></div>");
+        html.push_str("</table>");
+        if let Some(text) = &self.words {
+            write!(html, "<details><summary>in plain words</summary><pre>")?;
+            text.lines().take(LINES_MAX).try_for_each(|line| writeln!(html, "{}", cell(line)))?;
+            html.push_str("</pre></details>");
+        }
+        html.push_str("</div>");
         Ok(())
     }
 }
 
-/// Text from anywhere: escaped, bounded, without characters that reorder what stands around them.
-struct Text<'a>(&'a str);
+/// A text of a card: escaped, and cut where it is too long to be read.
+fn cell(text: &str) -> impl Display + '_ {
+    fmt::from_fn(move |f| {
+        let end = text.char_indices().nth(CELL_MAX).map(|(at, _)| at);
+        let shown = end.and_then(|end| text.get(..end)).unwrap_or(text);
+        write!(f, "{}", Text(shown))?;
+        if end.is_some() { f.write_char('…') } else { Ok(()) }
+    })
+}
 
-impl Display for Text<'_> {
+/// A value as text between tags or in an attribute, whatever is in it: escaped, without characters that XML cannot hold
+/// or that reorder what stands around them.
+///
+/// ```
+/// assert_eq!(prism_core::card::Text("<b>").to_string(), "&lt;b&gt;");
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "it is its value, escaped")]
+pub struct Text<T>(
+    /// The value.
+    pub T,
+);
+
+impl<T: Display> Display for Text<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars().take(CELL_MAX) {
-            match character {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                shown if crate::printable::is_printable_line(shown.encode_utf8(&mut [0; 4])) => f.write_char(shown)?,
-                hidden => write!(f, "{}", hidden.escape_default())?,
-            }
-        }
-        if self.0.chars().nth(CELL_MAX).is_some() { f.write_char('…') } else { Ok(()) }
+        write!(Escaping(f), "{}", self.0)
+    }
+}
+
+struct Escaping<'f, 'g>(&'f mut fmt::Formatter<'g>);
+
+impl Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|c| match c {
+            '<' => self.0.write_str("&lt;"),
+            '>' => self.0.write_str("&gt;"),
+            '&' => self.0.write_str("&amp;"),
+            '"' => self.0.write_str("&quot;"),
+            '\'' => self.0.write_str("&#39;"),
+            shown if is_printable_line(shown.encode_utf8(&mut [0; 4])) => self.0.write_char(shown),
+            hidden => write!(self.0, "{}", hidden.escape_unicode()),
+        })
     }
 }
 

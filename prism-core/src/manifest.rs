@@ -8,18 +8,22 @@ mod algorithm;
 mod approval;
 mod check;
 mod dataset;
+mod difference;
 pub mod draft;
 mod media;
 mod object;
 mod participant;
 pub mod platform;
 mod results;
+mod terms;
 mod version;
+mod words;
 
 pub use algorithm::{Algorithm, Auxiliary, Device, Install, Limits, Requirements, Runtime, SandboxLayer, Variable};
 pub use approval::{ApprovalError, SignedManifest};
 pub use check::ManifestError;
 pub use dataset::Dataset;
+pub use difference::Difference;
 pub use media::{MediaType, MediaTypeError};
 pub use object::{
     Codec, GRANT_MAX, GrantError, HttpsUrl, KeyRelease, ObjectKey, ObjectUrl, ResourcePath, ResourcePathError,
@@ -27,7 +31,9 @@ pub use object::{
 };
 pub use participant::{Participant, Role};
 pub use results::{LogsPolicy, Network, Results};
+pub use terms::{Terms, TermsError};
 pub use version::{PythonVersion, PythonVersionError};
+pub use words::Words;
 
 use serde::{Deserialize, Serialize};
 

@@ -2,12 +2,10 @@
 
 mod args;
 mod commands;
-mod entry;
 mod exit;
 mod inputs;
 mod interrupt;
 mod listing;
-mod machines;
 #[cfg(feature = "pull")]
 mod packages;
 mod print;

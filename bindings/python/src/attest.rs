@@ -34,5 +34,5 @@ pub(crate) fn judge(
     };
     let case = Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now };
     let verdict = py.detach(|| case.judge_under(&Roots::built_in()));
-    Ok((verdict.is_good(), verdict.to_json(), verdict.to_html()))
+    Ok((verdict.is_good(), verdict.to_json(), verdict.card().to_html()))
 }

@@ -4,12 +4,13 @@ use std::str::FromStr;
 
 use prism_attest::audit::{ExpectedComputation, audit as replay};
 use prism_core::UnixSeconds;
+use prism_core::audit::entry::Entry;
 use prism_core::code::Code;
 use prism_core::digest::Digest;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
-use crate::fault::{raised, usage};
+use crate::fault::{fault, raised, usage};
 
 /// Replays a transcript: whether every rule holds, and the report as JSON.
 #[pyfunction]
@@ -28,4 +29,10 @@ pub(crate) fn audit(
     let text = serde_json::to_string(&report)
         .map_err(|error| raised(Code::Internal, &format!("expected a printable report: {error}"), None))?;
     Ok((report.holds(), text))
+}
+
+/// An entry of the log in plain words, on one line.
+#[pyfunction]
+pub(crate) fn entry_words(entry: &str) -> PyResult<String> {
+    Entry::read(entry.as_bytes()).map(|entry| entry.words().to_string()).map_err(fault)
 }

@@ -21,3 +21,9 @@ pub(crate) fn card(
     let card = rows.into_iter().fold(card, |card, (name, value)| card.row(name, value));
     checks.into_iter().fold(card, |card, (holds, name, found)| card.check(holds, name, found)).to_html()
 }
+
+/// A number of bytes for people: `412.6 MiB`.
+#[pyfunction]
+pub(crate) fn size(bytes: u64) -> String {
+    prism_core::printable::size(bytes)
+}

@@ -30,9 +30,9 @@ mod _prism {
     #[pymodule_export]
     use super::attest::judge;
     #[pymodule_export]
-    use super::audit::audit;
+    use super::audit::{audit, entry_words};
     #[pymodule_export]
-    use super::card::card;
+    use super::card::{card, size};
     #[pymodule_export]
     use super::fault::codes;
     #[pymodule_export]
@@ -54,6 +54,7 @@ mod _prism {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("SIMULATED", prism_core::printable::SIMULATED)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

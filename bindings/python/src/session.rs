@@ -34,14 +34,14 @@ pub(crate) fn connect(
     let connecting = wait(py, || Client::connect(address, &signed.0, options, interrupt()))?;
     let attested = wait(py, || Ok::<_, prism_agent::client::SessionError>(connecting.attest(now)))?;
     let channel = attested.map_err(refused)?;
-    let (verdict, html) = (channel.verdict().to_json(), channel.verdict().to_html());
+    let (verdict, html) = (channel.verdict().to_json(), channel.verdict().card().to_html());
     Ok(Channel { inner: Mutex::new(Some(channel)), verdict, html, home: Home::here() })
 }
 
 /// The refusal with its verdict, if there is one.
 fn refused(error: AttestError) -> PyErr {
     let AttestError::Refused(refusal) = &error else { return fault(error) };
-    let verdict = serde_json::json!({ "verdict": refusal.verdict(), "html": refusal.verdict().to_html() });
+    let verdict = serde_json::json!({ "verdict": refusal.verdict(), "html": refusal.verdict().card().to_html() });
     fault_with(error, &verdict.to_string())
 }
 

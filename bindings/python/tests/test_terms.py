@@ -56,6 +56,26 @@ class Terms(Scene):
         with self.assertRaises(prism.FileExists):
             again.save(path)
 
+    def test_terms_are_said_in_plain_words_before_they_are_signed(self) -> None:
+        words = self.terms.show()
+        for said in (self.terms.digest, "Who takes part", "hospital-1", "What leaves, and to whom", "network       none"):
+            self.assertIn(said, words)
+
+    def test_what_differs_between_two_manifests_is_listed(self) -> None:
+        other = prism.Manifest.new({**draft(self.algorithm, self.data), "title": "Count the <b>rows</b>"}, self.folder)
+        found = {one.field: (one.old, one.new) for one in self.terms.diff(other)}
+        self.assertEqual(found["title"], ("Count the rows", "Count the <b>rows</b>"))
+        self.assertIn("salt", found)
+        self.assertNotIn("owner", found)
+        with self.assertRaises(prism.Usage):
+            self.terms.diff("manifest.json")  # type: ignore[arg-type]
+
+    def test_the_card_of_a_manifest_is_a_fragment_in_which_nothing_is_markup(self) -> None:
+        html = prism.Manifest.new({**draft(self.algorithm, self.data), "title": "Count the <b>rows</b>"}, self.folder)._repr_html_()
+        self.assertTrue(html.startswith('<div class="prism-card">') and html.endswith("</div>"), html)
+        self.assertIn("Count the &lt;b&gt;rows&lt;/b&gt;", html)
+        self.assertIn("SIMULATED", html)
+
     def test_a_missing_approval_is_named(self) -> None:
         with self.assertRaises(prism.ApprovalMissing) as caught:
             self.terms.assemble([self.terms.approve(self.lab)])

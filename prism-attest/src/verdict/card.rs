@@ -1,6 +1,8 @@
 //! The verdict as one HTML document: no script, nothing from elsewhere, every value escaped.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{self, Write as _};
+
+use prism_core::card::{Card, Mood, Text};
 
 use super::Verdict;
 use crate::finding::{Finding, Stage};
@@ -28,6 +30,21 @@ impl Verdict {
         // Writing into a String cannot fail; a value that cannot be shown is shown as far as it goes.
         let _ = self.write_page(&mut page);
         page
+    }
+
+    /// The verdict as a card among others in a notebook: the same facts, first what is not met.
+    #[must_use]
+    pub fn card(&self) -> Card {
+        let good = self.is_good();
+        let unmet = self.findings.unmet().count();
+        let title =
+            format!("{}: {} of {} conditions met", self.word(good), self.findings.len() - unmet, self.findings.len());
+        let card = Card::new(title, if good { Mood::Good } else { Mood::Bad }).simulated(self.is_simulated());
+        let card = self.summary().into_iter().fold(card, |card, (name, value)| card.row(name, value));
+        self.findings.iter().fold(card, |card, Finding { check, ok, expected, found, .. }| {
+            let said = if ok { found.to_string() } else { format!("expected {expected}, found {found}") };
+            card.check(ok, check.to_string(), said)
+        })
     }
 
     fn write_page(&self, page: &mut String) -> fmt::Result {
@@ -58,30 +75,36 @@ impl Verdict {
 
     fn write_summary(&self, page: &mut String) -> fmt::Result {
         page.push_str("<dl>");
-        row(page, "platform", self.platform)?;
-        if let Some(claims) = self.claims() {
-            row(page, "assurance", claims.assurance())?;
-            if let Some(snp) = claims.facts.snp() {
-                row(page, "product", snp.product())?;
-                row(page, "measurement", snp.measurement())?;
-            }
-            if let Some(tdx) = claims.facts.tdx() {
-                row(page, "status", tdx.tcb().status)?;
-                row(page, "measurement", tdx.mrtd())?;
-            }
-            if let Some(vtpm) = claims.facts.vtpm() {
-                row(page, "virtual machine", &vtpm.vm().id)?;
-            }
-            row(page, "valid", self.window().unwrap_or(claims.window()))?;
+        for (name, value) in self.summary() {
+            writeln!(page, "<dt>{name}</dt><dd>{}</dd>", Text(value))?;
         }
-        row(page, "bound to", self.binding())?;
-        if let Some(profile) = self.profile() {
-            row(page, "policy profile", profile)?;
-        }
-        row(page, "evidence", self.evidence)?;
-        row(page, "judged at", time_text(self.now))?;
         page.push_str("</dl>\n");
         Ok(())
+    }
+
+    /// What the machine is, in a fixed order.
+    fn summary(&self) -> Vec<(&'static str, String)> {
+        let mut rows = vec![("platform", self.platform.to_string())];
+        if let Some(claims) = self.claims() {
+            rows.push(("assurance", claims.assurance().to_string()));
+            if let Some(snp) = claims.facts.snp() {
+                rows.push(("product", snp.product().to_string()));
+                rows.push(("measurement", snp.measurement().to_string()));
+            }
+            if let Some(tdx) = claims.facts.tdx() {
+                rows.push(("status", tdx.tcb().status.to_string()));
+                rows.push(("measurement", tdx.mrtd().to_string()));
+            }
+            if let Some(vtpm) = claims.facts.vtpm() {
+                rows.push(("virtual machine", vtpm.vm().id.to_string()));
+            }
+            rows.push(("valid", self.window().unwrap_or(claims.window()).to_string()));
+        }
+        rows.push(("bound to", self.binding().to_string()));
+        rows.extend(self.profile().map(|profile| ("policy profile", profile.to_string())));
+        rows.push(("evidence", self.evidence.to_string()));
+        rows.push(("judged at", time_text(self.now).to_string()));
+        rows
     }
 
     fn write_stage(&self, stage: Stage, page: &mut String) -> fmt::Result {
@@ -105,38 +128,6 @@ impl Verdict {
     fn profile(&self) -> Option<usize> {
         let mut held = self.findings.iter().filter_map(|finding| finding.profile);
         held.next().filter(|_| self.wanted)
-    }
-}
-
-fn row(page: &mut String, name: &str, value: impl Display) -> fmt::Result {
-    writeln!(page, "<dt>{name}</dt><dd>{}</dd>", Text(value))
-}
-
-/// A value as text between tags, whatever is in it.
-struct Text<T>(T);
-
-impl<T: Display> Display for Text<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Escaping(f), "{}", self.0)
-    }
-}
-
-struct Escaping<'f, 'g>(&'f mut fmt::Formatter<'g>);
-
-impl Write for Escaping<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        text.chars().try_for_each(|c| match c {
-            '<' => self.0.write_str("&lt;"),
-            '>' => self.0.write_str("&gt;"),
-            '&' => self.0.write_str("&amp;"),
-            '"' => self.0.write_str("&quot;"),
-            '\'' => self.0.write_str("&#39;"),
-            // What XML 1.0 cannot hold, and what could turn the direction of the text.
-            c if c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}') => {
-                self.0.write_char('?')
-            }
-            c => self.0.write_char(c),
-        })
     }
 }
 

@@ -13,7 +13,9 @@ use crate::name::Name;
 use crate::strict::{self, JsonError};
 
 mod event;
+mod words;
 pub use event::*;
+pub use words::Words;
 
 /// Longest entry in bytes (C2SP tlog-tiles bounds entries by their u16 length).
 pub const ENTRY_MAX: usize = 65_535;

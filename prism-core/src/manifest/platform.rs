@@ -20,6 +20,7 @@ mod list;
 mod snp;
 mod tdx;
 mod vtpm;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,7 @@ pub use self::tdx::{
     AdvisoryId, AdvisoryIdError, EventLogRule, Rtmrs, TdxAllow, TdxPolicy, TdxRequire, TdxStatus, TdxStatusError,
 };
 pub use self::vtpm::{AkAnchor, AzureSnpPolicy, AzureTdxPolicy, PcrIndex, PcrIndexError, VtpmPolicy, VtpmRequire};
+pub use self::words::{Identities, Machines, Profiles};
 pub use crate::hexadecimal::{HexBytes, HexError};
 
 use crate::digest::Digest;

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prism_attest::audit::{AuditReport, ExpectedComputation, KeyReleased, audit};
-use prism_core::audit::entry::{Conditions, Packages, PackagesOrigin, Releaser};
+use prism_core::audit::entry::{Conditions, Outcome as Ending, Packages, PackagesOrigin, Releaser};
 use prism_core::code::Code;
 use prism_core::transcript::TRANSCRIPT_MAX;
 use serde::Serialize;
 
-use super::manifest::Found;
-use crate::entry;
+use super::manifest::terms;
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{moment, now, read};
 use crate::print::{Printer, SIMULATED, Safe};
@@ -57,7 +56,7 @@ impl Audit {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
         let bytes = read(&self.transcript, TRANSCRIPT_MAX as u64)?;
         let expected = match &self.manifest {
-            Some(path) => ExpectedComputation::Manifest(Found::read(path)?.digest),
+            Some(path) => ExpectedComputation::Manifest(terms(path)?.digest()),
             None => ExpectedComputation::AsRecorded,
         };
         let at = self.at.unwrap_or_else(now);
@@ -124,7 +123,7 @@ impl fmt::Display for Audited<'_> {
             for layer in &summary.layers {
                 writeln!(f, "  sandbox       {}", Safe::new(&layer.to_string()))?;
             }
-            let outcome = summary.outcome.map_or("not known, the log is not closed", entry::outcome);
+            let outcome = summary.outcome.map_or("not known, the log is not closed", Ending::words);
             writeln!(f, "  outcome       {outcome}")?;
         }
         for finding in self.report.findings().iter().filter(|finding| self.all || !finding.ok) {

@@ -11,7 +11,7 @@ use prism_core::seal::Identity;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::manifest::Found;
+use super::manifest::terms;
 use crate::exit::{Failure, Outcome};
 use crate::print::{Printer, Safe};
 use crate::unlocking::symmetric_key;
@@ -51,7 +51,7 @@ struct Written {
 
 impl Grant {
     pub(crate) fn run(self, printer: Printer) -> Outcome {
-        let manifest = Found::read(&self.manifest)?.digest;
+        let manifest = terms(&self.manifest)?.digest();
         write_new_private(&self.out, self.text(manifest)?.as_bytes())?;
         printer.show(&Written { manifest, file: self.out.display().to_string() })
     }

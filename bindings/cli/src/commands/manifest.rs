@@ -2,19 +2,14 @@
 
 mod approve;
 mod assemble;
-mod diff;
 mod draft;
 mod show;
-mod words;
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use prism_agent::files::{FileError, write_atomic, write_new};
-use prism_core::code::Code;
-use prism_core::digest::Digest;
-use prism_core::envelope::{Envelope, PayloadType};
-use prism_core::manifest::Manifest as Terms;
+use prism_core::manifest::Terms;
 
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
@@ -89,33 +84,7 @@ fn write_document(path: &Path, bytes: &[u8], replace: bool) -> Outcome {
     Ok(write_new(path, bytes)?)
 }
 
-/// A manifest as it was found in a file: bare, or inside an envelope with approvals.
-pub(super) struct Found {
-    bytes: Vec<u8>,
-    terms: Terms,
-    pub(super) digest: Digest,
-    envelope: Option<Envelope>,
-}
-
-impl Found {
-    pub(super) fn read(path: &Path) -> Outcome<Self> {
-        let file = read(path, DOCUMENT_MAX)?;
-        let found = match Envelope::read(&file) {
-            Ok(envelope) if envelope.payload_type() == PayloadType::Manifest => {
-                Self::of(envelope.payload_unverified().to_vec(), Some(envelope))
-            }
-            Ok(envelope) => Err(Failure::new(
-                Code::EnvelopeMalformed,
-                format!("expected a manifest, found a signed {}", envelope.payload_type()),
-            )),
-            Err(_) => Self::of(file, None),
-        };
-        found.map_err(|failure| failure.at(path.display()))
-    }
-
-    fn of(bytes: Vec<u8>, envelope: Option<Envelope>) -> Outcome<Self> {
-        let terms = Terms::read(&bytes)?;
-        let digest = Digest::sha256(&bytes);
-        Ok(Self { bytes, terms, digest, envelope })
-    }
+/// Terms from a file: bare, or inside an envelope with approvals.
+pub(super) fn terms(path: &Path) -> Outcome<Terms> {
+    Terms::read(&read(path, DOCUMENT_MAX)?).map_err(|error| Failure::from(error).at(path.display()))
 }

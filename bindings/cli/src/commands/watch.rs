@@ -10,7 +10,6 @@ use prism_core::lifecycle::Phase;
 use prism_core::name::Name;
 use serde::Serialize;
 
-use crate::entry::{Words, clock};
 use crate::exit::{Failure, Outcome};
 use crate::interrupt;
 use crate::print::{Printer, Safe};
@@ -148,9 +147,9 @@ fn line(observed: &Observed, missing: &Missing, simulated: bool) -> Line {
         state,
         kind: entry.event.kind(),
         actor: entry.actor.to_string(),
-        text: Words(entry).to_string(),
+        text: entry.words().to_string(),
         waiting_for: waiting_for.iter().map(|(name, provider)| format!("{name} from {provider}")).collect(),
-        time: clock(entry),
+        time: entry.clock(),
         // The bytes were read as an entry already.
         body: serde_json::from_slice(&observed.bytes).unwrap_or_default(),
     }

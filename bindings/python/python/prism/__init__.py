@@ -103,7 +103,7 @@ from .keys import Key, PublicKey
 from .results import Result
 from .serving import ServedAgent, serve
 from .simulation import Sample, Simulation, simulate
-from .terms import Approval, Manifest
+from .terms import Approval, Difference, Manifest
 from .verdicts import Finding, Verdict
 
 _logging.getLogger("prism").addHandler(_logging.NullHandler())
@@ -134,6 +134,7 @@ __all__ = [
     "BrokerUnreachable",
     "Cancelled",
     "ConnectionLost",
+    "Difference",
     "EndorsementsMissing",
     "EndorsementsNotCurrent",
     "EndorsementsRolledBack",

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import _prism
+from ._prism import SIMULATED
 from .errors import Usage
 
-SIMULATED = "SIMULATED: no hardware protects this data"
+__all__ = ["SIMULATED", "need", "safe", "short", "size"]
 
 
 def size(count: int) -> str:
     """A number of bytes as people read it.
 
     >>> size(1536)
-    '1.5 kB'
+    '1.5 KiB'
     """
-    amount = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} TB"
+    return _prism.size(count)
 
 
 def short(digest: str) -> str:

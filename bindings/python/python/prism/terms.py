@@ -6,12 +6,13 @@ import json
 import time
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from . import _prism
-from ._words import SIMULATED, safe, short, size
+from ._words import SIMULATED, need, safe, short, size
 from .assets import Asset
 from .errors import (
     ApprovalMissing,
@@ -24,7 +25,7 @@ from .errors import (
 )
 from .keys import Key
 
-__all__ = ["Approval", "Manifest"]
+__all__ = ["Approval", "Difference", "Manifest"]
 
 
 def _read(path: str | PathLike[str]) -> bytes:
@@ -65,6 +66,18 @@ class Approval:
 
     def __repr__(self) -> str:
         return f"Approval of manifest {short(_prism.Terms.read(self.content).digest())}"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One field in which two manifests differ."""
+
+    field: str
+    """Where, for example ``"datasets.h1.zip.digest"``."""
+    old: Any
+    """What the first says; ``None`` if it has no such field."""
+    new: Any
+    """What the second says."""
 
 
 class Manifest:
@@ -157,8 +170,28 @@ class Manifest:
         """Whether the terms accept a machine that nothing protects."""
         return self._native.simulated()
 
+    def show(self) -> str:
+        """Everything that you would approve, in plain words: print it and read it before you sign.
+
+        >>> terms = prism.Manifest.read(folder / "covid19.prism")
+        >>> print(terms.show().splitlines()[0])
+        Count the rows
+        """
+        return self._native.words()
+
+    def diff(self, other: Manifest) -> list[Difference]:
+        """The fields in which another manifest differs from this one, in this one's order; empty if they are equal.
+
+        >>> terms = prism.Manifest.read(folder / "covid19.prism")
+        >>> terms.diff(terms)
+        []
+        """
+        need(other, Manifest, "read it with prism.Manifest.read(path)")
+        found = json.loads(self._native.differences(other._native))
+        return [Difference(one["field"], one["old"], one["new"]) for one in found]
+
     def approve(self, key: Key) -> Approval:
-        """Signs the exact bytes. Read what they say first: ``prism manifest show`` says it in plain words.
+        """Signs the exact bytes. Read what they say first: :meth:`show` says it in plain words.
 
         Raises:
             KeyUnknown: The manifest names no participant with this key.
@@ -236,6 +269,9 @@ class Manifest:
             name: {"kind": kind, "provider": provider, "digest": digest, "size": size}
             for kind, name, provider, digest, size in self._native.assets()
         }
+
+    def _repr_html_(self) -> str:
+        return self._native.card()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Manifest) and self.content == other.content

@@ -10,7 +10,7 @@ use prism_core::key::SigningKey;
 use prism_core::manifest::{Manifest, SignedManifest};
 use serde::Serialize;
 
-use super::{Found, Target};
+use super::{Target, terms};
 use crate::exit::Outcome;
 use crate::inputs::{DOCUMENT_MAX, read, signing_key};
 use crate::print::{Printer, SIMULATED, Safe};
@@ -52,13 +52,13 @@ struct Approved {
 
 impl Approve {
     pub(super) fn run(self, printer: Printer) -> Outcome {
-        let found = Found::read(&self.manifest)?;
+        let found = terms(&self.manifest)?;
         let key = signing_key(&self.key)?;
-        let approval = SignedManifest::approve(&found.bytes, &key)?;
-        let terms = &found.terms;
+        let approval = SignedManifest::approve(found.bytes(), &key)?;
+        let terms = found.manifest();
         let name = terms.participant_with_key(key.public()).map_or_else(String::new, |p| p.name.to_string());
         let out = self.out.unwrap_or_else(|| beside(&self.manifest, &format!("{name}.approval")));
-        if !is_approved(&out, &found.bytes, &key) {
+        if !is_approved(&out, found.bytes(), &key) {
             let target = Target { out: out.clone(), force: self.force };
             target.require_free()?;
             target.write(&approval.to_json())?;
@@ -66,7 +66,7 @@ impl Approve {
         printer.show(&Approved {
             roles: roles(terms, &name),
             participant: name,
-            manifest: found.digest,
+            manifest: found.digest(),
             title: terms.title.clone(),
             simulated: terms.accepts_simulation(),
             file: out.display().to_string(),

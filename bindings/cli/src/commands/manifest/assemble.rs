@@ -9,7 +9,7 @@ use prism_core::envelope::Envelope;
 use prism_core::manifest::SignedManifest;
 use serde::Serialize;
 
-use super::{Found, Target};
+use super::{Target, terms};
 use crate::exit::{Failure, Outcome};
 use crate::inputs::{DOCUMENT_MAX, read};
 use crate::print::{Printer, SIMULATED, Safe};
@@ -46,9 +46,9 @@ struct Assembled {
 impl Assemble {
     pub(super) fn run(self, printer: Printer) -> Outcome {
         self.target.require_free()?;
-        let found = Found::read(&self.manifest)?;
+        let found = terms(&self.manifest)?;
         let approvals = self.approvals.iter().map(|path| envelope(path)).collect::<Outcome<Vec<_>>>()?;
-        let signed = SignedManifest::assemble(&found.bytes, &approvals)?;
+        let signed = SignedManifest::assemble(found.bytes(), &approvals)?;
         self.target.write(&signed.to_bytes())?;
         let terms = signed.manifest();
         printer.show(&Assembled {

@@ -4,17 +4,14 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_core::code::Code;
 use prism_core::digest::Digest;
-use prism_core::envelope::PayloadType;
-use prism_core::manifest::Manifest;
+use prism_core::manifest::{Difference, Manifest, Terms};
+use prism_core::name::Name;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Found;
-use super::diff::{Difference, differences};
-use super::words::Words;
-use crate::exit::{Failure, Outcome};
+use super::terms;
+use crate::exit::Outcome;
 use crate::print::{Printer, SIMULATED, Safe};
 
 pub(super) const EXAMPLE: &str = "\
@@ -41,6 +38,8 @@ struct Shown {
     approved_by: Vec<String>,
     not_approved_by: Vec<String>,
     manifest: Manifest,
+    #[serde(skip)]
+    words: String,
 }
 
 #[derive(Serialize)]
@@ -54,39 +53,38 @@ struct Compared {
 
 impl Show {
     pub(super) fn run(self, printer: Printer) -> Outcome {
-        let found = Found::read(&self.manifest)?;
+        let found = terms(&self.manifest)?;
         match self.diff {
-            None => printer.show(&shown(found)),
-            Some(other) => printer.show(&compared(&found, &Found::read(&other)?)?),
+            None => printer.show(&Shown::of(found)),
+            Some(other) => printer.show(&Compared::of(&found, &terms(&other)?)?),
         }
     }
 }
 
-fn shown(found: Found) -> Shown {
-    let approved = |key| found.envelope.as_ref().is_some_and(|e| e.verify(PayloadType::Manifest, key).is_ok());
-    let (approved_by, not_approved_by): (Vec<_>, Vec<_>) =
-        found.terms.participants.iter().partition(|participant| approved(&participant.key));
-    let names = |list: Vec<&prism_core::manifest::Participant>| list.iter().map(|p| p.name.to_string()).collect();
-    Shown {
-        digest: found.digest,
-        simulated: found.terms.accepts_simulation(),
-        approved_by: names(approved_by),
-        not_approved_by: names(not_approved_by),
-        manifest: found.terms,
+impl Shown {
+    fn of(found: Terms) -> Self {
+        let names = |list: Vec<&Name>| list.into_iter().map(Name::to_string).collect();
+        Self {
+            digest: found.digest(),
+            simulated: found.manifest().accepts_simulation(),
+            approved_by: names(found.approved_by()),
+            not_approved_by: names(found.not_approved_by()),
+            manifest: found.manifest().clone(),
+            words: found.words().to_string(),
+        }
     }
 }
 
-fn compared(found: &Found, other: &Found) -> Outcome<Compared> {
-    let value = |terms: &Manifest| {
-        serde_json::to_value(terms).map_err(|e| Failure::new(Code::Internal, format!("expected JSON: {e}")))
-    };
-    Ok(Compared {
-        digest: found.digest,
-        other_digest: other.digest,
-        simulated: found.terms.accepts_simulation(),
-        other_simulated: other.terms.accepts_simulation(),
-        differences: differences(&value(&found.terms)?, &value(&other.terms)?),
-    })
+impl Compared {
+    fn of(found: &Terms, other: &Terms) -> Outcome<Self> {
+        Ok(Self {
+            digest: found.digest(),
+            other_digest: other.digest(),
+            simulated: found.manifest().accepts_simulation(),
+            other_simulated: other.manifest().accepts_simulation(),
+            differences: found.differences(other)?,
+        })
+    }
 }
 
 impl fmt::Display for Shown {
@@ -94,7 +92,7 @@ impl fmt::Display for Shown {
         if self.simulated {
             writeln!(f, "{SIMULATED}\n")?;
         }
-        writeln!(f, "{}", Words { terms: &self.manifest, digest: self.digest })?;
+        writeln!(f, "{}", self.words)?;
         if self.not_approved_by.is_empty() {
             return writeln!(f, "Approved by all {} participants.", self.approved_by.len());
         }

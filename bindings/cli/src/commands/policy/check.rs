@@ -4,13 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_core::manifest::platform::PlatformPolicy;
+use prism_core::manifest::platform::{Identities, PlatformPolicy, Profiles};
 use serde::Serialize;
 
 use super::document;
-use super::show::Words;
 use crate::exit::{Failure, Outcome};
-use crate::machines::Identities;
 use crate::print::{Printer, SIMULATED};
 
 pub(super) const EXAMPLE: &str = "\
@@ -48,7 +46,7 @@ impl Check {
         let policy = policy.map_err(|error| Failure::from(error).at(self.policy.display()))?;
         let accepts = policy.accept.iter().map(|profile| Accepted {
             platform: profile.platform(),
-            not_compared: Identities::of(profile).not_compared,
+            not_compared: Identities::of(profile).not_compared().to_vec(),
         });
         let (simulated, accepts) = (policy.names_simulated(), accepts.collect());
         printer.show(&Checked { confirmed: true, simulated, accepts, policy })
@@ -61,6 +59,6 @@ impl fmt::Display for Checked {
             writeln!(f, "{SIMULATED}\n")?;
         }
         writeln!(f, "whole and confirmed\n")?;
-        write!(f, "{}", Words(&self.policy.accept, self.policy.accept_key_only))
+        write!(f, "{}", Profiles::new(&self.policy.accept, self.policy.accept_key_only))
     }
 }

@@ -4,12 +4,11 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
-use prism_core::manifest::platform::{PolicyDocument, Profile};
+use prism_core::manifest::platform::{PolicyDocument, Profiles};
 use serde::Serialize;
 
 use super::document;
 use crate::exit::Outcome;
-use crate::machines::{Identities, key_only, profile};
 use crate::print::{Printer, SIMULATED};
 
 pub(super) const EXAMPLE: &str = "\
@@ -47,20 +46,6 @@ impl fmt::Display for Shown {
         if !self.policy.is_confirmed() {
             writeln!(f, "NOT CONFIRMED: nobody has answered for this policy yet, and nothing accepts it\n")?;
         }
-        write!(f, "{}", Words(self.policy.profiles(), self.policy.accepts_key_only()))
-    }
-}
-
-/// Everything that the profiles compare, and what they do not; whether evidence of a key alone is accepted.
-pub(super) struct Words<'a>(pub(super) &'a [Profile], pub(super) bool);
-
-impl fmt::Display for Words<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Accepts machines{}", if self.0.len() > 1 { " of any of these kinds" } else { "" })?;
-        for machine in self.0 {
-            profile(f, machine)?;
-            write!(f, "{}", Identities::of(machine))?;
-        }
-        key_only(f, self.1)
+        write!(f, "{}", Profiles::new(self.policy.profiles(), self.policy.accepts_key_only()))
     }
 }

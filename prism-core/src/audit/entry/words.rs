@@ -2,14 +2,27 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use prism_core::audit::entry::{
-    Actor, Entry, Event, LayerState, LogCloseBody, LogOpenBody, Outcome, Releaser, RunEnd, RunExitBody,
-};
+use super::{Actor, Entry, Event, LayerState, LogCloseBody, LogOpenBody, Outcome, Releaser, RunEnd, RunExitBody};
 
-use crate::print::{SIMULATED, Safe, moment, size};
+use crate::printable::{SIMULATED, Safe, moment, size};
 
 /// One entry as a person wants to read it, without line breaks.
-pub(crate) struct Words<'a>(pub(crate) &'a Entry);
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a>(&'a Entry);
+
+impl Entry {
+    /// The entry in plain words, on one line.
+    #[must_use]
+    pub const fn words(&self) -> Words<'_> {
+        Words(self)
+    }
+
+    /// The time of day (UTC), as the agent's host claims it: `14:02:11`.
+    #[must_use]
+    pub fn clock(&self) -> String {
+        moment(self.ts / 1000).get(11..19).unwrap_or("--:--:--").to_owned()
+    }
+}
 
 impl Display for Words<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -32,7 +45,6 @@ impl Display for Words<'_> {
             Event::KeyReleased(body) => match body.by {
                 Releaser::Provider => write!(f, "{actor} released the key of {} to the agent", body.asset),
                 Releaser::Kbs => write!(f, "the key broker released the key of {} to the agent", body.asset),
-                _ => write!(f, "the key of {} was released to the agent", body.asset),
             },
             Event::RunStart(body) => write!(f, "the program starts (run {})", body.run),
             Event::RunExit(body) => exit(f, body),
@@ -46,7 +58,6 @@ impl Display for Words<'_> {
             Event::Stop(body) => write!(f, "STOPPED by {actor}: {}", Safe::new(&body.code)),
             Event::Error(body) => write!(f, "FAILED: {}", Safe::new(&body.code)),
             Event::LogClose(body) => close(f, body),
-            other => write!(f, "{}", other.kind()),
         }
     }
 }
@@ -92,30 +103,27 @@ fn end(body: &RunExitBody) -> String {
         RunEnd::PreparationFailed => "did not start: what was brought cannot be run".to_owned(),
         RunEnd::OutputLost => "FAILED: what it printed could not be kept".to_owned(),
         RunEnd::SupervisionLost => "FAILED: the agent could not follow it to its end".to_owned(),
-        _ => "FAILED: the runner itself failed".to_owned(),
+        RunEnd::RunnerFailed => "FAILED: the runner itself failed".to_owned(),
     }
 }
 
 fn close(f: &mut Formatter<'_>, body: &LogCloseBody) -> fmt::Result {
-    write!(f, "the log is closed: {}", outcome(body.outcome))?;
+    write!(f, "the log is closed: {}", body.outcome.words())?;
     match body.refusals_unlogged {
         0 => Ok(()),
         n => write!(f, "; {n} more refusals were counted but not logged"),
     }
 }
 
-/// How a computation ended, in words.
-pub(crate) fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Completed => "completed, every consumer confirmed its result",
-        Outcome::Expired => "expired, the manifest's time was up",
-        Outcome::Failed => "failed",
-        Outcome::Stopped => "stopped",
-        _ => "ended in a way that this build does not know",
+impl Outcome {
+    /// How a computation ended, in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Completed => "completed, every consumer confirmed its result",
+            Self::Expired => "expired, the manifest's time was up",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
     }
-}
-
-/// The time of day of an entry (UTC), as the agent's host claims it.
-pub(crate) fn clock(entry: &Entry) -> String {
-    moment(entry.ts / 1000).get(11..19).unwrap_or("--:--:--").to_owned()
 }

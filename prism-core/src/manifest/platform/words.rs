@@ -2,14 +2,23 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use prism_core::manifest::platform::{
+use super::{
     Accept, EventLogRule, PlatformPolicy, Profile, SnpAllow, SnpPolicy, TdxAllow, TdxPolicy, TdxStatus, VtpmPolicy,
 };
 
-use crate::print::{SIMULATED, Safe};
+use crate::printable::{SIMULATED, Safe};
 
-/// What a person has to know before approving a policy.
-pub(crate) struct Machines<'a>(pub(crate) &'a PlatformPolicy);
+/// What a person has to know before approving a policy: which machines it accepts, and what it lets them be.
+#[derive(Clone, Copy, Debug)]
+pub struct Machines<'a>(&'a PlatformPolicy);
+
+impl PlatformPolicy {
+    /// The policy in plain words.
+    #[must_use]
+    pub const fn words(&self) -> Machines<'_> {
+        Machines(self)
+    }
+}
 
 impl Display for Machines<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -21,7 +30,7 @@ impl Display for Machines<'_> {
 }
 
 /// What a policy says about evidence in a TLS certificate, if it accepts it.
-pub(crate) fn key_only(f: &mut Formatter<'_>, accepted: bool) -> fmt::Result {
+fn key_only(f: &mut Formatter<'_>, accepted: bool) -> fmt::Result {
     if !accepted {
         return Ok(());
     }
@@ -29,7 +38,7 @@ pub(crate) fn key_only(f: &mut Formatter<'_>, accepted: bool) -> fmt::Result {
 }
 
 /// One kind of machine.
-pub(crate) fn profile(f: &mut Formatter<'_>, machine: &Profile) -> fmt::Result {
+fn profile(f: &mut Formatter<'_>, machine: &Profile) -> fmt::Result {
     match machine {
         Profile::Snp(policy) => {
             writeln!(f, "  AMD SEV-SNP")?;
@@ -57,7 +66,6 @@ pub(crate) fn profile(f: &mut Formatter<'_>, machine: &Profile) -> fmt::Result {
             writeln!(f, "  {SIMULATED}\n  simulator     root {}", policy.root)?;
             tdx(f, &policy.tdx)
         }
-        other => writeln!(f, "  {}: this build does not know this platform", other.platform()),
     }
 }
 
@@ -143,7 +151,7 @@ fn vtpm(f: &mut Formatter<'_>, policy: &VtpmPolicy) -> fmt::Result {
 fn event_log(f: &mut Formatter<'_>, rule: EventLogRule) -> fmt::Result {
     match rule {
         EventLogRule::Require => writeln!(f, "  event log     demanded: it has to explain the registers"),
-        _ => Ok(()),
+        EventLogRule::IfPresent => Ok(()),
     }
 }
 
@@ -152,15 +160,43 @@ fn permits(f: &mut Formatter<'_>, weaknesses: &[(bool, &str)]) -> fmt::Result {
     permitted.into_iter().try_for_each(|(_, text)| writeln!(f, "  permits       {text}"))
 }
 
-/// What a profile compares besides, and what it does not look at because it says "any".
-pub(crate) struct Identities {
+/// Everything that profiles compare and what they do not; whether evidence of a key alone is accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Profiles<'a> {
+    profiles: &'a [Profile],
+    key_only: bool,
+}
+
+impl<'a> Profiles<'a> {
+    /// Of a policy's profiles; `key_only` is its `accept_key_only`.
+    #[must_use]
+    pub const fn new(profiles: &'a [Profile], key_only: bool) -> Self {
+        Self { profiles, key_only }
+    }
+}
+
+impl Display for Profiles<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Accepts machines{}", if self.profiles.len() > 1 { " of any of these kinds" } else { "" })?;
+        for machine in self.profiles {
+            profile(f, machine)?;
+            write!(f, "{}", Identities::of(machine))?;
+        }
+        key_only(f, self.key_only)
+    }
+}
+
+/// What a profile compares besides its measurements, and what it does not look at because it says `any`.
+#[derive(Clone, Debug)]
+pub struct Identities {
     compared: Vec<(&'static str, String)>,
-    /// Fields that may be anything.
-    pub(crate) not_compared: Vec<&'static str>,
+    not_compared: Vec<&'static str>,
 }
 
 impl Identities {
-    pub(crate) fn of(machine: &Profile) -> Self {
+    /// Of one profile.
+    #[must_use]
+    pub fn of(machine: &Profile) -> Self {
         let mut identities = Self { compared: Vec::new(), not_compared: Vec::new() };
         match machine {
             Profile::Snp(policy) => identities.snp(policy),
@@ -175,9 +211,14 @@ impl Identities {
                 identities.vtpm(&policy.vtpm);
             }
             Profile::SimulatedTdx(policy) => identities.tdx(&policy.tdx),
-            _ => {}
         }
         identities
+    }
+
+    /// Fields that may be anything, in a fixed order.
+    #[must_use]
+    pub fn not_compared(&self) -> &[&'static str] {
+        &self.not_compared
     }
 
     fn snp(&mut self, policy: &SnpPolicy) {

@@ -2,18 +2,18 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use prism_core::digest::Digest;
-use prism_core::manifest::{
+use super::{
     Algorithm, Auxiliary, Install, KeyRelease, Limits, LogsPolicy, Manifest, Network, Requirements, Results, Role,
     SealedObject, Variable,
 };
-use prism_core::name::Name;
+use crate::digest::Digest;
+use crate::name::Name;
 
-use crate::machines::Machines;
-use crate::print::{Safe, moment, size, span};
+use crate::printable::{Safe, moment, size, span};
 
-/// Everything a participant has to know before approving.
-pub(super) struct Words<'a> {
+/// Everything that a participant has to know before approving, as [`Terms::words`](super::Terms::words) makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
     pub(super) terms: &'a Manifest,
     pub(super) digest: Digest,
 }
@@ -31,7 +31,7 @@ impl Display for Words<'_> {
         algorithm(f, &terms.algorithm)?;
         datasets(f, terms)?;
         results(f, terms)?;
-        write!(f, "\n{}", Machines(&terms.platform))
+        write!(f, "\n{}", terms.platform.words())
     }
 }
 
@@ -104,7 +104,6 @@ fn install(install: Install) -> &'static str {
     match install {
         Install::Offline => "installed from this archive before any data is visible",
         Install::Index => "installed from the agent's package index before any data is visible",
-        _ => "installed before any data is visible, in a way that this build does not know",
     }
 }
 
@@ -160,7 +159,6 @@ fn source(f: &mut Formatter<'_>, object: &SealedObject) -> fmt::Result {
                 "                the key broker {url} releases the key {resource} to the agent, after attesting it"
             )
         }
-        _ => writeln!(f, "                the key is released in a way that this build does not know"),
     }
 }
 
@@ -183,7 +181,6 @@ fn results(f: &mut Formatter<'_>, terms: &Manifest) -> fmt::Result {
     writeln!(f, "  audit log     who did what and when, with digests and sizes, to every participant")?;
     match terms.network {
         Network::None => writeln!(f, "  network       none: the program reaches no other machine"),
-        _ => writeln!(f, "  network       in a way that this build does not know"),
     }
 }
 

@@ -3,15 +3,16 @@
 use serde::Serialize;
 use serde_json::Value;
 
-/// One field that differs.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Difference {
+/// One field in which two manifests differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
     /// The field, for example `datasets.h1.zip.digest`.
-    pub(super) field: String,
+    pub field: String,
     /// Its value in the first manifest; `null` if it is not there.
-    pub(super) old: Value,
+    pub old: Value,
     /// Its value in the second.
-    pub(super) new: Value,
+    pub new: Value,
 }
 
 /// Every field that differs, in the order of the first manifest.
