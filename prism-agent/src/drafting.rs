@@ -1,6 +1,5 @@
 //! From the short form of a computation's terms to its manifest: reads everything that the draft names.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use prism_core::UnixSeconds;
@@ -13,7 +12,7 @@ use prism_core::manifest::draft::{Draft, DraftError, Facts, Resolved, Source};
 use prism_core::manifest::platform::{PlatformPolicy, PolicyDocument, PolicyError};
 use prism_core::requirements::{Lock, LockError};
 
-use crate::files::{self, FileError, PRIVATE_FILE_MAX, read_private};
+use crate::files::{self, FileError, PRIVATE_FILE_MAX, read_limited, read_private};
 use crate::runner::{LOCK_NAME, UnknownMediaType, require_known_media_types};
 use crate::seal::blocking::read_header;
 
@@ -216,16 +215,4 @@ fn text(path: &Path, limit: u64) -> Result<zeroize::Zeroizing<String>, DraftingE
     let bytes = read_limited(path, limit)?;
     let text = String::from_utf8(bytes).map_err(|_| FileError::NotText { path: path.to_owned() })?;
     Ok(zeroize::Zeroizing::new(text))
-}
-
-/// Reads a regular file of at most `limit` bytes.
-fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
-    let file = files::open_regular(path)?;
-    let found = file.metadata().map_err(FileError::io("inspect", path))?.len();
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(FileError::io("read", path))?;
-    match bytes.len() as u64 {
-        length if length > limit => Err(FileError::TooLong { path: path.to_owned(), limit, found: found.max(length) }),
-        _ => Ok(bytes),
-    }
 }

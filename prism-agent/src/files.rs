@@ -5,6 +5,7 @@
 
 mod atomic;
 mod folder;
+mod limited;
 mod listing;
 mod measure;
 mod pipe;
@@ -20,6 +21,7 @@ use prism_core::code::{Code, Coded};
 
 pub use atomic::{Draft, remove_drafts, sync_directory, write_atomic, write_new};
 pub use folder::Folder;
+pub use limited::read_limited;
 pub use listing::{Differences, FileNames, LineFault, Listing, ListingError};
 pub(crate) use measure::open_regular;
 pub use measure::{Measure, Measured, measure, measure_file};

@@ -45,6 +45,7 @@ mod tree;
 mod wasm_host;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -298,6 +299,7 @@ fn order(run: &Run) -> Order {
         limits: spec.limits,
         datasets: *datasets,
         required: spec.demanded(),
+        groups: BTreeSet::new(),
         layers: Layers::default(),
     }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use prism_agent::client::RetryPolicy;
 use prism_agent::index::{Fetched, IndexError, PackageIndex, fetch};
 use prism_agent::runner::{Plan, RequirementsError};
+use prism_core::code::{Code, Coded as _};
 use prism_core::digest::Digest;
 use prism_core::requirements::{Libc, LibcKind, Lock, Target};
 use shelf::{Act, Shelf, authority};
@@ -359,6 +360,7 @@ async fn a_file_for_which_the_disk_has_no_room_is_not_asked_for() {
         matches!(&error, RequirementsError::Index(IndexError::NoRoom { needed, .. }) if *needed > 1 << 60),
         "{error:?}"
     );
+    assert_eq!(error.code(), Code::AgentFull, "the lock is right, the agent's disk is full");
     assert_eq!(world.ranges(), []);
 }
 

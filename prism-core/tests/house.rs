@@ -80,14 +80,17 @@ fn the_agent_carries_no_compiler() {
 }
 
 #[test]
-fn the_command_leaves_cryptography_and_parsing_to_the_crates_below() {
-    forbid("bindings/cli/src", &["aws_lc_rs", "x509_parser", "rustls", "tonic", "prost"], &[]);
+fn bindings_leave_cryptography_and_parsing_to_the_crates_below() {
+    for binding in ["bindings/cli/src", "bindings/python/src"] {
+        forbid(binding, &["aws_lc_rs", "x509_parser", "rustls", "tonic", "prost"], &[]);
+    }
+    forbid("bindings/python/src", &["prism_cli", "std::fs", "std::net", "SystemTime"], &[]);
 }
 
 #[test]
 fn danger_has_one_room() {
     let libraries = ["prism-core/src", "prism-attest/src", "prism-agent/src"];
-    let programs = ["prism-agent/wasm/src", "bindings/cli/src", "examples/src"];
+    let programs = ["prism-agent/wasm/src", "bindings/cli/src", "bindings/python/src", "examples/src"];
     for folder in libraries.into_iter().chain(programs) {
         // Beside the sandbox, one file calls a C library: Intel's quotes come from nowhere else on older kernels.
         let rooms = ["runner/sandbox", "prism-agent/src/attester/tdx_attest.rs"];

@@ -1,11 +1,9 @@
 //! What commands read: bounded files, keys, manifests and times.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prism_agent::files::{FileError, read_private};
+use prism_agent::files::{FileError, read_limited, read_private};
 use prism_core::code::Code;
 use prism_core::digest::Salt;
 use prism_core::key::SigningKey;
@@ -23,22 +21,7 @@ pub(crate) fn now() -> u64 {
 
 /// Reads a file of at most `limit` bytes.
 pub(crate) fn read(path: &Path, limit: u64) -> Outcome<Vec<u8>> {
-    let fail = |source: std::io::Error| match source.kind() {
-        std::io::ErrorKind::NotFound => Failure::from(FileError::Missing { path: path.to_owned() }),
-        _ => Failure::from(FileError::Io { verb: "read", path: path.to_owned(), source }),
-    };
-    let kind = std::fs::metadata(path).map_err(fail)?;
-    if kind.is_dir() {
-        return Err(FileError::NotRegular { path: path.to_owned(), found: "a directory" }.into());
-    }
-    let mut bytes = Vec::new();
-    File::open(path).map_err(fail)?.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
-    match bytes.len() as u64 {
-        length if length > limit => {
-            Err(FileError::TooLong { path: path.to_owned(), limit, found: kind.len().max(length) }.into())
-        }
-        _ => Ok(bytes),
-    }
+    Ok(read_limited(path, limit)?)
 }
 
 /// Reads a text file of at most `limit` bytes.

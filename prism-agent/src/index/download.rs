@@ -10,7 +10,6 @@ use hyper::body::Body as _;
 use hyper::header::CONTENT_RANGE;
 use prism_core::digest::Hasher;
 use prism_core::requirements::FileHash;
-use rustix::fs::statvfs;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
@@ -20,6 +19,7 @@ use super::IndexError;
 use super::line::Line;
 use crate::client::Retries;
 use crate::pull::HttpsError;
+use crate::runner::Free;
 
 /// Bytes that were never there before and make an attempt worth others: a line that breaks after every few, or brings the
 /// same ones again, ends all the same.
@@ -28,9 +28,6 @@ const WORTH: u64 = 1 << 20;
 /// How many times what a file has, or this many bytes of a small one, may be thrown away and asked for again.
 const IN_VAIN: u64 = 3;
 const IN_VAIN_AT_LEAST: u64 = 16 << 20;
-
-/// Bytes that downloads leave free on the disk: the log has to go on when nothing else can.
-const SPARE: u64 = 16 << 20;
 
 /// Bytes that come between two looks at what is free.
 const LOOK_EVERY: u64 = 16 << 20;
@@ -149,8 +146,8 @@ impl Download<'_> {
 
     /// Whether so many bytes more fit on the disk now.
     fn require_room(&self, bytes: u64) -> Result<(), IndexError> {
-        let found = statvfs(self.folder).map_err(|errno| self.disk()(errno.into()))?;
-        let (needed, free) = (bytes.saturating_add(SPARE), found.f_bavail.saturating_mul(found.f_frsize));
+        let found = Free::at(self.folder).map_err(self.disk())?;
+        let (needed, free) = (bytes.saturating_add(Free::KEPT.bytes), found.bytes);
         let file = || self.name.to_owned();
         if needed <= free { Ok(()) } else { Err(IndexError::NoRoom { file: file(), needed, free }) }
     }

@@ -108,6 +108,7 @@ impl Coded for IndexError {
         match self {
             Self::NotConfigured => Code::SourceRefused,
             Self::NotBuiltIn => Code::Usage,
+            Self::NoRoom { .. } => Code::AgentFull,
             _ => Code::RequirementsFailed,
         }
     }

@@ -2,6 +2,7 @@
 
 mod hierarchy;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -93,9 +94,14 @@ impl Cgroup {
         }
     }
 
-    /// Puts a process, and all that it will start, into the groups.
-    pub(super) fn add(&self, pid: u32) -> io::Result<()> {
-        self.groups().try_for_each(|group| group.write("cgroup.procs", u64::from(pid)))
+    /// The files by which a process of one thread enters the groups when it writes `0`. Under version 1 the kernel moves
+    /// the thread that asks at once; whoever moves another process waits until every processor has been seen idle.
+    pub(super) fn doors(&self) -> BTreeSet<PathBuf> {
+        let door = |group: &Group| match group.version {
+            Version::One => group.path.join("tasks"),
+            Version::Two => group.path.join("cgroup.procs"),
+        };
+        self.groups().map(door).collect()
     }
 
     /// Whether the kernel ended a process of the run for lack of memory.

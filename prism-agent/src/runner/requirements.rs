@@ -131,6 +131,7 @@ impl Coded for RequirementsError {
     fn code(&self) -> Code {
         match self {
             Self::Kept(error) => error.code(),
+            Self::Index(error) => error.code(),
             _ => Code::RequirementsFailed,
         }
     }

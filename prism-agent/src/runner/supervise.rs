@@ -114,6 +114,7 @@ async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     let name = cgroup::name().map_err(RunError::io("name the control group"))?;
     let order = &mut execution.order;
     let cgroup = Arc::new(Cgroup::create(&name, &order.limits, &mut order.layers));
+    order.groups = cgroup.doors();
     let (directory, prefix) = execution.capture;
     let file = |stream: &str| directory.join(format!("{prefix}{stream}"));
     let io = RunError::io("make a file for the output");
@@ -133,10 +134,6 @@ async fn start(execution: &mut Execution<'_>) -> Result<Running, RunError> {
     };
     let stdout = tokio::spawn(capture(stdout, files.0, budget(), signals.clone()));
     let stderr = tokio::spawn(capture(stderr, files.1, budget(), signals.clone()));
-    if let Some(pid) = child.id() {
-        // It waits for its order: nothing of the run can be outside the groups.
-        cgroup.add(pid).map_err(RunError::io("put the sandbox helper into its control groups"))?;
-    }
     link.order(order).await.map_err(RunError::io("send the order"))?;
     Ok(Running { child, link, cgroup, stdout, stderr, exceeded, signals })
 }

@@ -208,10 +208,15 @@ impl Disk {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
+
+    static LOOKING: AtomicBool = AtomicBool::new(false);
 
     /// Looks until it is told to give up.
     fn endless(_: &Watched, until: &CancellationToken) -> Option<End> {
+        LOOKING.store(true, Ordering::SeqCst);
         while !until.is_cancelled() {
             std::thread::yield_now();
         }
@@ -225,7 +230,11 @@ mod tests {
         let walked = Walked { paths: Vec::new(), limit: 0, files: 0, datasets: None };
         let seen = Seen { work, shared_memory: None };
         let watch = Watch::new(0, (&Limits::default(), &Contents::default()), (Arc::default(), &layers), seen, walked);
-        let other = tokio::time::sleep(Duration::from_millis(1));
+        let other = async {
+            while !LOOKING.load(Ordering::SeqCst) {
+                tokio::task::yield_now().await;
+            }
+        };
         tokio::select! {
             crossed = watch.every(INTERVAL, endless) => panic!("{crossed:?}"),
             () = other => {}

@@ -105,18 +105,22 @@ impl Room {
     }
 
     fn require(&self, bytes: u64, files: u64) -> Result<(), NoRoom> {
-        let found = Free::at(&self.dir).map_err(NoRoom::Unknown)?;
-        let (needed, free) = (bytes.saturating_add(Free::KEPT.bytes), found.bytes);
-        if needed > free {
-            return Err(NoRoom::Disk { needed, free });
-        }
-        let (needed, free) = (files.saturating_add(Free::KEPT.files), found.files);
-        if needed <= free { Ok(()) } else { Err(NoRoom::Files { needed, free }) }
+        fits(Free::at(&self.dir).map_err(NoRoom::Unknown)?, bytes, files)
     }
 
     fn taken(&self) -> MutexGuard<'_, Taken> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether so many bytes in so many files fit beside what nothing else takes.
+fn fits(found: Free, bytes: u64, files: u64) -> Result<(), NoRoom> {
+    let (needed, free) = (bytes.saturating_add(Free::KEPT.bytes), found.bytes);
+    if needed > free {
+        return Err(NoRoom::Disk { needed, free });
+    }
+    let (needed, free) = (files.saturating_add(Free::KEPT.files), found.files);
+    if needed <= free { Ok(()) } else { Err(NoRoom::Files { needed, free }) }
 }
 
 /// Room that was promised to one asset. Dropping it gives it back, unless it is kept.
@@ -212,8 +216,10 @@ mod tests {
 
     #[test]
     fn a_disk_may_have_room_for_bytes_and_none_for_files() {
-        let (_dir, room) = room(100);
-        // A disk that does not count its files has room for as many as there can be numbers.
-        assert!(matches!(room.claim(1, u64::MAX), Err(NoRoom::Files { .. })) || room.lend(0, u64::MAX - 1).is_ok());
+        let disk = Free { bytes: u64::MAX, files: Free::KEPT.files + 10 };
+        assert!(fits(disk, 1 << 40, 10).is_ok());
+        let refused = fits(disk, 1 << 40, 11).unwrap_err();
+        assert!(matches!(refused, NoRoom::Files { needed, free } if needed == free + 1), "{refused}");
+        assert!(matches!(fits(Free { bytes: 1, ..disk }, 0, 0), Err(NoRoom::Disk { free: 1, .. })));
     }
 }

@@ -96,7 +96,7 @@ impl Verdict {
                 rows.push(("measurement", tdx.mrtd().to_string()));
             }
             if let Some(vtpm) = claims.facts.vtpm() {
-                rows.push(("virtual machine", vtpm.vm().id.to_string()));
+                rows.push(("virtual machine", vtpm.vm().id.clone()));
             }
             rows.push(("valid", self.window().unwrap_or(claims.window()).to_string()));
         }

@@ -60,6 +60,8 @@ fn prepare(order: &Order) -> Result<(Who, Layers), Failure> {
     sys::close_on_exec().during("close inherited files at exec")?;
     rustix::process::setsid().during("start a session")?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
+    // Before it starts anything: nothing of the run can be outside the groups.
+    order.groups.iter().try_for_each(|group| std::fs::write(group, "0")).during("enter the control groups")?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).during("adopt orphans")?;
     let mut layers = order.layers.clone();
     namespaces::leave(&mut layers)?;

@@ -31,6 +31,8 @@ pub(crate) struct Order {
     /// What the datasets are, all together.
     pub(crate) datasets: Contents,
     pub(crate) required: BTreeSet<Layer>,
+    /// Files of control groups: a process that writes `0` there is in the group from then on, with all that it starts.
+    pub(crate) groups: BTreeSet<PathBuf>,
     /// What the agent has done already: limits that cgroups enforce.
     pub(crate) layers: Layers,
 }

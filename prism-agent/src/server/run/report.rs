@@ -47,7 +47,7 @@ fn ending(end: End, survivors: u32) -> (RunEnd, i32) {
 pub(super) fn refused(error: &RunError) -> RunExitBody {
     let end = match error {
         RunError::LayerMissing { .. } => RunEnd::SandboxUnavailable,
-        RunError::Requirements(_) => RunEnd::RequirementsFailed,
+        RunError::Requirements(error) if error.code() != Code::AgentFull => RunEnd::RequirementsFailed,
         RunError::Stopped => RunEnd::Stopped,
         RunError::WallLimit => RunEnd::WallLimit,
         RunError::Spec { .. }

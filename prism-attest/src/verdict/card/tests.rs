@@ -53,8 +53,15 @@ fn a_card_shouts_that_a_machine_is_simulated_and_a_real_ones_does_not() {
 #[test]
 fn a_hostile_name_becomes_text() {
     let page = refused(Platform::Snp, "SEV", "</td><script>alert('x')</script>&\"\u{202e}").to_html();
-    assert!(page.contains("&lt;/td&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;?"), "{page}");
+    assert!(page.contains("&lt;/td&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;\\u{202e}"), "{page}");
     assert_well_formed(&page);
+}
+
+#[test]
+fn the_card_says_the_same_first_what_is_not_met_and_is_no_page_of_its_own() {
+    let card = refused(Platform::Snp, "SEV", "</td><script>alert('x')</script>").card().to_html();
+    assert!(card.starts_with("<div class=\"prism-card\">") && !card.contains("<body"), "{card}");
+    assert!(card.contains("0 of 1 conditions met") && card.contains("expected SEV, found &lt;/td&gt;"), "{card}");
 }
 
 proptest! {

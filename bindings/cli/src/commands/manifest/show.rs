@@ -55,14 +55,14 @@ impl Show {
     pub(super) fn run(self, printer: Printer) -> Outcome {
         let found = terms(&self.manifest)?;
         match self.diff {
-            None => printer.show(&Shown::of(found)),
+            None => printer.show(&Shown::of(&found)),
             Some(other) => printer.show(&Compared::of(&found, &terms(&other)?)?),
         }
     }
 }
 
 impl Shown {
-    fn of(found: Terms) -> Self {
+    fn of(found: &Terms) -> Self {
         let names = |list: Vec<&Name>| list.into_iter().map(Name::to_string).collect();
         Self {
             digest: found.digest(),
