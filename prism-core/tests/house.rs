@@ -84,7 +84,7 @@ fn bindings_leave_cryptography_and_parsing_to_the_crates_below() {
     for binding in ["bindings/cli/src", "bindings/python/src"] {
         forbid(binding, &["aws_lc_rs", "x509_parser", "rustls", "tonic", "prost"], &[]);
     }
-    forbid("bindings/python/src", &["prism_cli", "std::fs", "std::net", "SystemTime"], &[]);
+    forbid("bindings/python/src", &["prism_cli", "std::fs", "TcpStream", "SystemTime"], &[]);
 }
 
 #[test]

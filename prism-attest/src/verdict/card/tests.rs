@@ -53,7 +53,7 @@ fn a_card_shouts_that_a_machine_is_simulated_and_a_real_ones_does_not() {
 #[test]
 fn a_hostile_name_becomes_text() {
     let page = refused(Platform::Snp, "SEV", "</td><script>alert('x')</script>&\"\u{202e}").to_html();
-    assert!(page.contains("&lt;/td&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;\\u{202e}"), "{page}");
+    assert!(page.contains("&lt;/td&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;?"), "{page}");
     assert_well_formed(&page);
 }
 
