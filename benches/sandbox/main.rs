@@ -2,6 +2,8 @@
 //! turns, by the clock. Once more while this process holds a GiB, as an agent might.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement stops at the first surprise and prints")]
 
+mod kept;
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -29,6 +31,7 @@ fn main() {
     let ballast: Vec<u8> = (0..BALLAST).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let (plain, loaded) = measure(&runtime, place.path(), &program);
     println!("an agent that holds {} MiB\n{}", black_box(&ballast).len() >> 20, report(plain, loaded));
+    kept::measure(&runtime, place.path());
     workers(&runtime, place.path());
 }
 
