@@ -8,15 +8,17 @@ __all__ = ["last_lines", "matching"]
 
 # What an error says, and what to do. The first that matches is the one.
 _HINTS: tuple[tuple[str, str], ...] = (
-    (r"memory limit|MemoryError|Cannot allocate memory", 'give it more memory: limits={"memory": "8 GiB"}'),
-    (r"wall time limit|time is over", 'give it more time: limits={"time": "2h"}'),
-    (r"disk limit|No space left on device", 'give it more disk: limits={"disk": "20 GiB"}'),
+    (r"memory.limit|MemoryError|Cannot allocate memory", 'give it more memory: limits={"memory": "8 GiB"}'),
+    (r"requirements-failed", "see to the wheels: each package of the lock needs one for this interpreter"),
+    (r"sandbox-unavailable", "this machine lacks a layer of the sandbox: try a newer kernel, or another machine"),
+    (r"wall.limit", 'give it more time: limits={"time": "2h"}'),
+    (r"disk.limit|No space left on device", 'give it more disk: limits={"disk": "20 GiB"}'),
     (
-        r"limit of what may be written in datasets",
+        r"datasets.limit",
         'let it write more in its copy of the data: limits={"datasets": "…"}',
     ),
-    (r"process limit|can't start new thread", 'let it start more: limits={"processes": 1024}'),
-    (r"output limit", "print less, or write it to a file below results/"),
+    (r"process.limit|can't start new thread", 'let it start more: limits={"processes": 1024}'),
+    (r"output.limit", "print less, or write it to a file below results/"),
     (
         r"No module named '(?P<what>[\w.]+)'",
         "add {what} to the requirements and lock them: a run has Python and nothing else",

@@ -21,7 +21,7 @@ from .agents import Agent, Entry, Figures, connect
 from .algorithms import Algorithm
 from .assets import Asset
 from .audits import AuditReport, audit
-from .errors import RunFailed, Usage
+from .errors import PrismError, RequirementsFailed, RunFailed, Usage
 from .keys import Key
 from .results import Result
 from .serving import remove, serve
@@ -52,6 +52,13 @@ class Sample:
         return draw(self.datasets, folder)
 
 
+class _Place:
+    """A folder that goes when nobody needs it any more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clean = weakref.finalize(self, remove, folder, os.getpid())
+
+
 class Simulation:
     """What a simulated computation came to. SIMULATED: no hardware protected anything.
 
@@ -65,8 +72,8 @@ class Simulation:
         self.title = title
         """What it was about."""
         self.folder = folder
-        """Everybody's files; they go with this object, or with :meth:`close`."""
-        self._clean = weakref.finalize(self, remove, folder, os.getpid())
+        """Everybody's files; they go with this object and its result, or with :meth:`close`."""
+        self._place = _Place(folder)
         self.verdict: Verdict
         """The verdict on the pretend machine."""
         self.timeline: list[Entry] = []
@@ -82,7 +89,7 @@ class Simulation:
 
     def close(self) -> None:
         """Removes everybody's files now."""
-        self._clean()
+        self._place.clean()
 
     def save_transcript(self, to: str | PathLike[str]) -> Path:
         """Copies the transcript: with it anyone can repeat the audit."""
@@ -225,6 +232,8 @@ class _Scene:
             done.result = connect(room.address, signed, self.keys["institute"]).result(
                 to=self.folder / "result.zip", progress=progress
             )
+            # The files stay for as long as somebody holds the result alone: simulate(...).result.json(...).
+            vars(done.result)["_place"] = done._place
             done.timeline = list(lab.entries())
             lab.transcript(self.folder / "run.transcript")
         done.audit = audit(self.folder / "run.transcript", signed)
@@ -240,11 +249,12 @@ class _Scene:
         done.metrics = list(lab.metrics())
         done.log = (streams["stdout"] + streams["stderr"]).decode(errors="replace")
 
-    def why(self, error: RunFailed, stderr: str) -> RunFailed:
+    def why(self, error: RunFailed, stderr: str) -> PrismError:
         """The same failure with the end of what was printed, and the hint that fits."""
-        tail = last_lines(stderr)
-        hint = matching(str(error.details.get("end", "")), tail, list(self.data)) or error.hint
-        told = RunFailed(str(error), hint=hint, details=error.details | {"stderr": tail})
+        tail, end = last_lines(stderr), str(error.details.get("end", ""))
+        hint = matching(end, tail, list(self.data)) or error.hint
+        kind = RequirementsFailed if "requirements" in end else RunFailed
+        told = kind(str(error), hint=hint, details=error.details | {"stderr": tail})
         if tail:
             told.add_note(tail)
         return told

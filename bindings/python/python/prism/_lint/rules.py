@@ -15,6 +15,8 @@ __all__ = ["Reading", "about_files", "about_imports", "about_requirements", "abo
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm")
+_LOCK = 'lock with hashes, for example with "uv pip compile --generate-hashes" or "prism requirements lock"'
+_FETCH = 'fetch it with "pip download --only-binary :all: --require-hashes", or "prism requirements wheelhouse"'
 _STRAY = ("__pycache__", ".git", ".venv", "venv", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".DS_Store")
 
 
@@ -76,12 +78,12 @@ def about_requirements(reading: Reading) -> Iterator[LintFinding]:
     requirements = reading.requirements
     if requirements is None:
         return
-    hint = 'lock with hashes, for example with "uv pip compile --generate-hashes" or "prism requirements lock"'
     for line, found in requirements.faults[:5]:
+        hint = _FETCH if "wheel" in found else _LOCK
         yield _finding("requirements", "problem", requirements.name, line, found, hint)
     if len(requirements.faults) > 5:
         found = f"{len(requirements.faults) - 5} more of the kind"
-        yield _finding("requirements", "problem", requirements.name, None, found, hint)
+        yield _finding("requirements", "problem", requirements.name, None, found, _LOCK)
     if not requirements.wheels and not requirements.faults:
         found = "no wheels lie beside the lock, so the agent has to fetch them from an index"
         hint = "for a rehearsal here, give a folder with requirements.lock and the wheels"
