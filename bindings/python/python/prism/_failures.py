@@ -6,7 +6,7 @@ import re
 
 __all__ = ["last_lines", "matching"]
 
-# What an error says, and what to do. The first that matches is the one.
+# How a run ended or what it said last, and what to do. The first that matches is the one.
 _HINTS: tuple[tuple[str, str], ...] = (
     (r"memory.limit|MemoryError|Cannot allocate memory", 'give it more memory: limits={"memory": "8 GiB"}'),
     (r"requirements-failed", "see to the wheels: each package of the lock needs one for this interpreter"),
@@ -25,7 +25,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"URLError|gaierror|ConnectionError|Name or service not known|Temporary failure in name resolution"
-        r"|Network is unreachable|requests\.exceptions|NewConnectionError|socket\.socket|Max retries",
+        r"|Network is unreachable|requests\.exceptions|socket\.socket\(",
         "the run has no network: bring what it downloads as a dataset or an auxiliary file",
     ),
     (r"EOFError: EOF when reading a line", "give it as an argument: in a run nobody answers"),
@@ -61,11 +61,12 @@ def matching(end: str, stderr: str, names: list[str]) -> str:
     >>> matching("exited 3", "the model does not converge", ["h1"])
     ''
     """
-    said = f"{end}\n{stderr}"
     known = ", ".join(f"datasets/{name}" for name in names)
-    for pattern, hint in _HINTS:
-        found = re.search(pattern, said)
-        if found is not None:
-            what = found.groupdict().get("what") or ""
-            return hint.replace("{what}", what).replace("{known}", known)
+    # How it ended tells most, then its last words, then those before.
+    for said in (end, *reversed(stderr.splitlines())):
+        for pattern, hint in _HINTS:
+            found = re.search(pattern, said)
+            if found is not None:
+                what = found.groupdict().get("what") or ""
+                return hint.replace("{what}", what).replace("{known}", known)
     return ""

@@ -1,0 +1,96 @@
+"""The notebooks of examples/ run, and the attacks in them are refused."""
+
+import os
+import re
+import tempfile
+import time
+import unittest
+from importlib import import_module
+from importlib.util import find_spec
+
+import notebooks
+
+# What each notebook's cells that are meant to fail raise, in order.
+REFUSALS = {
+    "algorithm_provider": ["RoleRefused", "RoleRefused"],
+    "auditor": ["AuditFailed", "AuditFailed"],
+    "consumer": ["ResultGone"],
+    "hospital": [],
+    "what_if_someone_cheats": [
+        "EvidenceRefused",
+        "PlatformUnsupported",
+        "ApprovalInvalid",
+        "ApprovalMissing",
+        "EvidenceRefused",
+        "AssetMismatch",
+        "AssetWrongProvider",
+        "RoleRefused",
+        "ResultGone",
+        "AuditFailed",
+    ],
+}
+
+
+class Notebooks(unittest.TestCase):
+    def test_the_notebooks_run_and_what_is_refused_is_refused_by_name(self) -> None:
+        self.assertEqual(notebooks.names(), sorted(REFUSALS))
+        for name, refusals in REFUSALS.items():
+            with self.subTest(name):
+                begin = time.monotonic()
+                played = notebooks.play(notebooks.read(name))
+                self.assertEqual(played.faults, [])
+                self.assertEqual(played.raised, refusals)
+                shown = "\n".join(played.shown)
+                self.assertIn("SIMULATED", shown)
+                self.assertIn('class="prism-card"', shown)
+                print(f"{name}: {time.monotonic() - begin:.1f} s")
+
+    def test_every_notebook_is_stored_without_outputs(self) -> None:
+        for name in notebooks.names():
+            for cell in notebooks.read(name)["cells"]:
+                if cell["cell_type"] == "code":
+                    self.assertEqual((cell["outputs"], cell["execution_count"]), ([], None), name)
+
+    def test_every_notebook_says_that_it_is_a_rehearsal_before_anything_runs(self) -> None:
+        for name in notebooks.names():
+            first = notebooks.read(name)["cells"][0]
+            self.assertEqual(first["cell_type"], "markdown")
+            self.assertIn("`SIMULATED`", "".join(first["source"]))
+
+    def test_every_cell_has_a_name_of_its_own_and_no_path_of_somebodys_machine(self) -> None:
+        for name in notebooks.names():
+            book = notebooks.read(name)
+            ids = [cell["id"] for cell in book["cells"]]
+            self.assertEqual(len(ids), len(set(ids)))
+            self.assertIsNone(re.search(r"/root/|/home/(?!me/)|/Users/", str(book)))
+
+    def test_a_cell_that_fails_or_should_have_failed_is_told(self) -> None:
+        def book(source: str, *tags: str) -> dict[str, object]:
+            return {"cells": [{"cell_type": "code", "source": [source], "metadata": {"tags": list(tags)}}]}
+
+        self.assertIn("ZeroDivisionError", notebooks.play(book("1 / 0")).faults[0])
+        self.assertIn("meant to fail", notebooks.play(book("1", notebooks.TAG)).faults[0])
+        self.assertEqual(notebooks.play(book("1 / 0", notebooks.TAG)).raised, ["ZeroDivisionError"])
+        self.assertEqual(notebooks.play(book("x = 6\nx * 7")).shown, ["42"])
+
+
+@unittest.skipUnless(
+    find_spec("nbclient") and find_spec("ipykernel"), "skipped: nbclient and ipykernel are not installed"
+)
+class Jupyter(unittest.TestCase):
+    def test_the_notebooks_run_in_a_kernel_whose_loop_is_running(self) -> None:
+        nbclient, nbformat = import_module("nbclient"), import_module("nbformat")
+
+        for name, refusals in REFUSALS.items():
+            with self.subTest(name), tempfile.TemporaryDirectory() as place:
+                book = nbformat.read(notebooks.FOLDER / f"{name}.ipynb", as_version=4)
+                nbformat.validate(book)
+                client = nbclient.NotebookClient(
+                    book, timeout=120, kernel_name="python3", resources={"metadata": {"path": place}}
+                )
+                client.execute(env=dict(os.environ))
+                outputs = [out for cell in book.cells if cell.cell_type == "code" for out in cell.outputs]
+                raised = [out.ename.rpartition(".")[2] for out in outputs if out.output_type == "error"]
+                self.assertEqual(raised, refusals)
+                html = [out.data["text/html"] for out in outputs if "text/html" in out.get("data", {})]
+                self.assertTrue(any("SIMULATED" in card for card in html))
