@@ -31,6 +31,15 @@ REFUSALS = {
 }
 
 
+def strangers(shown: str) -> list[str]:
+    """What a card's styles reach outside of it, and pages in the place of cards."""
+    found = re.findall(r"<!DOCTYPE|<html|<body|<script", shown)
+    for style in re.findall(r"<style>(.*?)</style>", shown, re.DOTALL):
+        selectors = (part.strip() for part in re.findall(r"[{}]?([^{}]+)\{", style))
+        found += [selector for selector in selectors if ".prism-card" not in selector and not selector.startswith("@")]
+    return found
+
+
 class Notebooks(unittest.TestCase):
     def test_the_notebooks_run_and_what_is_refused_is_refused_by_name(self) -> None:
         self.assertEqual(notebooks.names(), sorted(REFUSALS))
@@ -43,6 +52,7 @@ class Notebooks(unittest.TestCase):
                 shown = "\n".join(played.shown)
                 self.assertIn("SIMULATED", shown)
                 self.assertIn('class="prism-card"', shown)
+                self.assertEqual(strangers(shown), [])
                 print(f"{name}: {time.monotonic() - begin:.1f} s")
 
     def test_every_notebook_is_stored_without_outputs(self) -> None:
@@ -63,6 +73,12 @@ class Notebooks(unittest.TestCase):
             ids = [cell["id"] for cell in book["cells"]]
             self.assertEqual(len(ids), len(set(ids)))
             self.assertIsNone(re.search(r"/root/|/home/(?!me/)|/Users/", str(book)))
+
+    def test_a_style_that_reaches_outside_of_its_card_is_found(self) -> None:
+        card = "<style>.prism-card{x:y}@media(z){.prism-card td{x:y}}%s</style>"
+        self.assertEqual(strangers(card % ""), [])
+        self.assertEqual(strangers(card % "h1{x:y}"), ["h1"])
+        self.assertEqual(strangers("<!DOCTYPE html>"), ["<!DOCTYPE"])
 
     def test_a_cell_that_fails_or_should_have_failed_is_told(self) -> None:
         def book(source: str, *tags: str) -> dict[str, object]:
@@ -94,3 +110,7 @@ class Jupyter(unittest.TestCase):
                 self.assertEqual(raised, refusals)
                 html = [out.data["text/html"] for out in outputs if "text/html" in out.get("data", {})]
                 self.assertTrue(any("SIMULATED" in card for card in html))
+                told = "\n".join(line for out in outputs if out.output_type == "error" for line in out.traceback)
+                self.assertEqual(told.count("hint: "), len(refusals), told)
+                self.assertNotIn("site-packages", told)
+                self.assertNotIn("agents.py", told)
