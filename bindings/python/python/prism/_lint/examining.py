@@ -38,7 +38,7 @@ def examine(path: Path, entry: str | None, requirements: Path | None, args: list
         *about_calls(reading),
     ]
     once = {(f.rule, f.file, f.line, f.found): f for f in findings}.values()
-    in_order = sorted(once, key=lambda f: (f.level == "note", f.file, f.line or 0, f.rule))
+    in_order = sorted(once, key=lambda f: (f.level == "note", f.file, f.line is None, f.line or 0, f.rule))
     return Lint(path.name, in_order, paths(reading, "datasets"), paths(reading, "results"), packages)
 
 
