@@ -237,17 +237,20 @@ class Lint(unittest.TestCase):
         deep = "x = " + "(" * 3000 + ")" * 3000
         wide = "p = 'datasets'\n" + "p = p + p + p\n" * 400
         loop = "a = b\nb = a\nopen(a)\n" + "def f(a=b, b=a): open(a)\n" * 50
+        many = "for a in ['1', '2', '3', '4', '5', '6', '7', '8']:\n    open(f'" + "{a}" * 40 + "')\n"
+        grows = f"a0 = '{'x' * 3000}'\n" + "".join(f"a{n + 1} = a{n} + a{n}\n" for n in range(40)) + "open(a40)\n"
         cross = "\n".join(f"x{n} = [{', '.join(f'x{m}' for m in range(20))}]" for n in range(20)) + "\nopen(x0)\n"
         for source in (
             deep,
             wide,
             loop,
+            many,
+            grows,
             cross,
             "# coding: nonsense\n",
             "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
         ):
             self.assertIsInstance(repr(self.lint(source)), str)
-        (self.folder / "zeros.py").write_bytes(b"x = 1\n\x00")
         for name, content in {"zeros.py": b"x\x00", "elf.py": b"\x7fELF\x00", "zip.py": b"PK\x03\x04\x00"}.items():
             (self.folder / name).write_bytes(content)
             with self.assertRaises(prism.Usage):

@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 
 import prism
+from prism._failures import _HINTS, matching
 
 GOOD = """\
 import json, pathlib, sys
@@ -25,6 +26,28 @@ FAILURES = {
     "x = bytearray(3 << 30)\n": "more memory",
     "import time\ntime.sleep(60)\n": "more time",
 }
+
+
+# How runs end and what they say last, one for each hint.
+LAST_WORDS = [
+    ("memory-limit", ""),
+    ("requirements-failed", ""),
+    ("sandbox-unavailable", ""),
+    ("wall-limit", ""),
+    ("exited 1", "OSError: [Errno 28] No space left on device"),
+    ("datasets-limit", ""),
+    ("exited 1", "RuntimeError: can't start new thread"),
+    ("output-limit", ""),
+    ("exited 1", "ModuleNotFoundError: No module named 'torch.nn'"),
+    ("exited 1", "urllib.error.URLError: <urlopen error [Errno -3] Temporary failure in name resolution>"),
+    ("exited 1", "EOFError: EOF when reading a line"),
+    ("exited 1", "RuntimeError: Found no NVIDIA driver on your system."),
+    ("exited 1", "FileNotFoundError: [Errno 2] No such file or directory: 'datasets/h9'"),
+    ("exited 1", "FileNotFoundError: [Errno 2] No such file or directory: 'config.json'"),
+    ("exited 1", "PermissionError: [Errno 13] Permission denied: '/env/x'"),
+    ("exited 1", "OSError: [Errno 30] Read-only file system: '/algorithm/x'"),
+    ("exited 1", "SyntaxError: invalid syntax"),
+]
 
 
 class Rehearsals(unittest.TestCase):
@@ -67,6 +90,16 @@ class Rehearsals(unittest.TestCase):
                 for shown in (repr(trial), trial._repr_html_()):
                     self.assertIn("it FAILED", shown)
                     self.assertIn("SIMULATED", shown)
+
+    def test_each_ending_has_a_hint_of_its_own_and_others_have_none(self) -> None:
+        hints = [matching(end, words, ["h1"]) for end, words in LAST_WORDS]
+        self.assertNotIn("", hints)
+        self.assertEqual(len(set(hints)), len(_HINTS))
+        for end, words in (("exited 1", "ValueError: 3"), ("signalled 11", ""), ("exited 1", "")):
+            self.assertEqual(matching(end, words, ["h1"]), "")
+        # The last words count, not what stands above them.
+        both = "  File 'x', in socket.socket(\nModuleNotFoundError: No module named 'PIL'"
+        self.assertIn("add PIL", matching("exited 1", both, ["h1"]))
 
     def test_a_failure_that_no_hint_fits_has_the_last_words_only(self) -> None:
         trial = self.algorithm("raise SystemExit('the model does not converge <b>')").rehearse(self.data)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..lint import Level, LintFinding
 from . import accesses
 from .lock import Requirements
-from .source import File, Program
+from .source import File, Program, is_stray
 from .values import Values, clean, place
 
 __all__ = ["Reading", "about_files", "about_imports", "about_requirements", "about_source", "paths"]
@@ -17,7 +17,6 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm")
 _LOCK = 'lock with hashes, for example with "uv pip compile --generate-hashes" or "prism requirements lock"'
 _FETCH = 'fetch it with "pip download --only-binary :all: --require-hashes", or "prism requirements wheelhouse"'
-_STRAY = ("__pycache__", ".git", ".venv", "venv", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".DS_Store")
 
 
 @dataclass
@@ -41,10 +40,12 @@ def about_source(reading: Reading) -> Iterator[LintFinding]:
     program = reading.program
     for name, line, why in program.broken:
         level: Level = "problem" if name == program.entry else "note"
-        yield _finding("syntax", level, name, line, f"this is not Python: {why}", "correct it, or leave the file out")
+        yield _finding(
+            "syntax", level, name, line, f"this cannot be read as Python: {why}", "correct it, or leave the file out"
+        )
     if program.whole:
         for path in sorted(program.folder.rglob("*")):
-            if path.name in _STRAY:
+            if is_stray(path) and not any(is_stray(parent) for parent in path.parents):
                 name = path.relative_to(program.folder).as_posix()
                 hint = "remove it: it goes along with the program and changes its digest"
                 yield _finding("stray-files", "note", name, None, "this is not part of the program", hint)
@@ -121,6 +122,8 @@ def _all(reading: Reading) -> Iterator[tuple[File, accesses.Access]]:
 
 
 def _about(program: Program, file: File, one: accesses.Access, text: str, written: set[str]) -> Iterator[LintFinding]:
+    if "\n" in text:
+        return
     where = place(text)
     does = "writes" if one.kind == "write" else "reads"
     if where == "datasets" and one.kind == "write":

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["File", "Import", "Program", "read"]
+__all__ = ["File", "Import", "Program", "is_stray", "read"]
 
 UNKNOWN = "*"
 _BUILTINS = frozenset(dir(builtins))
+_STRAY = {"__pycache__", ".git", ".venv", "venv", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".DS_Store"}
+_LONGEST = 4 << 20
 _CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
@@ -89,6 +91,11 @@ class Program:
         return not self.whole and _lies(self.folder, module)
 
 
+def is_stray(path: Path) -> bool:
+    """Whether something is not part of any program."""
+    return path.name in _STRAY
+
+
 def _lies(folder: Path, module: str) -> bool:
     top = folder / module.partition(".")[0]
     return top.with_suffix(".py").is_file() or (top.is_dir() and any(top.glob("*.py")))
@@ -98,10 +105,12 @@ def read(program: Program) -> Program:
     """Reads every file of a program."""
     names = [program.entry]
     if program.whole:
-        found = (path.relative_to(program.folder).as_posix() for path in program.folder.rglob("*.py"))
-        names = sorted({program.entry, *found})
+        found = (path.relative_to(program.folder) for path in program.folder.rglob("*.py"))
+        names = sorted({program.entry, *(path.as_posix() for path in found if not _STRAY & set(path.parts))})
     for name in names:
         try:
+            if (program.folder / name).stat().st_size > _LONGEST:
+                raise ValueError("it is longer than 4 MiB")
             program.files.append(_parse(name, (program.folder / name).read_bytes()))
         except SyntaxError as error:
             program.broken.append((name, error.lineno, error.msg))

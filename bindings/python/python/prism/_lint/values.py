@@ -15,8 +15,11 @@ SCRIPT = "<script>"
 """The folder of the program itself."""
 
 _DEPTH = 10
-_WIDTH = 12
-_STEPS = 300
+_WIDTH = 8
+_LONGEST = 4096
+# How far one expression is followed, and how far all of a file's together: what is beyond is not known.
+_STEPS = 100
+_ALL_STEPS = 40_000
 _SAME = {"str", "os.fspath", "os.path.abspath", "os.path.realpath", "os.path.normpath", "sorted", "list", "reversed"}
 _SAME |= {"tuple", "set", "glob.glob", "glob.iglob", "iter", "next", "min", "max"}
 _JOINS = {"os.path.join", "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "pathlib.PurePosixPath"}
@@ -36,6 +39,7 @@ class Values:
         self._known: dict[ast.expr, frozenset[str]] = {}
         self._followed: set[tuple[ast.AST | None, str]] = set()
         self._steps = 0
+        self._left = _ALL_STEPS
         self._find_scopes()
         for node in self._scopes:
             self._bind(node)
@@ -59,9 +63,11 @@ class Values:
                 return self._known[node]
             self._steps = 0
         self._steps += 1
+        self._left -= 1
         find = getattr(self, f"_{type(node).__name__.lower()}", None)
-        found = find(node, depth - 1) if find is not None and depth > 0 and self._steps < _STEPS else {UNKNOWN}
-        texts = frozenset(sorted(found)[:_WIDTH]) or frozenset({UNKNOWN})
+        goes_on = depth > 0 and self._steps < _STEPS and self._left > 0
+        found = find(node, depth - 1) if find is not None and goes_on else {UNKNOWN}
+        texts = _few(found)
         if depth == _DEPTH:
             self._known[node] = texts
         return texts
@@ -122,7 +128,7 @@ class Values:
         texts = {""}
         for part in node.values:
             inner = part.value if isinstance(part, ast.FormattedValue) else part
-            texts = {a + b for a in texts for b in self.of(inner, depth)}
+            texts = set(_few(a + b for a in texts for b in self.of(inner, depth)))
         return texts
 
     def _name(self, node: ast.Name, depth: int) -> set[str]:
@@ -218,8 +224,13 @@ class Values:
     def _join(parts: list[frozenset[str]]) -> set[str]:
         texts = {""}
         for part in parts:
-            texts = {posixpath.join(a, b) for a in texts for b in part}
+            texts = set(_few(posixpath.join(a, b) for a in texts for b in part))
         return texts
+
+
+def _few(texts: Iterable[str]) -> frozenset[str]:
+    """Not more texts than anybody wants to read, and none that is too long for a path."""
+    return frozenset(sorted({text for text in texts if len(text) <= _LONGEST})[:_WIDTH]) or frozenset({UNKNOWN})
 
 
 def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
