@@ -1,5 +1,6 @@
 """Each rule of the lint, with programs that it tells of and programs that it does not."""
 
+import shutil
 import tempfile
 import unittest
 import zipfile
@@ -203,6 +204,10 @@ class Lint(unittest.TestCase):
         self.assertEqual(
             [f.found for f in lint.problems if f.rule == "requirements"], ["no wheel of other 2 lies beside the lock"]
         )
+        whole = prism.Algorithm.from_script(
+            self.folder / "train.py", Path(shutil.make_archive(str(folder), "zip", folder))
+        )
+        self.assertEqual(whole.lint().packages, lint.packages)
         (folder / "requirements.lock").unlink()
         self.assertIn("there is no requirements.lock", repr(self.lint(PLAIN, folder)))
 
@@ -251,7 +256,12 @@ class Lint(unittest.TestCase):
             "\ud800".encode("utf-8", "surrogatepass").decode("latin-1"),
         ):
             self.assertIsInstance(repr(self.lint(source)), str)
-        for name, content in {"zeros.py": b"x\x00", "elf.py": b"\x7fELF\x00", "zip.py": b"PK\x03\x04\x00"}.items():
+        for name, content in {
+            "zeros.py": b"x\x00",
+            "elf.py": b"\x7fELF\x00",
+            "zip.py": b"PK\x03\x04\x00",
+            "n.ipynb": b"{}",
+        }.items():
             (self.folder / name).write_bytes(content)
             with self.assertRaises(prism.Usage):
                 prism.Algorithm.from_script(self.folder / name)

@@ -91,7 +91,8 @@ class Algorithm:
         algorithm = cls(path, None, requirements, args, devices)
         found = _other_kind(path)
         if found is not None:
-            raise Usage(f"expected a Python program at {path}, found {found}", hint="bring other programs as an Asset")
+            hint = "export it as a script first" if "notebook" in found else "bring other programs as an Asset"
+            raise Usage(f"expected a Python program at {path}, found {found}", hint=hint)
         return algorithm
 
     @classmethod
@@ -225,6 +226,8 @@ def _other_kind(path: Path) -> str | None:
     """What a file is that is no text, by its first bytes."""
     with open(path, "rb") as file:
         first = file.read(4096)
+    if path.suffix == ".ipynb":
+        return "a notebook"
     if b"\x00" not in first:
         return None
     return next((kind for magic, kind in _BINARY.items() if first.startswith(magic)), "bytes that are no text")

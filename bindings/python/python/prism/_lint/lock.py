@@ -7,6 +7,7 @@ import zipfile
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 __all__ = ["Requirements", "normalized", "read"]
 
@@ -79,12 +80,11 @@ def read(path: Path) -> Requirements:
         found = Requirements(f"{path.name}/{LOCK}", True)
         text = _text(path / LOCK, found)
         for wheel in sorted(path.glob("*.whl")):
-            _wheel(found, wheel)
+            _wheel(found, wheel.name, wheel)
     elif zipfile.is_zipfile(path):
         found = Requirements(f"{path.name}: {LOCK}", False)
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if PurePosixPath(name).name == LOCK]
-            text = archive.read(names[0]).decode(errors="replace") if names else _none(found)
+            text = _archive(found, archive)
     else:
         found = Requirements(path.name, False)
         text = _text(path, found)
@@ -93,6 +93,17 @@ def read(path: Path) -> Requirements:
         absent = sorted(set(found.packages) - set(found.modules))
         found.faults += [(None, f"no wheel of {name} {found.packages[name]} lies beside the lock") for name in absent]
     return found
+
+
+def _archive(found: Requirements, archive: zipfile.ZipFile) -> str:
+    """Reads the wheels of an archive, and gives its lock's text."""
+    locks = [name for name in archive.namelist() if PurePosixPath(name).name == LOCK]
+    for name in archive.namelist():
+        if name.endswith(".whl"):
+            found.wheels = True
+            with archive.open(name) as wheel:
+                _wheel(found, PurePosixPath(name).name, wheel)
+    return archive.read(locks[0]).decode(errors="replace") if locks else _none(found)
 
 
 def _text(path: Path, found: Requirements) -> str:
@@ -136,16 +147,16 @@ def _line(found: Requirements, number: int, line: str) -> None:
             found.faults.append((number, f"{pinned['name']}=={pinned['version']} has no hash"))
 
 
-def _wheel(found: Requirements, path: Path) -> None:
-    package = normalized(path.name.partition("-")[0])
+def _wheel(found: Requirements, name: str, file: Path | IO[bytes]) -> None:
+    package = normalized(name.partition("-")[0])
     modules = found.modules.setdefault(package, set())
     try:
-        with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                top, _, rest = name.partition("/")
+        with zipfile.ZipFile(file) as archive:
+            for inner in archive.namelist():
+                top, _, rest = inner.partition("/")
                 if not rest:
                     top = top.partition(".")[0] if top.endswith((".py", ".so")) else ""
                 if top and not top.endswith((".dist-info", ".data", ".libs")):
                     modules.add(top)
     except (OSError, zipfile.BadZipFile):
-        found.faults.append((None, f"{path.name} is not a wheel that can be read"))
+        found.faults.append((None, f"{name} is not a wheel that can be read"))
