@@ -5,8 +5,6 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
-__all__ = ["ShortTraceback"]
-
 _HERE = str(Path(__file__).parent)
 
 
@@ -18,7 +16,9 @@ class ShortTraceback:
     """
 
     code: str
+    """The stable code."""
     hint: str
+    """What to do now."""
 
     def _render_traceback_(self) -> list[str]:
         assert isinstance(self, BaseException)

@@ -32,8 +32,10 @@ class Algorithm:
     >>> script = folder / "count.py"
     >>> _ = script.write_text("open('results/rows', 'w').write(open('datasets/h1').read())")
     >>> algorithm = prism.Algorithm.from_script(script, args=["--epochs", "1"])
-    >>> algorithm.name
-    'count.py'
+    >>> algorithm
+    Algorithm count.py --epochs 1, 59 B, sha256:...
+    >>> algorithm.name, algorithm.size, algorithm.digest
+    ('count.py', 59, 'sha256:...')
     >>> algorithm.lint().problems
     []
     """
@@ -117,6 +119,12 @@ class Algorithm:
         Raises:
             FileMissing: The folder, its entry or the requirements are not there.
             FileMalformed: The folder contains links or special files.
+
+        >>> (folder / "program").mkdir()
+        >>> _ = (folder / "program" / "main.py").write_text("import helper")
+        >>> _ = (folder / "program" / "helper.py").write_text("")
+        >>> prism.Algorithm.from_folder(folder / "program").asset.names
+        ['helper.py', 'main.py']
         """
         path = Path(path)
         if path.is_file():
@@ -147,9 +155,10 @@ class Algorithm:
             provider: The participant who brings it.
             limits: Bounds on what its run may use, such as ``{"memory": "4 GiB", "time": "10min"}``.
 
-        Example::
-
-            terms = prism.Manifest.new({"algorithm": algorithm.draft("lab"), ...})
+        >>> algorithm = prism.Algorithm.from_script(prism.samples.covid19.script, args=["--quick"])
+        >>> said = algorithm.draft("lab", {"memory": "1 GiB"})
+        >>> said["name"], said["args"], said["limits"]
+        ('train.py', ['--quick'], {'memory': '1 GiB'})
         """
         said: dict[str, Any] = {"provider": provider, "name": self.name, "digest": self.digest, "size": self.size}
         said["args"] = self.args
@@ -191,10 +200,11 @@ class Algorithm:
         Raises:
             Usage: There is no dataset, or a name that no manifest takes.
 
-        Example::
-
-            trial = algorithm.rehearse({"h1": "mock/h1", "h2": "mock/h2"})
-            trial.require().result.names
+        >>> script = folder / "count.py"
+        >>> _ = script.write_text("open('results/rows', 'w').write(open('datasets/h1').read())")
+        >>> trial = prism.Algorithm.from_script(script).rehearse({"h1": prism.Asset.from_bytes(b"61,1")})
+        >>> trial.require().result.text("rows")
+        '61,1'
         """
         from .rehearsals import Rehearsal
         from .simulation import simulate

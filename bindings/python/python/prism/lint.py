@@ -50,8 +50,11 @@ class Lint:
 
     >>> script = folder / "fetch.py"
     >>> _ = script.write_text("import urllib.request\\nurllib.request.urlopen('https://example.org/weights')\\n")
-    >>> [(finding.rule, finding.line) for finding in prism.Algorithm.from_script(script).lint().problems]
+    >>> lint = prism.Algorithm.from_script(script).lint()
+    >>> [(finding.rule, finding.line) for finding in lint.problems]
     [('network', 2), ('no-results', None)]
+    >>> [finding.rule for finding in lint.notes], lint.missing
+    (['no-datasets'], [])
     """
 
     rules: tuple[str, ...] = (

@@ -44,6 +44,17 @@ class Rehearsal:
     """What :meth:`prism.Algorithm.rehearse` found: what the program's source shows, and how it ran here.
 
     There is no ``if rehearsal:``; :meth:`require` gives the run, or raises why there was none.
+
+    >>> script = folder / "broken.py"
+    >>> _ = script.write_text("import torch")
+    >>> trial = prism.Algorithm.from_script(script).rehearse({"h1": prism.Asset.from_bytes(b"61,1")})
+    >>> trial.ok, trial.seconds, trial.log.splitlines()[-1]
+    (False, None, "ModuleNotFoundError: No module named 'torch'")
+    >>> trial.require()
+    Traceback (most recent call last):
+    prism.errors.RunFailed: ...
+    >>> trial.failure.hint
+    'add torch to the requirements and lock them: a run has Python and nothing else'
     """
 
     def __init__(self, lint: Lint, run: Simulation | None, failure: PrismError | None) -> None:

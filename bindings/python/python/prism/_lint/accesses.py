@@ -10,8 +10,6 @@ from typing import Literal
 from .source import File
 from .values import Values
 
-__all__ = ["Access", "accesses", "argument", "mentions"]
-
 Kind = Literal["read", "write"]
 
 

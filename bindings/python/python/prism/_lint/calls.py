@@ -12,8 +12,6 @@ from .rules import Reading
 from .source import File
 from .values import Values, place
 
-__all__ = ["about_calls"]
-
 _NETWORK = "the run has no network: bring the file as a dataset"
 _WEIGHTS = "the run has no network: bring the weights as a dataset, or as an auxiliary file of the terms"
 _MODULES = {"requests", "httpx", "aiohttp", "urllib3", "boto3", "botocore", "s3fs", "gcsfs", "wandb", "comet_ml"}

@@ -12,8 +12,6 @@ from .rules import Reading, about_files, about_imports, about_requirements, abou
 from .source import Program, read
 from .values import Values
 
-__all__ = ["examine"]
-
 
 def examine(path: Path, entry: str | None, requirements: Path | None, args: list[str], devices: list[str]) -> Lint:
     """What reading a program tells; nothing of it is executed.

@@ -9,8 +9,6 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-__all__ = ["Requirements", "normalized", "read"]
-
 LOCK = "requirements.lock"
 """How the lock is called in a folder with its wheels."""
 

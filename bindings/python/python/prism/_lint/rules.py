@@ -11,8 +11,6 @@ from .lock import Requirements
 from .source import File, Program, is_stray
 from .values import Values, clean, place
 
-__all__ = ["Reading", "about_files", "about_imports", "about_requirements", "about_source", "paths"]
-
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm")
 _LOCK = 'lock with hashes, for example with "uv pip compile --generate-hashes" or "prism requirements lock"'

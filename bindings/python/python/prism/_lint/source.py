@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["File", "Import", "Program", "is_stray", "read"]
-
 UNKNOWN = "*"
 _BUILTINS = frozenset(dir(builtins))
 _STRAY = {"__pycache__", ".git", ".venv", "venv", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".DS_Store"}

@@ -9,8 +9,6 @@ from collections.abc import Iterable
 
 from .source import UNKNOWN, File
 
-__all__ = ["Values", "clean", "place"]
-
 SCRIPT = "<script>"
 """The folder of the program itself."""
 
