@@ -2,13 +2,17 @@
 
 import os
 import re
+import subprocess
+import sys
 import tempfile
 import time
 import unittest
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import notebooks
+import prism
 
 # What each notebook's cells that are meant to fail raise, in order.
 REFUSALS = {
@@ -88,6 +92,24 @@ class Notebooks(unittest.TestCase):
         self.assertIn("meant to fail", notebooks.play(book("1", notebooks.TAG)).faults[0])
         self.assertEqual(notebooks.play(book("1 / 0", notebooks.TAG)).raised, ["ZeroDivisionError"])
         self.assertEqual(notebooks.play(book("x = 6\nx * 7")).shown, ["42"])
+
+
+@unittest.skipUnless(find_spec("mypy"), "skipped: mypy is not installed")
+class Types(unittest.TestCase):
+    def test_what_people_type_there_is_strictly_typed(self) -> None:
+        package = str(Path(prism.__file__).parent.parent)
+        with tempfile.TemporaryDirectory() as place:
+            for name in notebooks.names():
+                code = "\n\n".join(source for source, _ in notebooks.cells(notebooks.read(name)))
+                (Path(place) / f"{name}.py").write_text(code, encoding="utf-8")
+            settings = str(Path(__file__).parent.parent / "pyproject.toml")
+            done = subprocess.run(
+                [sys.executable, "-m", "mypy", "--config-file", settings, "--cache-dir", os.devnull, place],
+                env={**os.environ, "MYPYPATH": package, "PYTHONPATH": package},
+                capture_output=True,
+                text=True,
+            )
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 @unittest.skipUnless(

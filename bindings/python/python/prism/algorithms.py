@@ -24,7 +24,7 @@ __all__ = ["Algorithm"]
 _BINARY = {b"\x7fELF": "an ELF executable", b"\x00asm": "a WebAssembly module", b"PK\x03\x04": "an archive"}
 
 
-class Algorithm:
+class Algorithm(PathLike[str]):
     """A Python program with what belongs to it: its arguments, its packages, the devices that it needs.
 
     It stands wherever a path does, as in ``agent.upload("train.py", algorithm)`` or ``prism.simulate(algorithm, ...)``.
