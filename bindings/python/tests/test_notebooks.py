@@ -78,6 +78,19 @@ class Notebooks(unittest.TestCase):
             self.assertEqual(len(ids), len(set(ids)))
             self.assertIsNone(re.search(r"/root/|/home/(?!me/)|/Users/", str(book)))
 
+    def test_a_refusal_is_shown_with_its_hint_and_without_the_lines_of_this_package(self) -> None:
+        try:
+            prism.Key.load("nowhere.key")
+        except prism.FileMissing as error:
+            shown, trace = "\n".join(error._render_traceback_()), error.__traceback__
+        self.assertIn("FileMissing: expected", shown)
+        self.assertIn('prism.Key.load("nowhere.key")', shown)
+        self.assertIn("hint: ", shown)
+        self.assertNotIn("_prism.SigningKey.load", shown)
+        # A fault of Prism itself is shown whole, for whoever mends it.
+        fault = prism.Internal("broken").with_traceback(trace)
+        self.assertIn("_prism.SigningKey.load", "\n".join(fault._render_traceback_()))
+
     def test_a_style_that_reaches_outside_of_its_card_is_found(self) -> None:
         card = "<style>.prism-card{x:y}@media(z){.prism-card td{x:y}}%s</style>"
         self.assertEqual(strangers(card % ""), [])
