@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use prism_agent::files::{self, FileError, ReadAt};
-use prism_core::digest::Hasher;
+use prism_core::digest::{DigestAlgorithm, Hasher, Salt};
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView, PySlice};
@@ -42,17 +42,23 @@ impl Source {
         Self(files::Source::from_host(Arc::new(Reader { length, read_at })))
     }
 
-    /// `(digest, size)`; `tell` hears how many bytes were read.
-    #[pyo3(signature = (tell=None))]
-    fn measure(&self, py: Python<'_>, tell: Option<&Bound<'_, PyAny>>) -> PyResult<(String, u64)> {
-        let source = self.0.clone();
+    /// `(digest, size)`; `tell` hears how many bytes were read. The salt is for salted digests, in 64 hex digits.
+    #[pyo3(signature = (tell=None, algorithm="sha256", salt=None))]
+    fn measure(
+        &self,
+        py: Python<'_>,
+        tell: Option<&Bound<'_, PyAny>>,
+        algorithm: &str,
+        salt: Option<&str>,
+    ) -> PyResult<(String, u64)> {
+        let (source, hasher) = (self.0.clone(), hasher(algorithm, salt)?);
         let measured = labour(py, tell, move |token, tell| {
             if source.folder().is_some() {
-                return source.measure(Hasher::sha256(), tell);
+                return source.measure(hasher, tell);
             }
             let mut heeding = Heeding { reader: source.reader(0)?, token };
             let failed = |source| FileError::Io { verb: "read", path: PathBuf::from("the asset"), source };
-            files::measure(&mut heeding, Hasher::sha256(), tell).map_err(failed)
+            files::measure(&mut heeding, hasher, tell).map_err(failed)
         })?;
         Ok((measured.digest.to_string(), measured.size))
     }
@@ -66,6 +72,21 @@ impl Source {
     fn names(&self) -> Vec<String> {
         self.0.folder().map(|folder| folder.names().to_vec()).unwrap_or_default()
     }
+}
+
+/// Reads a salt: 64 hex digits.
+pub(crate) fn read_salt(text: &str) -> PyResult<Salt> {
+    Salt::from_text(text).ok_or_else(|| usage("expected a salt of 64 hex digits, found other text"))
+}
+
+/// What makes digests of an algorithm, with the salt exactly when that algorithm is salted.
+fn hasher(algorithm: &str, salt: Option<&str>) -> PyResult<Hasher> {
+    let unknown = |_| usage("expected sha256, sha3-256 or sha256-salted, found another algorithm");
+    let algorithm: DigestAlgorithm = algorithm.parse().map_err(unknown)?;
+    let salt = salt.map(read_salt).transpose()?;
+    let expected = if salt.is_some() { "no salt" } else { "a salt" };
+    Hasher::for_algorithm(algorithm, salt.as_ref())
+        .ok_or_else(|| usage(&format!("expected {expected} for a digest of {algorithm}, found otherwise")))
 }
 
 /// Reads until nobody waits any more.

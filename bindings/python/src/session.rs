@@ -9,12 +9,11 @@ use prism_agent::client::{
 };
 use prism_core::UnixSeconds;
 use prism_core::code::Code;
-use prism_core::digest::Salt;
 use prism_core::seal::RecipientKind;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::asset::Source;
+use crate::asset::{Source, read_salt};
 use crate::fault::{fault, fault_with, poisoned, raised, usage};
 use crate::keys::SigningKey;
 use crate::stream::{Logs, Metrics, Watch};
@@ -193,10 +192,6 @@ impl Session {
         self.home.require()?;
         Ok(Metrics::new(self.inner.metrics(), self.home))
     }
-}
-
-fn read_salt(text: &str) -> PyResult<Salt> {
-    Salt::from_text(text).ok_or_else(|| usage("expected a salt of 64 hex digits, found other text"))
 }
 
 /// Tells how far a call is; what is raised there ends the call.

@@ -90,6 +90,21 @@ fn a_whole_computation() {
 }
 
 #[test]
+fn programs_are_read_before_they_are_sent() {
+    run("test_lint");
+}
+
+#[test]
+fn programs_are_rehearsed_before_they_are_sent() {
+    run("test_rehearsal");
+}
+
+#[test]
+fn the_notebooks_run() {
+    run("test_notebooks");
+}
+
+#[test]
 fn interrupts_and_asyncio() {
     run("test_interrupts");
 }

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import stat
 
@@ -96,8 +97,11 @@ class Terms(Scene):
             self.terms.rehearse(prism.Key.generate())
 
     def test_a_rehearsal_compares_what_would_be_brought(self) -> None:
-        said = self.terms.rehearse(self.hospital, **{"h1.csv": self.data})
-        self.assertEqual(said, "ready: hospital-1; h1.csv as agreed")
+        ready = self.terms.rehearse(self.hospital, {"h1.csv": self.data})
+        self.assertEqual((ready.participant, ready.assets), ("hospital-1", ("h1.csv",)))
+        self.assertEqual(ready, self.terms.rehearse(self.hospital, **{"h1.csv": self.data}))
+        self.assertIn("ready: hospital-1; h1.csv as agreed", repr(ready))
+        self.assertIn("SIMULATED", ready._repr_html_())
         with self.assertRaises(prism.AssetMismatch):
             self.terms.rehearse(self.hospital, **{"h1.csv": prism.Asset.from_bytes(TABLE + b"x")})
         with self.assertRaises(prism.AssetUnknown):
@@ -107,10 +111,41 @@ class Terms(Scene):
         path = self.folder / "h1.csv"
         path.write_bytes(TABLE)
         asset = prism.Asset.from_path(path)
-        self.assertTrue(self.terms.rehearse(self.hospital, **{"h1.csv": asset}))
+        self.assertEqual(self.terms.rehearse(self.hospital, {"h1.csv": path}), ready)
+        self.assertEqual(self.terms.rehearse(self.hospital, {"h1.csv": asset}), ready)
         path.write_bytes(TABLE + b"1,1\n")
         with self.assertRaises(prism.AssetMismatch):
             self.terms.rehearse(self.hospital, **{"h1.csv": asset})
+
+    def named(self, name: str, digest: str) -> prism.Manifest:
+        """Terms in which the hospital's table has another name and digest."""
+        content = draft(self.algorithm, self.data)
+        content["dataset"] = [{"provider": "hospital-1", "name": name, "digest": digest, "size": self.data.size}]
+        return prism.Manifest.new(content, self.folder)
+
+    def test_a_rehearsal_digests_as_the_terms_do(self) -> None:
+        salt = "5a" * 32
+        salted = hashlib.sha256(b"prism/asset/v1\0" + bytes.fromhex(salt) + TABLE).hexdigest()
+        terms = self.named("h1", f"sha256-salted:{salted}")
+        ready = terms.rehearse(self.hospital, {"h1": self.data}, {"h1": salt})
+        self.assertEqual(ready.assets, ("h1",))
+        for given in ({}, {"h1": "5a"}, {"h1": salt, "h2": salt}):
+            with self.assertRaises(prism.Usage):
+                terms.rehearse(self.hospital, {"h1": self.data}, given)
+        for other, table in (("5b" * 32, TABLE), (salt, TABLE + b"x")):
+            with self.assertRaises(prism.AssetMismatch):
+                terms.rehearse(self.hospital, {"h1": prism.Asset.from_bytes(table)}, {"h1": other})
+        with self.assertRaises(prism.Usage):
+            self.terms.rehearse(self.hospital, {"h1.csv": self.data}, {"h1.csv": salt})
+        sha3 = self.named("h1", f"sha3-256:{hashlib.sha3_256(TABLE).hexdigest()}")
+        self.assertEqual(sha3.rehearse(self.hospital, h1=self.data), ready)
+        with self.assertRaises(prism.AssetMismatch):
+            sha3.rehearse(self.hospital, h1=self.algorithm)
+
+    def test_an_asset_may_be_called_as_an_argument_is(self) -> None:
+        for name in ("key", "assets", "salts", "self"):
+            ready = self.named(name, self.data.digest).rehearse(self.hospital, **{name: self.data})
+            self.assertEqual(ready.assets, (name,))
 
     def test_a_simulated_platform_is_said_aloud(self) -> None:
         self.assertTrue(repr(self.terms).startswith("SIMULATED"))

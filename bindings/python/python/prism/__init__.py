@@ -30,6 +30,7 @@ from . import aio, attest, samples, seal
 from ._prism import __version__
 from ._progress import Progress
 from .agents import Agent, Entry, Figures, Receipt, Status, connect
+from .algorithms import Algorithm
 from .assets import Asset
 from .audits import AuditReport, RuleFinding, audit
 from .errors import (
@@ -100,6 +101,8 @@ from .errors import (
     VendorUnreachable,
 )
 from .keys import Key, PublicKey
+from .lint import Lint, LintFinding
+from .rehearsals import Readiness, Rehearsal
 from .results import Result
 from .serving import ServedAgent, serve
 from .simulation import Sample, Simulation, simulate
@@ -114,6 +117,7 @@ __all__ = [
     "AgentFull",
     "AgentMisbehaved",
     "AgentUnreachable",
+    "Algorithm",
     "Approval",
     "ApprovalInvalid",
     "ApprovalMissing",
@@ -156,6 +160,8 @@ __all__ = [
     "KeyMalformed",
     "KeyUnknown",
     "LimitReached",
+    "Lint",
+    "LintFinding",
     "LogForked",
     "LogInvalid",
     "Manifest",
@@ -168,7 +174,9 @@ __all__ = [
     "PrismError",
     "Progress",
     "PublicKey",
+    "Readiness",
     "Receipt",
+    "Rehearsal",
     "RequirementsFailed",
     "Result",
     "ResultGone",

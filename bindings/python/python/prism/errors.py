@@ -16,10 +16,12 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from ._tracebacks import ShortTraceback
+
 __all__ = ["PrismError", "of_code"]
 
 
-class PrismError(Exception):
+class PrismError(ShortTraceback, Exception):
     """What Prism raises.
 
     Attributes:

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from . import _prism
+from ._failures import last_lines, matching
 from ._progress import ProgressOption
 from ._words import safe
 from .agents import Agent, Entry, Figures, connect
+from .algorithms import Algorithm
 from .assets import Asset
 from .audits import AuditReport, audit
-from .errors import RunFailed, Usage
+from .errors import PrismError, RequirementsFailed, RunFailed, Usage
 from .keys import Key
 from .results import Result
 from .serving import remove, serve
@@ -50,6 +52,13 @@ class Sample:
         return draw(self.datasets, folder)
 
 
+class _Place:
+    """A folder that goes when nobody needs it any more."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clean = weakref.finalize(self, remove, folder, os.getpid())
+
+
 class Simulation:
     """What a simulated computation came to. SIMULATED: no hardware protected anything.
 
@@ -63,8 +72,8 @@ class Simulation:
         self.title = title
         """What it was about."""
         self.folder = folder
-        """Everybody's files; they go with this object, or with :meth:`close`."""
-        self._clean = weakref.finalize(self, remove, folder, os.getpid())
+        """Everybody's files; they go with this object and its result, or with :meth:`close`."""
+        self._place = _Place(folder)
         self.verdict: Verdict
         """The verdict on the pretend machine."""
         self.timeline: list[Entry] = []
@@ -80,7 +89,7 @@ class Simulation:
 
     def close(self) -> None:
         """Removes everybody's files now."""
-        self._clean()
+        self._place.clean()
 
     def save_transcript(self, to: str | PathLike[str]) -> Path:
         """Copies the transcript: with it anyone can repeat the audit."""
@@ -105,7 +114,7 @@ class Simulation:
 
 
 def simulate(
-    program: Sample | str | PathLike[str],
+    program: Sample | Algorithm | str | PathLike[str],
     datasets: Mapping[str, str | PathLike[str] | Asset] | None = None,
     *,
     args: list[str] | None = None,
@@ -119,10 +128,10 @@ def simulate(
     there. Nothing leaves this computer and nothing protects it.
 
     Args:
-        program: A sample such as ``prism.samples.covid19``, or your own script or folder with ``main.py``.
+        program: A sample such as ``prism.samples.covid19``, or your own algorithm, script or folder with ``main.py``.
         datasets: Your data by name; each is brought by a participant of its own. A sample makes its own.
-        args: The program's arguments.
-        requirements: A folder with a lock and wheels, if the program needs packages.
+        args: The program's arguments; an algorithm brings its own.
+        requirements: A folder with a lock and wheels, if the program needs packages; an algorithm brings its own.
         limits: Bounds as a draft of terms writes them, such as ``{"memory": "4 GiB", "time": "10min"}``.
         progress: How to show uploads; silent by default.
 
@@ -130,12 +139,12 @@ def simulate(
         The result, the log, the figures, the timeline and the audit.
 
     Raises:
-        RunFailed: The program failed; ``details["stderr"]`` is the end of what it printed.
+        RunFailed: The program failed; ``details["stderr"]`` is the end of what it printed, and ``hint`` what may help.
         RequirementsFailed: Its packages could not be installed.
     """
     folder = Path(tempfile.mkdtemp(prefix="prism-simulation-"))
     try:
-        scene = _Scene(folder, program, datasets or {}, args or [], requirements, dict(limits or {}))
+        scene = _Scene(folder, _algorithm(program, args, requirements), program, datasets or {}, dict(limits or {}))
         done = Simulation(scene.title, folder)
         scene.play(done, progress)
     except BaseException:
@@ -144,35 +153,44 @@ def simulate(
     return done
 
 
+def _algorithm(
+    program: Sample | Algorithm | str | PathLike[str], args: list[str] | None, requirements: str | PathLike[str] | None
+) -> Algorithm:
+    """The program with what belongs to it."""
+    if isinstance(program, Algorithm):
+        if args is not None or requirements is not None:
+            raise Usage("expected args and requirements in the algorithm, found them beside it", hint="give them there")
+        return program
+    path = program.script if isinstance(program, Sample) else Path(program)
+    make = Algorithm.from_folder if path.is_dir() else Algorithm.from_script
+    return make(path, requirements=requirements, args=args or [])
+
+
 class _Scene:
     """Everybody of one simulated computation, and their files."""
 
     def __init__(
         self,
         folder: Path,
-        program: Sample | str | PathLike[str],
+        algorithm: Algorithm,
+        program: object,
         datasets: Mapping[str, str | PathLike[str] | Asset],
-        args: list[str],
-        requirements: str | PathLike[str] | None,
         limits: dict[str, Any],
     ) -> None:
-        self.folder = folder
+        self.folder, self.algorithm, self.limits = folder, algorithm, limits
+        self.title = f"Rehearsal of {algorithm.name}"
         if isinstance(program, Sample):
-            self.title, script = program.title, program.script
+            self.title = program.title
             datasets = datasets or program.make(folder / "data")
-        else:
-            script = Path(program)
-            self.title = f"Rehearsal of {script.name}"
         if not datasets:
             raise Usage("expected at least one dataset, found none", hint='give datasets={"h1": "mock/h1"}')
-        self.script = Asset.from_path(script)
         self.folders = {name for name, data in datasets.items() if not isinstance(data, Asset) and Path(data).is_dir()}
         self.data = {
             name: data if isinstance(data, Asset) else Asset.from_path(data) for name, data in datasets.items()
         }
-        self.requirements = Asset.from_path(requirements) if requirements is not None else None
-        self.args, self.limits, self.entry = args, limits, script.is_dir()
-        for name in [*self.data, self.script.name]:
+        needs = algorithm.requirements
+        self.requirements = Asset.from_path(needs) if needs is not None else None
+        for name in [*self.data, algorithm.name]:
             if not _NAME.fullmatch(name):
                 raise Usage(
                     f"expected a name of letters, digits, dots, - and _, found {safe(name)!r}", hint="rename it"
@@ -182,16 +200,9 @@ class _Scene:
         self.keys = {name: Key.create(folder / f"{name}.key") for name in names}
 
     def draft(self) -> dict[str, Any]:
-        algorithm: dict[str, Any] = {"provider": "lab", **_named(self.script, self.script.name), "args": self.args}
-        if self.limits:
-            algorithm["limits"] = self.limits
-        if self.entry:
-            algorithm |= {"entry": "main.py", "unpack": True}
-        if self.requirements is not None:
-            algorithm["requirements"] = os.path.abspath(str(self.requirements.path))
         datasets = []
         for name, asset in self.data.items():
-            one = {"provider": self.providers[name], **_named(asset, name)}
+            one = {"provider": self.providers[name], "name": name, "digest": asset.digest, "size": asset.size}
             datasets.append(one | ({"unpack": name} if name in self.folders else {}))
         return {
             "title": self.title,
@@ -199,7 +210,7 @@ class _Scene:
             "valid": "1d",
             "platform": {"simulated": True},
             "participants": {name: {"organisation": name, "key": f"{name}.pub"} for name in self.keys},
-            "algorithm": algorithm,
+            "algorithm": self.algorithm.draft("lab", self.limits),
             "dataset": datasets,
             "results": {"consumers": ["institute"], "max": "1 GiB"},
             "logs": {"stdout": ["lab"], "stderr": ["lab"], "metrics": ["lab"]},
@@ -211,7 +222,7 @@ class _Scene:
         with serve(signed, "simulated", state=self.folder / "agent") as room:
             lab = connect(room.address, signed, self.keys["lab"])
             done.verdict = lab.verdict
-            lab.upload(self.script.name, self.script, progress=progress)
+            lab.upload(self.algorithm.name, self.algorithm.asset, progress=progress)
             if self.requirements is not None:
                 lab.upload(self.requirements.name, self.requirements, progress=progress)
             for name, asset in self.data.items():
@@ -221,6 +232,8 @@ class _Scene:
             done.result = connect(room.address, signed, self.keys["institute"]).result(
                 to=self.folder / "result.zip", progress=progress
             )
+            # The files stay for as long as somebody holds the result alone: simulate(...).result.json(...).
+            vars(done.result)["_place"] = done._place
             done.timeline = list(lab.entries())
             lab.transcript(self.folder / "run.transcript")
         done.audit = audit(self.folder / "run.transcript", signed)
@@ -231,20 +244,22 @@ class _Scene:
             lab.watch(until="delivering", show=False)
         except RunFailed as error:
             _collect(lab, streams)
-            text = streams["stderr"].decode(errors="replace")
-            error.details["stderr"] = "\n".join(text.splitlines()[-20:])
-            if error.details["stderr"]:
-                error.add_note(error.details["stderr"])
-            raise
+            raise self.why(error, streams["stderr"].decode(errors="replace")) from None
         _collect(lab, streams)
         done.metrics = list(lab.metrics())
         done.log = (streams["stdout"] + streams["stderr"]).decode(errors="replace")
+
+    def why(self, error: RunFailed, stderr: str) -> PrismError:
+        """The same failure with the end of what was printed, and the hint that fits."""
+        tail, end = last_lines(stderr), str(error.details.get("end", ""))
+        hint = matching(end, tail, list(self.data)) or error.hint
+        kind = RequirementsFailed if "requirements" in end else RunFailed
+        told = kind(str(error), hint=hint, details=error.details | {"stderr": tail})
+        if tail:
+            told.add_note(tail)
+        return told
 
 
 def _collect(lab: Agent, streams: dict[str, bytearray]) -> None:
     for stream, piece in lab.logs():
         streams[stream] += piece
-
-
-def _named(asset: Asset, name: str) -> dict[str, Any]:
-    return {"name": name, "digest": asset.digest, "size": asset.size}

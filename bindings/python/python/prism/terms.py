@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _prism
 from ._words import SIMULATED, need, safe, short, size
@@ -22,8 +22,12 @@ from .errors import (
     FileExists,
     FileMalformed,
     FileMissing,
+    Usage,
 )
 from .keys import Key
+
+if TYPE_CHECKING:
+    from .rehearsals import Readiness
 
 __all__ = ["Approval", "Difference", "Manifest"]
 
@@ -224,42 +228,67 @@ class Manifest:
         """
         return self._native.participant_of(key._native)
 
-    def rehearse(self, key: Key, **assets: Asset) -> str:
+    def rehearse(
+        self,
+        key: Key,
+        assets: Mapping[str, Asset | str | PathLike[str]] | None = None,
+        salts: Mapping[str, str] | None = None,
+        /,
+        **named: Asset | str | PathLike[str],
+    ) -> Readiness:
         """Checks everything that can be checked here, before anything is sent.
 
         Args:
             key: Whose key it is.
-            assets: What they would bring, by the manifest's names; write a name with a dot as ``**{"h1.csv": asset}``.
+            assets: What they would bring, by the manifest's names: assets, or paths of files and folders.
+            salts: The salt, in 64 hex digits, of each asset whose digest in the manifest is salted.
+            named: The same as ``assets``, for names that Python can write: ``terms.rehearse(key, h1="data/h1")``.
 
         Returns:
-            A sentence that says who is ready with what.
+            Who is ready with what.
 
         Raises:
             KeyUnknown: The manifest names nobody with this key.
             AssetUnknown: The manifest names no such asset.
             AssetWrongProvider: Somebody else brings it.
-            AssetMismatch: The bytes are not those that were agreed.
-        """
-        who = self.participant_of(key)
-        for name, asset in assets.items():
-            self._require(who, name, asset)
-        ready = f"; {', '.join(sorted(assets))} as agreed" if assets else ""
-        return f"ready: {who}{ready}"
+            AssetMismatch: The bytes are not those that were agreed, or the salt is another.
+            Usage: A salt is malformed, missing where the digest is salted, or given where it is not.
 
-    def _require(self, who: str, name: str, asset: Asset) -> None:
+        >>> terms = prism.Manifest.read(folder / "covid19.prism")
+        >>> terms.rehearse(prism.Key.generate())
+        Traceback (most recent call last):
+        prism.errors.KeyUnknown: ...
+        """
+        from .rehearsals import Readiness
+
+        who, salts = self.participant_of(key), dict(salts or {})
+        brought = {**(assets or {}), **named}
+        for name, asset in brought.items():
+            self._require(
+                who, name, asset if isinstance(asset, Asset) else Asset.from_path(asset), salts.pop(name, None)
+            )
+        if salts:
+            raise Usage(
+                f"expected salts of assets that are rehearsed, found one of {safe(min(salts))}",
+                hint="give the asset, too",
+            )
+        return Readiness(who, tuple(sorted(brought)), self.is_simulated)
+
+    def _require(self, who: str, name: str, asset: Asset, salt: str | None) -> None:
         terms = self.assets.get(name)
         if terms is None:
             known = ", ".join(sorted(self.assets))
-            raise AssetUnknown(f"expected an asset that the manifest names, found {name}; it names {known}")
+            raise AssetUnknown(f"expected an asset that the manifest names, found {safe(name)}; it names {known}")
         if terms["provider"] != who:
             raise AssetWrongProvider(
                 f"expected {terms['provider']} to bring {name}, found {who}; only its provider may"
             )
-        found, _ = asset._native.measure()
+        algorithm = terms["digest"].partition(":")[0]
+        found, _ = asset._native.measure(None, algorithm, salt)
         if found != terms["digest"]:
             raise AssetMismatch(
                 f"expected {name} with digest {terms['digest']}, found {found}; nothing was sent",
-                hint="give the file that was agreed",
+                hint="give the file that was agreed" + (", and the salt that it was digested with" if salt else ""),
             )
 
     @property

@@ -1,0 +1,165 @@
+"""A program's files as trees: what it imports, and what a call's name means in it."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+UNKNOWN = "*"
+_BUILTINS = frozenset(dir(builtins))
+_STRAY = {"__pycache__", ".git", ".venv", "venv", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".DS_Store"}
+_LONGEST = 4 << 20
+_CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One module that is imported."""
+
+    module: str
+    """Its dotted name."""
+    line: int
+    """Where."""
+    optional: bool
+    """Whether the program goes on without it."""
+
+
+@dataclass
+class File:
+    """One file that could be parsed."""
+
+    name: str
+    """Its path below the program's folder."""
+    tree: ast.Module
+    """What was parsed."""
+    imports: list[Import] = field(default_factory=list)
+    """Everything that it imports by an absolute name."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    """What a name at hand stands for: ``np`` for ``numpy``."""
+    bound: set[str] = field(default_factory=set)
+    """Names that the file gives another meaning."""
+
+    def dotted(self, node: ast.expr) -> str:
+        """The full name of what is called: ``numpy.save``, ``open``, ``*.cuda`` for a method of something unknown."""
+        if isinstance(node, ast.Attribute):
+            return f"{self.dotted(node.value)}.{node.attr}"
+        if isinstance(node, ast.Name):
+            if node.id in self.aliases:
+                return self.aliases[node.id]
+            if node.id in _BUILTINS and node.id not in self.bound:
+                return node.id
+        return UNKNOWN
+
+    def calls(self) -> Iterator[tuple[ast.Call, str]]:
+        """Every call with its full name."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                yield node, self.dotted(node.func)
+
+
+@dataclass
+class Program:
+    """Everything of a program that is Python, and what was said beside it."""
+
+    entry: str
+    """The file that runs."""
+    whole: bool
+    """Whether its folder goes along, or the one file only."""
+    folder: Path
+    """Where it lies."""
+    args: list[str]
+    """Its arguments."""
+    devices: list[str]
+    """The devices that it asks for."""
+    files: list[File] = field(default_factory=list)
+    """The files that could be parsed."""
+    broken: list[tuple[str, int | None, str]] = field(default_factory=list)
+    """File, line and reason of those that could not."""
+
+    def brings(self, module: str) -> bool:
+        """Whether the program itself brings a module."""
+        return self.whole and _lies(self.folder / Path(self.entry).parent, module)
+
+    def leaves(self, module: str) -> bool:
+        """Whether the module lies beside a script that is sent without it."""
+        return not self.whole and _lies(self.folder, module)
+
+
+def is_stray(path: Path) -> bool:
+    """Whether something is not part of any program."""
+    return path.name in _STRAY
+
+
+def _lies(folder: Path, module: str) -> bool:
+    top = folder / module.partition(".")[0]
+    return top.with_suffix(".py").is_file() or (top.is_dir() and any(top.glob("*.py")))
+
+
+def read(program: Program) -> Program:
+    """Reads every file of a program."""
+    names = [program.entry]
+    if program.whole:
+        found = (path.relative_to(program.folder) for path in program.folder.rglob("*.py"))
+        names = sorted({program.entry, *(path.as_posix() for path in found if not _STRAY & set(path.parts))})
+    for name in names:
+        try:
+            if (program.folder / name).stat().st_size > _LONGEST:
+                raise ValueError("it is longer than 4 MiB")
+            program.files.append(_parse(name, (program.folder / name).read_bytes()))
+        except SyntaxError as error:
+            program.broken.append((name, error.lineno, error.msg))
+        except (ValueError, RecursionError, MemoryError) as error:
+            program.broken.append((name, None, str(error) or type(error).__name__))
+    return program
+
+
+def _parse(name: str, content: bytes) -> File:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        file = File(name, ast.parse(content, name))
+    _imports(file, file.tree.body, False)
+    for node in ast.walk(file.tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            file.bound.add(node.id)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            file.bound.add(node.name)
+        elif isinstance(node, ast.arg):
+            file.bound.add(node.arg)
+    return file
+
+
+def _imports(file: File, nodes: list[ast.stmt], optional: bool) -> None:
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for name in node.names:
+                file.imports.append(Import(name.name, node.lineno, optional))
+                top = name.name.partition(".")[0]
+                file.aliases[name.asname or top] = name.name if name.asname else top
+        elif isinstance(node, ast.ImportFrom):
+            _from(file, node, optional)
+        elif isinstance(node, ast.Try | ast.TryStar):
+            _imports(file, node.body, optional or any(_catches(handler) for handler in node.handlers))
+            _imports(file, [*(s for h in node.handlers for s in h.body), *node.orelse, *node.finalbody], optional)
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            _imports(file, node.orelse, optional)
+        else:
+            _imports(file, [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)], optional)
+            for handler in (c for c in ast.iter_child_nodes(node) if isinstance(c, ast.match_case)):
+                _imports(file, handler.body, optional)
+
+
+def _from(file: File, node: ast.ImportFrom, optional: bool) -> None:
+    if node.level or node.module is None:
+        return
+    file.imports.append(Import(node.module, node.lineno, optional))
+    for name in node.names:
+        file.aliases[name.asname or name.name] = f"{node.module}.{name.name}"
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(kind is None or (isinstance(kind, ast.Name) and kind.id in _CATCHES) for kind in kinds)
