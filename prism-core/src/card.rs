@@ -3,6 +3,8 @@
 //! A card is a fragment of HTML that changes nothing around it: its styles are its own, it holds no script and names
 //! nothing from elsewhere, every text is escaped. It follows the colours of the notebook, or of the reader's system.
 
+mod plot;
+
 use std::fmt::{self, Display, Write};
 
 use crate::printable::{SIMULATED, is_printable_line};
@@ -24,6 +26,8 @@ pub enum Mood {
 const CELL_MAX: usize = 400;
 /// Most lines of a longer text.
 const LINES_MAX: usize = 2000;
+/// Most conditions that hold and are shown without being asked for.
+const SHOWN_MAX: usize = 12;
 
 /// Styles that reach nothing outside of a card. Notebooks bring their own colours in `--jp-*`.
 const STYLE: &str = ".prism-card{--ink:var(--jp-content-font-color1,#1b1f24);--soft:var(--jp-content-font-color2,#59636e);\
@@ -34,10 +38,19 @@ var(--jp-content-font-color2,#9198a1);--line:var(--jp-border-color1,#3d444d);--g
 [data-jp-theme-light=false] .prism-card{--good:#3fb950;--bad:#ff7b72;--loud:#e3b341}[data-jp-theme-light=true] \
 .prism-card{--good:#116329;--bad:#a40e26;--loud:#7d4e00}.prism-card b{font-size:1.05rem}.prism-card .good{color:\
 var(--good)}.prism-card .bad{color:var(--bad)}.prism-card p.loud{color:var(--loud);border:2px solid;border-radius:4px;\
-padding:.1rem .5rem;margin:.3rem 0;font-weight:700}.prism-card table{border-collapse:collapse;width:100%;margin:.4rem 0 \
-0;font-size:.92rem}.prism-card td{text-align:left;vertical-align:top;padding:.15rem .8rem .15rem 0;border-top:1px solid \
-var(--line);overflow-wrap:anywhere;white-space:normal;color:var(--ink)}.prism-card td.key{color:var(--soft);white-space:\
-nowrap;width:1%}";
+padding:.1rem .5rem;margin:.3rem 0;font-weight:700}.prism-card.prism-card table{border-collapse:collapse;table-layout:auto;\
+width:100%;margin:.4rem 0 0;font-size:.92rem}.prism-card.prism-card tr{background:none}.prism-card.prism-card td{text-align:left;vertical-align:top;padding:.15rem .8rem .15rem 0;border-top:1px solid \
+var(--line);overflow-wrap:anywhere;white-space:normal;color:var(--ink)}.prism-card.prism-card td.key{color:var(--soft);white-space:\
+nowrap;width:1%}.prism-card pre{margin:.3rem 0;padding:0;background:none;color:var(--ink);font-size:.85rem;\
+white-space:pre-wrap;overflow-wrap:anywhere}.prism-card summary{cursor:pointer;color:var(--soft)}";
+
+/// What stands in a row.
+#[derive(Clone, Debug)]
+enum Fact {
+    Text(String),
+    Figures(Vec<f64>),
+    Spans(Vec<plot::Span>),
+}
 
 /// One card.
 ///
@@ -52,7 +65,7 @@ pub struct Card {
     title: String,
     mood: Mood,
     simulated: bool,
-    rows: Vec<(String, String)>,
+    rows: Vec<(String, Fact)>,
     checks: Vec<(bool, String, String)>,
     words: Option<String>,
 }
@@ -74,7 +87,21 @@ impl Card {
     /// The same card with one more fact.
     #[must_use]
     pub fn row(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.rows.push((name.into(), value.into()));
+        self.rows.push((name.into(), Fact::Text(value.into())));
+        self
+    }
+
+    /// The same card with figures in their order, drawn as a line; those that are no numbers are left out.
+    #[must_use]
+    pub fn figures(mut self, name: impl Into<String>, values: Vec<f64>) -> Self {
+        self.rows.push((name.into(), Fact::Figures(values)));
+        self
+    }
+
+    /// The same card with what happened one after the other and how many seconds each took, drawn as a band.
+    #[must_use]
+    pub fn spans(mut self, name: impl Into<String>, spans: Vec<(String, f64)>) -> Self {
+        self.rows.push((name.into(), Fact::Spans(spans)));
         self
     }
 
@@ -112,24 +139,48 @@ impl Card {
             write!(html, "<p class=\"loud\">{SIMULATED}</p>")?;
         }
         html.push_str("<table>");
-        for (name, value) in &self.rows {
-            write!(html, "<tr><td class=\"key\">{}</td><td>{}</td></tr>", cell(name), cell(value))?;
+        for (name, fact) in &self.rows {
+            write!(html, "<tr><td class=\"key\">{}</td><td>", cell(name))?;
+            match fact {
+                Fact::Text(text) if text.contains('\n') => lines(html, text)?,
+                Fact::Text(text) => write!(html, "{}", cell(text))?,
+                Fact::Figures(values) => plot::figures(html, values)?,
+                Fact::Spans(spans) => plot::spans(html, spans)?,
+            }
+            html.push_str("</td></tr>");
         }
         // What does not hold is what people look for.
-        for (holds, name, found) in self.checks.iter().filter(|c| !c.0).chain(self.checks.iter().filter(|c| c.0)) {
-            let (class, mark) = if *holds { ("good", "✔") } else { ("bad", "✘") };
-            write!(html, "<tr><td class=\"key\"><span class=\"{class}\">{mark}</span> {}</td>", cell(name))?;
-            write!(html, "<td>{}</td></tr>", cell(found))?;
+        let (kept, broken): (Vec<_>, Vec<_>) = self.checks.iter().partition(|check| check.0);
+        broken.into_iter().try_for_each(|check| condition(html, check))?;
+        let folded = kept.len() > SHOWN_MAX;
+        if folded {
+            write!(html, "</table><details><summary>{} conditions that hold</summary><table>", kept.len())?;
         }
-        html.push_str("</table>");
+        kept.into_iter().try_for_each(|check| condition(html, check))?;
+        html.push_str(if folded { "</table></details>" } else { "</table>" });
         if let Some(text) = &self.words {
-            write!(html, "<details><summary>in plain words</summary><pre>")?;
-            text.lines().take(LINES_MAX).try_for_each(|line| writeln!(html, "{}", cell(line)))?;
-            html.push_str("</pre></details>");
+            html.push_str("<details><summary>in plain words</summary>");
+            lines(html, text)?;
+            html.push_str("</details>");
         }
         html.push_str("</div>");
         Ok(())
     }
+}
+
+/// One condition as a row of its own.
+fn condition(html: &mut String, (holds, name, found): &(bool, String, String)) -> fmt::Result {
+    let (class, mark) = if *holds { ("good", "✔") } else { ("bad", "✘") };
+    write!(html, "<tr><td class=\"key\"><span class=\"{class}\">{mark}</span> {}</td>", cell(name))?;
+    write!(html, "<td>{}</td></tr>", cell(found))
+}
+
+/// A text of several lines, as they stand.
+fn lines(html: &mut String, text: &str) -> fmt::Result {
+    html.push_str("<pre>");
+    text.lines().take(LINES_MAX).try_for_each(|line| writeln!(html, "{}", cell(line)))?;
+    html.push_str("</pre>");
+    Ok(())
 }
 
 /// A text of a card: escaped, and cut where it is too long to be read.
@@ -196,6 +247,21 @@ mod tests {
         let html = card.simulated(true).to_html();
         assert!(html.contains(SIMULATED));
         assert!(html.find("debug").unwrap() < html.find("fresh").unwrap());
+    }
+
+    #[test]
+    fn what_was_printed_keeps_its_lines_and_cannot_leave_them() {
+        let html = Card::new("log", Mood::Plain).row("printed", "epoch 1\n  loss <0.3>\n</pre>").to_html();
+        assert!(html.contains("<pre>epoch 1\n  loss &lt;0.3&gt;\n&lt;/pre&gt;\n</pre>"), "{html}");
+    }
+
+    #[test]
+    fn many_conditions_that_hold_are_folded_and_those_that_do_not_never() {
+        let few = (0..12).fold(Card::new("verdict", Mood::Good), |card, n| card.check(true, n.to_string(), "yes"));
+        assert!(!few.to_html().contains("<details>"));
+        let html = few.check(true, "12", "yes").check(false, "debug", "on").to_html();
+        assert!(html.contains("13 conditions that hold"), "{html}");
+        assert!(html.find("debug").unwrap() < html.find("<details>").unwrap());
     }
 
     #[test]
