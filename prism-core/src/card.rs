@@ -39,9 +39,10 @@ var(--jp-content-font-color2,#9198a1);--line:var(--jp-border-color1,#3d444d);--g
 .prism-card{--good:#116329;--bad:#a40e26;--loud:#7d4e00}.prism-card b{font-size:1.05rem}.prism-card .good{color:\
 var(--good)}.prism-card .bad{color:var(--bad)}.prism-card p.loud{color:var(--loud);border:2px solid;border-radius:4px;\
 padding:.1rem .5rem;margin:.3rem 0;font-weight:700}.prism-card.prism-card table{border-collapse:collapse;table-layout:auto;\
-width:100%;margin:.4rem 0 0;font-size:.92rem}.prism-card.prism-card tr{background:none}.prism-card.prism-card td{text-align:left;vertical-align:top;padding:.15rem .8rem .15rem 0;border-top:1px solid \
-var(--line);overflow-wrap:anywhere;white-space:normal;color:var(--ink)}.prism-card.prism-card td.key{color:var(--soft);white-space:\
-nowrap;width:1%}.prism-card pre{margin:.3rem 0;padding:0;background:none;color:var(--ink);font-size:.85rem;\
+width:100%;margin:.4rem 0 0;font-size:.92rem}.prism-card.prism-card tr{background:none}\
+.prism-card.prism-card td{text-align:left;vertical-align:top;padding:.15rem .8rem .15rem 0;border-top:1px solid \
+var(--line);overflow-wrap:anywhere;white-space:normal;color:var(--ink)}.prism-card.prism-card td.key{color:var(--soft);\
+white-space:nowrap;width:1%}.prism-card pre{margin:.3rem 0;padding:0;background:none;color:var(--ink);font-size:.85rem;\
 white-space:pre-wrap;overflow-wrap:anywhere}.prism-card summary{cursor:pointer;color:var(--soft)}";
 
 /// What stands in a row.

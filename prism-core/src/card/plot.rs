@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use super::Text;
+use super::{Text, cell};
 
 /// Width and height of a picture, in its own units.
 const WIDTH: f64 = 240.0;
@@ -77,12 +77,12 @@ pub(super) fn spans(html: &mut String, spans: &[Span]) -> fmt::Result {
         let width = if total > 0.0 { WIDTH * seconds / total } else { WIDTH / share(bounded.len(), 1) };
         let shade = if at % 2 == 0 { "0.25" } else { "0.55" };
         write!(html, "<rect x=\"{x:.1}\" y=\"8\" width=\"{width:.1}\" height=\"20\" fill=\"currentColor\" ")?;
-        write!(html, "fill-opacity=\"{shade}\"><title>{}: {seconds:.1} s</title></rect>", Text(name))?;
+        write!(html, "fill-opacity=\"{shade}\"><title>{}: {seconds:.1} s</title></rect>", cell(name))?;
         x += width;
     }
     html.push_str("</svg><br/>");
     for (at, (name, seconds)) in bounded.iter().enumerate() {
-        write!(html, "{}{} {seconds:.1} s", if at == 0 { "" } else { " · " }, Text(name))?;
+        write!(html, "{}{} {seconds:.1} s", if at == 0 { "" } else { " · " }, cell(name))?;
     }
     Ok(())
 }
