@@ -3,6 +3,8 @@
 //! A card is a fragment of HTML that changes nothing around it: its styles are its own, it holds no script and names
 //! nothing from elsewhere, every text is escaped. It follows the colours of the notebook, or of the reader's system.
 
+mod plot;
+
 use std::fmt::{self, Display, Write as _};
 
 /// What a card says at first glance.
@@ -38,6 +40,14 @@ padding:.1rem .5rem;margin:.3rem 0;font-weight:700}.prism-card table{border-coll
 var(--line);overflow-wrap:anywhere;white-space:normal;color:var(--ink)}.prism-card td.key{color:var(--soft);white-space:\
 nowrap;width:1%}";
 
+/// What stands in a row.
+#[derive(Clone, Debug)]
+enum Fact {
+    Text(String),
+    Figures(Vec<f64>),
+    Spans(Vec<plot::Span>),
+}
+
 /// One card.
 ///
 /// ```
@@ -51,7 +61,7 @@ pub struct Card {
     title: String,
     mood: Mood,
     simulated: bool,
-    rows: Vec<(String, String)>,
+    rows: Vec<(String, Fact)>,
     checks: Vec<(bool, String, String)>,
 }
 
@@ -72,7 +82,21 @@ impl Card {
     /// The same card with one more fact.
     #[must_use]
     pub fn row(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.rows.push((name.into(), value.into()));
+        self.rows.push((name.into(), Fact::Text(value.into())));
+        self
+    }
+
+    /// The same card with figures in their order, drawn as a line; those that are no numbers are left out.
+    #[must_use]
+    pub fn figures(mut self, name: impl Into<String>, values: Vec<f64>) -> Self {
+        self.rows.push((name.into(), Fact::Figures(values)));
+        self
+    }
+
+    /// The same card with what happened one after the other and how many seconds each took, drawn as a band.
+    #[must_use]
+    pub fn spans(mut self, name: impl Into<String>, spans: Vec<(String, f64)>) -> Self {
+        self.rows.push((name.into(), Fact::Spans(spans)));
         self
     }
 
@@ -104,7 +128,13 @@ impl Card {
         }
         html.push_str("<table>");
         for (name, value) in &self.rows {
-            write!(html, "<tr><td class=\"key\">{}</td><td>{}</td></tr>", Text(name), Text(value))?;
+            write!(html, "<tr><td class=\"key\">{}</td><td>", Text(name))?;
+            match value {
+                Fact::Text(text) => write!(html, "{}", Text(text))?,
+                Fact::Figures(values) => plot::figures(html, values)?,
+                Fact::Spans(spans) => plot::spans(html, spans)?,
+            }
+            html.push_str("</td></tr>");
         }
         // What does not hold is what people look for.
         for (holds, name, found) in self.checks.iter().filter(|c| !c.0).chain(self.checks.iter().filter(|c| c.0)) {

@@ -3,13 +3,24 @@
 use prism_core::card::{Card, Mood};
 use pyo3::prelude::*;
 
+/// What stands in a row of a card.
+#[derive(FromPyObject)]
+pub(crate) enum Fact {
+    /// Some text.
+    Text(String),
+    /// Figures in their order.
+    Figures(Vec<f64>),
+    /// What happened one after the other, and how many seconds each took.
+    Spans(Vec<(String, f64)>),
+}
+
 /// A card as HTML: its title, whether what was asked holds, facts, conditions.
 #[pyfunction]
 pub(crate) fn card(
     title: String,
     good: Option<bool>,
     simulated: bool,
-    rows: Vec<(String, String)>,
+    rows: Vec<(String, Fact)>,
     checks: Vec<(bool, String, String)>,
 ) -> String {
     let mood = match good {
@@ -18,6 +29,10 @@ pub(crate) fn card(
         Some(false) => Mood::Bad,
     };
     let card = Card::new(title, mood).simulated(simulated);
-    let card = rows.into_iter().fold(card, |card, (name, value)| card.row(name, value));
+    let card = rows.into_iter().fold(card, |card, (name, fact)| match fact {
+        Fact::Text(text) => card.row(name, text),
+        Fact::Figures(values) => card.figures(name, values),
+        Fact::Spans(spans) => card.spans(name, spans),
+    });
     checks.into_iter().fold(card, |card, (holds, name, found)| card.check(holds, name, found)).to_html()
 }

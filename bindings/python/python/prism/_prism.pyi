@@ -1,12 +1,14 @@
 """The native half: converts, calls, converts. Nothing here is meant for users."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, final
 
 _T = TypeVar("_T")
 _Path = str | PathLike[str]
+# Text, figures in their order, or what happened one after the other with the seconds that each took.
+_Fact = str | list[float] | list[tuple[str, float]]
 
 __all__ = [
     "Agent",
@@ -39,7 +41,11 @@ __all__ = [
 __version__: str
 
 def card(
-    title: str, good: bool | None, simulated: bool, rows: list[tuple[str, str]], checks: list[tuple[bool, str, str]]
+    title: str,
+    good: bool | None,
+    simulated: bool,
+    rows: Sequence[tuple[str, _Fact]],
+    checks: list[tuple[bool, str, str]],
 ) -> str: ...
 def codes() -> list[tuple[str, int, str, str]]: ...
 def state_directory() -> Path: ...
