@@ -85,6 +85,16 @@ fn assets_of_every_kind() {
 }
 
 #[test]
+fn tables_are_what_they_were() {
+    run("test_tables");
+}
+
+#[test]
+fn uploads_take_little_memory() {
+    run("test_memory");
+}
+
+#[test]
 fn a_whole_computation() {
     run("test_run");
 }
