@@ -100,6 +100,11 @@ fn a_whole_computation() {
 }
 
 #[test]
+fn evidence_without_an_agent() {
+    run("test_attest");
+}
+
+#[test]
 fn interrupts_and_asyncio() {
     run("test_interrupts");
 }

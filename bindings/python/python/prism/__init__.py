@@ -17,6 +17,11 @@ Your part in a real one::
     agent.upload("h1.zip", "h1.zip")
     agent.watch(until="delivering")
 
+Every public name has an example, and the tests run them all. In the examples ``folder`` is a scratch folder with a few
+small files; ``lab`` and ``hospital`` are private keys; ``terms`` is a manifest that both approved (:meth:`Manifest.new`
+shows one being made); ``room`` is an agent that is served in this process, and ``agent`` the connection to it as the
+lab; ``finished`` is the same when the program has run; ``result`` is a result; ``done`` is a finished simulation.
+
 There is no telemetry. Log records go to the logger ``prism`` of the standard library.
 """
 

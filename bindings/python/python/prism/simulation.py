@@ -34,7 +34,12 @@ __all__ = ["Sample", "Simulation", "simulate"]
 
 @dataclass(frozen=True)
 class Sample:
-    """A ready-made scenario: a program and what makes everybody's data."""
+    """A ready-made scenario: a program and what makes everybody's data.
+
+    >>> sample = prism.samples.covid19
+    >>> sample.title, sample.script.name, sample.datasets
+    ('COVID-19 chest X-ray classifier', 'train.py', ('h1', 'h2', 'h3'))
+    """
 
     title: str
     """What it is about."""
@@ -44,7 +49,11 @@ class Sample:
     """The datasets' names."""
 
     def make(self, folder: Path) -> dict[str, Path]:
-        """Makes everybody's data, the same each time, and says where it is."""
+        """Makes everybody's data, the same each time, and says where it is.
+
+        >>> sorted(prism.samples.covid19.make(folder / "mock"))
+        ['h1', 'h2', 'h3']
+        """
         from .samples import draw
 
         return draw(self.datasets, folder)
@@ -57,6 +66,20 @@ class Simulation:
 
         done = prism.simulate(prism.samples.covid19)
         done.result.json("metrics.json")
+
+    >>> done = prism.simulate(prism.samples.covid19)
+    >>> done.title
+    'COVID-19 chest X-ray classifier'
+    >>> done.audit.require().holds, done.verdict.word
+    (True, 'trusted...')
+    >>> [figures.values for figures in done.metrics]
+    [{'accuracy': ...}, {'accuracy': ...}, {'accuracy': ...}]
+    >>> done.result.json("metrics.json")["images"]
+    180
+    >>> done.log.splitlines()[-1]
+    'trained on 144 images, ...'
+    >>> done.timeline[0].type, done.folder.exists()
+    ('log.open', True)
     """
 
     def __init__(self, title: str, folder: Path) -> None:
@@ -79,11 +102,21 @@ class Simulation:
         """The audit of the whole run."""
 
     def close(self) -> None:
-        """Removes everybody's files now."""
+        """Removes everybody's files now.
+
+        >>> mine = prism.simulate(prism.samples.covid19)
+        >>> mine.close()
+        >>> mine.folder.exists()
+        False
+        """
         self._clean()
 
     def save_transcript(self, to: str | PathLike[str]) -> Path:
-        """Copies the transcript: with it anyone can repeat the audit."""
+        """Copies the transcript: with it anyone can repeat the audit.
+
+        >>> done.save_transcript(folder / "run.transcript").name
+        'run.transcript'
+        """
         return Path(shutil.copyfile(self.folder / "run.transcript", to))
 
     def __repr__(self) -> str:
@@ -132,6 +165,16 @@ def simulate(
     Raises:
         RunFailed: The program failed; ``details["stderr"]`` is the end of what it printed.
         RequirementsFailed: Its packages could not be installed.
+
+    >>> _ = (folder / "count.py").write_text('''
+    ... import pathlib
+    ... rows = pathlib.Path("datasets/h1.csv").read_text().splitlines()
+    ... pathlib.Path("results").mkdir(exist_ok=True)
+    ... pathlib.Path("results/rows.txt").write_text(str(len(rows)))
+    ... ''')
+    >>> mine = prism.simulate(folder / "count.py", {"h1.csv": folder / "h1.csv"})
+    >>> mine.result.text("rows.txt")
+    '3'
     """
     folder = Path(tempfile.mkdtemp(prefix="prism-simulation-"))
     try:
