@@ -105,6 +105,11 @@ fn evidence_without_an_agent() {
 }
 
 #[test]
+fn runs_at_a_glance() {
+    run("test_plots");
+}
+
+#[test]
 fn interrupts_and_asyncio() {
     run("test_interrupts");
 }
@@ -112,6 +117,11 @@ fn interrupts_and_asyncio() {
 #[test]
 fn everything_public_is_documented_and_its_examples_hold() {
     run("test_documentation");
+}
+
+#[test]
+fn pages_are_built_of_what_is_documented() {
+    run("test_pages");
 }
 
 #[test]

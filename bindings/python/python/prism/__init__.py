@@ -3,13 +3,13 @@
 Several organisations train one model on data that none of them may see. A confidential machine is looked at before
 anything is sent to it, and afterwards anyone can check what ran.
 
-A first success, without any hardware::
+A first success, without any hardware:
 
     import prism
     done = prism.simulate(prism.samples.covid19)
     done.result.json("metrics.json")
 
-Your part in a real one::
+Your part in a real one:
 
     key = prism.Key.load("hospital-1.key")
     terms = prism.Manifest.read("covid19.prism")
@@ -110,6 +110,8 @@ from .serving import ServedAgent, serve
 from .simulation import Sample, Simulation, simulate
 from .terms import Approval, Manifest
 from .verdicts import Finding, Verdict
+
+__docformat__ = "google"  # how tools read what is written here
 
 _logging.getLogger("prism").addHandler(_logging.NullHandler())
 

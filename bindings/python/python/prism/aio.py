@@ -3,7 +3,7 @@
 Each call works on a thread of its own, so the event loop stays free. Cancelling a task ends its call within 50 ms: what
 it was waiting for is dropped, and nothing is lost.
 
-Example::
+Example:
 
     async with asyncio.timeout(600):
         agent = await prism.aio.connect("agent.example:6110", terms, key)

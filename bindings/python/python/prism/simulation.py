@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _prism
+from ._plots import curves, sparkline, spans
 from ._progress import ProgressOption
 from ._words import safe
 from .agents import Agent, Entry, Figures, connect
@@ -25,6 +26,9 @@ from .results import Result
 from .serving import remove, serve
 from .terms import Manifest
 from .verdicts import Verdict
+
+# How many of a program's figures are drawn.
+_CURVES = 8
 
 # What a manifest calls assets.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -120,20 +124,22 @@ class Simulation:
         return Path(shutil.copyfile(self.folder / "run.transcript", to))
 
     def __repr__(self) -> str:
-        seconds = self.timeline[-1].time - self.timeline[0].time if self.timeline else 0.0
-        return f"{self.audit!r}\n{safe(self.title)}: {len(self.timeline)} entries in {seconds:.1f} s\n{self.result!r}"
+        lines = [f"{self.audit!r}", f"{safe(self.title)}: {len(self.timeline)} entries"]
+        states = [f"{safe(state)} {seconds:.1f} s" for state, seconds in spans(self.timeline)]
+        lines.append(f"  {', '.join(states)}")
+        for name, values in list(curves(self.metrics).items())[:_CURVES]:
+            lines.append(f"  {safe(name)} {sparkline(values)} {values[-1]:g}")
+        return "\n".join([*lines, repr(self.result)])
 
     def _repr_html_(self) -> str:
-        begin = self.timeline[0].time if self.timeline else 0.0
-        rows = [
-            (f"{entry.time - begin:.1f} s", f"{entry.state}: {entry.type} by {entry.actor}") for entry in self.timeline
-        ]
-        if self.metrics:
-            last = self.metrics[-1].values
-            rows.append(("figures", ", ".join(f"{name} {value:g}" for name, value in last.items())))
+        rows: list[tuple[str, str | list[float] | list[tuple[str, float]]]] = [("run", spans(self.timeline))]
+        rows += list(curves(self.metrics).items())[:_CURVES]
         rows.append(("result", ", ".join(self.result.names)))
         kept = sum(finding.ok for finding in self.audit.findings)
         rows.append(("audit", f"{kept} of {len(self.audit.findings)} checks hold"))
+        begin = self.timeline[0].time if self.timeline else 0.0
+        for entry in self.timeline:
+            rows.append((f"{entry.time - begin:.1f} s", f"{entry.state}: {entry.type} by {entry.actor}"))
         return _prism.card(self.title, self.audit.holds, True, rows, [])
 
 

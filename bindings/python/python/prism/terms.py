@@ -65,7 +65,7 @@ class Approval:
             FileMissing: There is no such file.
 
         >>> path = terms.approve(hospital).save(folder / "hospital-1.approval")
-        >>> prism.terms.Approval.read(path)
+        >>> prism.Approval.read(path)
         Approval of manifest sha256:...
         """
         return cls(_read(path))

@@ -1,0 +1,45 @@
+import math
+import unittest
+from dataclasses import dataclass
+
+from prism import _prism
+from prism._plots import curves, sparkline, spans
+
+
+@dataclass
+class At:
+    state: str
+    time: float
+
+
+@dataclass
+class Step:
+    values: dict[str, float]
+
+
+class Plots(unittest.TestCase):
+    def test_a_line_of_bars_rises_with_its_figures_and_is_never_long(self) -> None:
+        self.assertEqual(sparkline([0, 1, 2, 3, 4, 5, 6, 7]), "▁▂▃▄▅▆▇█")
+        self.assertEqual(sparkline(list(range(1_000_000)))[-1], "█")
+        self.assertEqual(len(sparkline(list(range(1_000_000)))), 40)
+
+    def test_hostile_figures_are_left_out(self) -> None:
+        self.assertEqual(sparkline([math.nan, math.inf, -math.inf]), "")
+        self.assertEqual(sparkline([1.7e308, -1.7e308]), "█▁")
+        self.assertIn("no figures", _prism.card("t", None, False, [("f", [math.nan])], []))
+
+    def test_states_are_as_long_as_their_entries_and_a_clock_that_goes_back_takes_nothing(self) -> None:
+        entries = [At("Waiting", 10), At("Waiting", 11), At("Running", 13), At("Closed", 12)]
+        self.assertEqual(spans(entries), [("Waiting", 3), ("Running", 0), ("Closed", 0)])
+        self.assertEqual(spans([]), [])
+
+    def test_figures_that_come_and_go_keep_their_order(self) -> None:
+        steps = [Step({"loss": 2.0}), Step({"accuracy": 0.5}), Step({"loss": 1.0})]
+        self.assertEqual(curves(steps), {"loss": [2.0, 1.0], "accuracy": [0.5]})
+
+    def test_a_card_draws_figures_and_states_and_escapes_their_names(self) -> None:
+        html = _prism.card("t", None, False, [("<i>", [1.0, 2.0]), ("run", [("<script>", 1.0)])], [])
+        self.assertIn("<polyline", html)
+        self.assertIn("<rect", html)
+        self.assertNotIn("<i>", html)
+        self.assertNotIn("<script", html)
