@@ -3,7 +3,7 @@ import unittest
 from dataclasses import dataclass
 
 from prism import _prism
-from prism._plots import curves, sparkline, spans
+from prism._plots import curves, spans, sparkline
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from . import _prism
-from ._plots import curves, sparkline, spans
+from ._plots import curves, spans, sparkline
 from ._progress import ProgressOption
 from ._words import safe
 from .agents import Agent, Entry, Figures, connect
