@@ -120,6 +120,11 @@ fn everything_public_is_documented_and_its_examples_hold() {
 }
 
 #[test]
+fn the_code_of_the_readme_runs() {
+    run("test_readme");
+}
+
+#[test]
 fn pages_are_built_of_what_is_documented() {
     run("test_pages");
 }
