@@ -133,3 +133,8 @@ fn pages_are_built_of_what_is_documented() {
 fn the_stubs_agree_with_the_binary() {
     run("test_stubs");
 }
+
+#[test]
+fn a_wheel_in_a_fresh_environment() {
+    run("test_wheel");
+}
