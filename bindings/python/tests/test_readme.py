@@ -19,6 +19,6 @@ class Readme(unittest.TestCase):
                 for number, block in enumerate(blocks, 1):
                     exec(compile(block, f"README.md, block {number}", "exec"), names)
             self.assertEqual(Path("lab.key").stat().st_mode & 0o777, 0o600)
-        for words in ("SIMULATED", "audit ok", "no such file", "['rows.txt'] 3", "{'rows': 3.0}", "trusted"):
+        for words in ("SIMULATED", "audit ok", "no such file", "['rows.txt'] 3", "rows ▄ 3", "trusted"):
             self.assertIn(words.lower(), said.getvalue().lower(), said.getvalue())
         self.assertFalse(os.path.exists(folder))

@@ -109,6 +109,7 @@ from .results import Result
 from .serving import ServedAgent, serve
 from .simulation import Sample, Simulation, simulate
 from .terms import Approval, Manifest
+from .timelines import Timeline
 from .verdicts import Finding, Verdict
 
 __docformat__ = "google"  # how tools read what is written here
@@ -196,6 +197,7 @@ __all__ = [
     "SourceUnreachable",
     "StateRefused",
     "Status",
+    "Timeline",
     "Usage",
     "VendorMisbehaved",
     "VendorUnreachable",

@@ -53,7 +53,11 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def curves(metrics: Iterable[Values]) -> dict[str, list[float]]:
-    """Each figure's values over the steps, by name, in the order in which they first came."""
+    """Each figure's values over the steps, by name, in the order in which they first came.
+
+    >>> curves([prism.Figures(1, {"loss": 2.0}), prism.Figures(2, {"loss": 1.5})])
+    {'loss': [2.0, 1.5]}
+    """
     found: dict[str, list[float]] = {}
     for figures in metrics:
         for name, value in figures.values.items():
@@ -62,7 +66,11 @@ def curves(metrics: Iterable[Values]) -> dict[str, list[float]]:
 
 
 def spans(timeline: Sequence[Moment]) -> list[tuple[str, float]]:
-    """The states of a run in their order, with the seconds that each took, as the agent's clock has it."""
+    """The states of a run in their order, with the seconds that each took, as the agent's clock has it.
+
+    >>> [state for state, seconds in spans(done.timeline)][-1]
+    'Closed'
+    """
     found: list[tuple[str, float]] = []
     for entry, after in zip(timeline, [*timeline[1:], timeline[-1]] if timeline else [], strict=True):
         seconds = max(0.0, after.time - entry.time)
