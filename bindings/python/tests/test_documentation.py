@@ -29,6 +29,8 @@ def modules() -> list[ModuleType]:
 
 
 class Documentation(unittest.TestCase):
+    maxDiff = None  # all that is missing, not the first of it
+
     def test_every_public_name_is_documented_and_typed(self) -> None:
         bare = []
         for path, member in public():
