@@ -49,7 +49,7 @@ class Documentation(unittest.TestCase):
         self.assertEqual(bare, [])
 
     def test_every_public_name_has_an_example(self) -> None:
-        bare = [path for path, member in public() if not has_example(path, member)]
+        bare = [path for path, member in public() if "._" not in path and not has_example(path, member)]
         self.assertEqual(bare, [])
 
     def test_everything_that_is_exported_exists(self) -> None:
