@@ -85,6 +85,16 @@ fn assets_of_every_kind() {
 }
 
 #[test]
+fn tables_are_what_they_were() {
+    run("test_tables");
+}
+
+#[test]
+fn uploads_take_little_memory() {
+    run("test_memory");
+}
+
+#[test]
 fn a_whole_computation() {
     run("test_run");
 }
@@ -105,6 +115,16 @@ fn the_notebooks_run() {
 }
 
 #[test]
+fn evidence_without_an_agent() {
+    run("test_attest");
+}
+
+#[test]
+fn runs_at_a_glance() {
+    run("test_plots");
+}
+
+#[test]
 fn interrupts_and_asyncio() {
     run("test_interrupts");
 }
@@ -115,6 +135,21 @@ fn everything_public_is_documented_and_its_examples_hold() {
 }
 
 #[test]
+fn the_code_of_the_readme_runs() {
+    run("test_readme");
+}
+
+#[test]
+fn pages_are_built_of_what_is_documented() {
+    run("test_pages");
+}
+
+#[test]
 fn the_stubs_agree_with_the_binary() {
     run("test_stubs");
+}
+
+#[test]
+fn a_wheel_in_a_fresh_environment() {
+    run("test_wheel");
 }

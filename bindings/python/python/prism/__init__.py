@@ -3,19 +3,24 @@
 Several organisations train one model on data that none of them may see. A confidential machine is looked at before
 anything is sent to it, and afterwards anyone can check what ran.
 
-A first success, without any hardware::
+A first success, without any hardware:
 
     import prism
     done = prism.simulate(prism.samples.covid19)
     done.result.json("metrics.json")
 
-Your part in a real one::
+Your part in a real one:
 
     key = prism.Key.load("hospital-1.key")
     terms = prism.Manifest.read("covid19.prism")
     agent = prism.connect("agent.example:6110", terms, key)   # refuses unless every finding is good
     agent.upload("h1.zip", "h1.zip")
     agent.watch(until="delivering")
+
+Every public name has an example, and the tests run them all. In the examples ``folder`` is a scratch folder with a few
+small files; ``lab`` and ``hospital`` are private keys; ``terms`` is a manifest that both approved (:meth:`Manifest.new`
+shows one being made); ``room`` is an agent that is served in this process, and ``agent`` the connection to it as the
+lab; ``finished`` is the same when the program has run; ``result`` is a result; ``done`` is a finished simulation.
 
 There is no telemetry. Log records go to the logger ``prism`` of the standard library.
 """
@@ -107,7 +112,10 @@ from .results import Result
 from .serving import ServedAgent, serve
 from .simulation import Sample, Simulation, simulate
 from .terms import Approval, Difference, Manifest
+from .timelines import Timeline
 from .verdicts import Finding, Verdict
+
+__docformat__ = "google"  # how tools read what is written here
 
 _logging.getLogger("prism").addHandler(_logging.NullHandler())
 
@@ -198,6 +206,7 @@ __all__ = [
     "SourceUnreachable",
     "StateRefused",
     "Status",
+    "Timeline",
     "Usage",
     "VendorMisbehaved",
     "VendorUnreachable",

@@ -24,6 +24,7 @@ class Pieces:
             end += len(view)
             self._ends.append(end)
         self.length = end
+        """Bytes in all."""
 
     def read_at(self, offset: int, count: int) -> bytes:
         """At most ``count`` bytes from ``offset`` on; fewer only at the end."""

@@ -17,7 +17,12 @@ __all__ = ["Progress", "ProgressOption", "display"]
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a transfer is, in bytes."""
+    """How far a transfer is, in bytes.
+
+    >>> half = prism.Progress(done=512, durable=256, total=1024)
+    >>> half.done / half.total, half.durable, half.measured
+    (0.5, 256, 0)
+    """
 
     done: int
     """Bytes sent or received."""
@@ -112,7 +117,12 @@ Display = _Silent | _Called | _Paced
 
 
 def display(name: str, option: ProgressOption) -> Display:
-    """What shows the progress of the work called ``name``."""
+    """What shows the progress of the work called ``name``.
+
+    >>> shown = display("h1.csv", print)
+    >>> shown.show(Progress(done=1, durable=0, total=2))
+    Progress(done=1, durable=0, total=2, measured=0)
+    """
     if option is False:
         return _Silent()
     if callable(option):

@@ -7,8 +7,10 @@ from typing import IO, Any
 
 from .errors import Usage
 
-# Rows that are turned into text at a time.
+# Rows that are written at a time, of which Parquet makes a group.
 _ROWS = 50_000
+# Cells of pandas that are turned into text at a time: a table may also be wide.
+_CELLS = 300_000
 
 
 def write_table(frame: Any, file: IO[bytes], format: str) -> str:
@@ -31,13 +33,32 @@ def write_table(frame: Any, file: IO[bytes], format: str) -> str:
 
 
 def _pandas(frame: Any, file: IO[bytes], format: str) -> None:
-    if format == "parquet":
-        frame.to_parquet(file, index=False)
+    if format == "csv":
+        rows = max(1, _CELLS // max(1, len(frame.columns)))
+        frame.to_csv(file, index=False, chunksize=rows, lineterminator="\n")
         return
-    frame.to_csv(file, index=False, chunksize=_ROWS, lineterminator="\n")
+    pyarrow = _pyarrow()
+    types, writer = _types(pyarrow, frame), None
+    for begin in range(0, max(1, len(frame)), _ROWS):
+        rows = frame.iloc[begin : begin + _ROWS].set_axis(types.names, axis=1)
+        part = pyarrow.Table.from_pandas(rows, types, preserve_index=False)
+        writer = writer or pyarrow.parquet.ParquetWriter(file, part.schema)
+        writer.write_table(part)
+    if writer is not None:
+        writer.close()
 
 
-def _arrow(frame: Any, file: IO[bytes], format: str) -> None:
+def _types(pyarrow: Any, frame: Any) -> Any:
+    """Arrow's types of all columns. Those of objects are seen in every row, and no column is converted for it."""
+    types = pyarrow.Schema.from_pandas(frame.iloc[:0], preserve_index=False).remove_metadata()
+    for at, kind in enumerate(frame.dtypes):
+        if str(kind) == "object":
+            found = pyarrow.infer_type(frame.iloc[:, at].to_numpy(), from_pandas=True)
+            types = types.set(at, pyarrow.field(types.field(at).name, found))
+    return types
+
+
+def _pyarrow() -> Any:
     try:
         import pyarrow  # type: ignore[import-not-found, import-untyped, unused-ignore]
         import pyarrow.csv  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -46,6 +67,11 @@ def _arrow(frame: Any, file: IO[bytes], format: str) -> None:
         raise Usage(
             "expected pyarrow to write this table, found it not installed", hint="pip install pyarrow"
         ) from None
+    return pyarrow
+
+
+def _arrow(frame: Any, file: IO[bytes], format: str) -> None:
+    pyarrow = _pyarrow()
     if isinstance(frame, pyarrow.Table):
         reader = frame.to_reader(max_chunksize=_ROWS)
     else:

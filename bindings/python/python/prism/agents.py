@@ -25,7 +25,15 @@ __all__ = ["Agent", "Entry", "Figures", "Receipt", "Status", "connect"]
 
 @dataclass(frozen=True)
 class Receipt:
-    """The agent's signed word that an act was written into its log, verified."""
+    """The agent's signed word that an act was written into its log, verified.
+
+    >>> receipt = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
+    >>> receipt
+    SIMULATED: no hardware protects this data
+    Receipt asset.accepted, log entry ...
+    >>> receipt.index, receipt.entry["actor"], receipt.is_simulated, receipt.proof[:19]
+    (..., 'hospital-1', True, 'c2sp.org/tlog-proof')
+    """
 
     index: int
     """The entry's number, from 0."""
@@ -41,7 +49,12 @@ class Receipt:
         return cls(int(told["index"]), json.loads(told["entry"]), str(told["proof"]), simulated)
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Writes the proof to a file; an older one of this name is replaced."""
+        """Writes the proof to a file; an older one of this name is replaced.
+
+        >>> receipt = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
+        >>> receipt.save(folder / "h1.receipt").name
+        'h1.receipt'
+        """
         Path(path).write_text(self.proof, encoding="utf-8")
         return Path(path)
 
@@ -56,7 +69,12 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Status:
-    """What an agent says of the present state, without proof; :meth:`Agent.watch` shows what its log proves."""
+    """What an agent says of the present state, without proof; :meth:`Agent.watch` shows what its log proves.
+
+    >>> status = agent.status()
+    >>> status.state, status.assets["h1.csv"], status.log_size > 0, status.is_simulated
+    ('WaitingForAlgorithm', False, True, True)
+    """
 
     state: str
     """The run's state, such as ``"WaitingForDatasets"``."""
@@ -75,7 +93,12 @@ class Status:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of the log, shown only after a signed head has proven it."""
+    """One entry of the log, shown only after a signed head has proven it.
+
+    >>> entry = done.timeline[0]
+    >>> entry.index, entry.type, entry.state, entry.actor, entry.time > 0, sorted(entry.body)
+    (0, 'log.open', ...)
+    """
 
     index: int
     """Its number, from 0."""
@@ -103,7 +126,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Figures:
-    """Figures that the program printed in one ``metrics`` line."""
+    """Figures that the program printed in one ``metrics`` line.
+
+    >>> figures = done.metrics[0]
+    >>> figures.step, figures.values
+    (1, {'accuracy': ...})
+    """
 
     step: int | None
     """The step they belong to, if the program said one."""
@@ -130,6 +158,13 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
         EvidenceRefused: The machine is not genuine, or not the one that was agreed. ``details["verdict"]`` has every
             finding. Nothing was sent.
         LogForked: The agent's log contradicts one that was seen before.
+
+    >>> agent = prism.connect(room.address, terms, hospital)
+    >>> agent.verdict.require().word
+    'trusted...'
+    >>> prism.connect("127.0.0.1:1", terms)
+    Traceback (most recent call last):
+    prism.errors.AgentUnreachable: ...
     """
     need(terms, Manifest, "read it with prism.Manifest.read(path)")
     if key is not None:
@@ -141,7 +176,20 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
 
 
 class Agent:
-    """An agent that earned trust, made by :func:`connect`."""
+    """An agent that earned trust, made by :func:`connect`.
+
+    >>> agent = prism.connect(room.address, terms, lab)
+    >>> _ = agent.upload("count.py", folder / "count.py", progress=False)
+    >>> _ = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
+    >>> agent.watch(until="delivering", show=False).state
+    'Delivering'
+    >>> agent.result(to=folder / "result.zip", progress=False).text("count.txt")
+    '3'
+    >>> prism.audit(agent.transcript(folder / "run.transcript"), agent.terms).require().holds
+    True
+    >>> agent.address == room.address, agent.verdict.is_simulated
+    (True, True)
+    """
 
     def __init__(self, address: str, terms: Manifest) -> None:
         if terms._signed is None:
@@ -170,6 +218,9 @@ class Agent:
 
         Raises:
             KeyUnknown: The manifest names nobody with this key.
+
+        >>> agent.authenticate(hospital)
+        'hospital-1'
         """
         self._last = self._session(key)
         return self._last.participant()
@@ -189,7 +240,15 @@ class Agent:
         return known
 
     def status(self, key: Key | None = None) -> Status:
-        """How things stand, as the agent says it."""
+        """How things stand, as the agent says it.
+
+        Raises:
+            ConnectionLost: Nobody answers any more.
+
+        >>> agent.status()
+        SIMULATED: no hardware protects this data
+        WaitingForAlgorithm, waiting for ...
+        """
         session = self._session(key)
         told = session.status()
         assets = {name: accepted for name, accepted, _, _ in told["assets"]}
@@ -223,6 +282,11 @@ class Agent:
             AssetUnknown: The manifest names no such asset.
             AssetWrongProvider: Somebody else brings it.
             KeyboardInterrupt: You interrupted it; call again to go on.
+
+        >>> heard = []
+        >>> _ = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=heard.append)
+        >>> heard[-1].done
+        20
         """
         asset = asset if isinstance(asset, Asset) else Asset.from_path(asset)
         session = self._session(key)
@@ -243,7 +307,16 @@ class Agent:
         return receipt
 
     def entries(self, key: Key | None = None, first: int = 0) -> Iterator[Entry]:
-        """The log's entries as they are proven, until the log is closed. Interrupting ends the watching only."""
+        """The log's entries as they are proven, until the log is closed. Interrupting ends the watching only.
+
+        Args:
+            key: Your private key, unless :func:`connect` was given it.
+            first: The number of the first entry that is wanted, from 0.
+
+        >>> entry = next(iter(agent.entries()))
+        >>> entry.index, entry.type
+        (0, 'log.open')
+        """
         stream = self._session(key).watch(first)
         while (item := stream.next()) is not None:
             yield Entry._of(item)
@@ -263,6 +336,9 @@ class Agent:
             RunFailed: The program failed.
             RunStopped: Somebody stopped the computation.
             Usage: There is no such state.
+
+        >>> agent.watch(until="waiting for algorithm", show=False).type
+        '...'
         """
         wanted = until.replace("_", "").replace(" ", "").lower()
         known = {state.lower(): state for state in _prism.states()}
@@ -283,13 +359,27 @@ class Agent:
         return None
 
     def logs(self, key: Key | None = None) -> Iterator[tuple[str, bytes]]:
-        """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``."""
+        """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``.
+
+        Args:
+            key: Your private key, unless :func:`connect` was given it.
+
+        >>> b"".join(piece for stream, piece in finished.logs() if stream == "stdout")
+        b'...counted...'
+        """
         stream = self._session(key).logs()
         while (item := stream.next()) is not None:
             yield item
 
     def metrics(self, key: Key | None = None) -> Iterator[Figures]:
-        """The figures that the program prints, as far as the manifest lets you read them."""
+        """The figures that the program prints, as far as the manifest lets you read them.
+
+        Args:
+            key: Your private key, unless :func:`connect` was given it.
+
+        >>> [(figures.step, figures.values) for figures in finished.metrics()]
+        [(1, {'rows': 3.0})]
+        """
         stream = self._session(key).metrics()
         while (item := stream.next()) is not None:
             yield Figures(item[0], dict(item[1]))
@@ -317,6 +407,9 @@ class Agent:
             ResultNotReady: There is none yet.
             ResultReleased: It went to another recipient already.
             FileExists: Another file has that name.
+
+        >>> finished.result(to=folder / "result.zip", progress=False).names
+        ['count.txt']
         """
         session = self._session(key)
         receipt, mine = Path(f"{to}.receipt"), f"{self.terms.digest} {session.participant()}"
@@ -336,7 +429,14 @@ class Agent:
         return Result(Path(told["path"]), session.simulated())
 
     def stop(self, key: Key | None = None) -> Receipt:
-        """Stops the computation for good: the run is killed, data and results are destroyed, the log is closed."""
+        """Stops the computation for good: the run is killed, data and results are destroyed, the log is closed.
+
+        Raises:
+            RoleRefused: The terms do not let you.
+
+        >>> agent.stop().entry["type"]
+        '...'
+        """
         session = self._session(key)
         return Receipt._of(session.stop(), session.simulated())
 
@@ -345,6 +445,9 @@ class Agent:
 
         Raises:
             FileExists: Something is there already.
+
+        >>> finished.transcript(folder / "run.transcript").name
+        'run.transcript'
         """
         self._session(key).transcript(to)
         return Path(to)

@@ -3,7 +3,7 @@
 Each call works on a thread of its own, so the event loop stays free. Cancelling a task ends its call within 50 ms: what
 it was waiting for is dropped, and nothing is lost.
 
-Example::
+Example:
 
     async with asyncio.timeout(600):
         agent = await prism.aio.connect("agent.example:6110", terms, key)
@@ -83,12 +83,40 @@ async def _iterate(begin: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
 
 
 async def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
-    """As :func:`prism.connect`."""
+    """As :func:`prism.connect`.
+
+    >>> asyncio.run(prism.aio.connect(room.address, terms, lab))
+    Agent at 127.0.0.1:...
+    """
     return Agent(await _call(lambda: agents.connect(address, terms, key)))
 
 
 class Agent:
-    """As :class:`prism.Agent`, made by :func:`connect`."""
+    """As :class:`prism.Agent`, made by :func:`connect`.
+
+    >>> async def everything():
+    ...     agent = await prism.aio.connect(room.address, terms)
+    ...     print(await agent.authenticate(lab), agent.verdict.is_simulated, agent.terms == terms)
+    ...     print((await agent.status()).state)
+    ...     await agent.upload("count.py", folder / "count.py")
+    ...     await agent.upload("h1.csv", folder / "h1.csv", hospital)
+    ...     await agent.watch(until="delivering")
+    ...     async for stream, piece in agent.logs():
+    ...         print(stream, piece.decode().splitlines()[-1])
+    ...     print([figures.values async for figures in agent.metrics()])
+    ...     result = await agent.result(to=folder / "result.zip")
+    ...     print([entry.state async for entry in agent.entries()][-1])
+    ...     print((await agent.transcript(folder / "run.transcript")).name)
+    ...     return result.text("count.txt")
+    >>> asyncio.run(everything())
+    lab True True
+    WaitingForAlgorithm
+    stdout counted
+    [{'rows': 3.0}]
+    Closed
+    run.transcript
+    '3'
+    """
 
     def __init__(self, inner: agents.Agent) -> None:
         self._inner = inner
@@ -151,7 +179,14 @@ class Agent:
         return await _call(lambda: self._inner.result(key, to, keep_sealed=keep_sealed, progress=progress))
 
     async def stop(self, key: Key | None = None) -> agents.Receipt:
-        """As :meth:`prism.Agent.stop`."""
+        """As :meth:`prism.Agent.stop`.
+
+        >>> async def end():
+        ...     agent = await prism.aio.connect(room.address, terms, lab)
+        ...     return (await agent.stop()).index > 0
+        >>> asyncio.run(end())
+        True
+        """
         return await _call(lambda: self._inner.stop(key))
 
     async def transcript(self, to: str | PathLike[str], key: Key | None = None) -> Path:

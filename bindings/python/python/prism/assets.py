@@ -54,6 +54,9 @@ class Asset:
         Raises:
             FileMissing: Nothing is there.
             FileMalformed: Something else is there, or a folder that contains links or special files.
+
+        >>> prism.Asset.from_path(folder / "h1.csv")
+        Asset h1.csv, 20 B
         """
         path = Path(path)
         return cls(_prism.Source.open(path), name or path.resolve().name, path=path)
@@ -64,6 +67,9 @@ class Asset:
 
         Raises:
             Usage: It is a file.
+
+        >>> prism.Asset.from_folder(folder / "h1").names
+        ['a.txt', 'b.txt']
         """
         if Path(path).is_file():
             raise Usage(f"expected a folder, found a file at {path}", hint="use Asset.from_file")
@@ -81,6 +87,10 @@ class Asset:
         Raises:
             FileMissing: Nothing is there.
             Usage: It is a folder, or an object that is closed or gives text.
+
+        >>> with open(folder / "h1.csv", "rb") as file:
+        ...     prism.Asset.from_file(file).size
+        20
         """
         if isinstance(file, str | PathLike):
             if Path(file).is_dir():
@@ -96,6 +106,9 @@ class Asset:
 
         Raises:
             Usage: It is something else, or not contiguous.
+
+        >>> prism.Asset.from_bytes(memoryview(b"61,1"), name="row.csv")
+        Asset row.csv, 4 B
         """
         try:
             view = memoryview(data)
@@ -120,6 +133,12 @@ class Asset:
         Example::
 
             asset = prism.Asset.from_numpy(x=images, y=labels, name="h1.npz")
+
+        >>> import numpy as np
+        >>> prism.Asset.from_numpy(np.zeros((100, 24, 24), dtype="u1"))
+        Asset array.npy, 57.7 kB
+        >>> prism.Asset.from_numpy(x=np.zeros((100, 3)), y=np.ones(100), name="h1.npz")
+        Asset h1.npz, ...
         """
         if (array is None) != bool(arrays):
             raise Usage("expected one array, or several by name, found both or none")
@@ -140,6 +159,13 @@ class Asset:
 
         Raises:
             Usage: It is no table, or a package that is needed is not installed.
+
+        >>> import pandas as pd
+        >>> table = prism.Asset.from_frame(pd.DataFrame({"age": [61, 47], "label": [1, 0]}))
+        >>> table.size
+        20
+        >>> table.writer
+        'pandas ...'
         """
         with tempfile.TemporaryFile() as file:
             writer = write_table(frame, file, format)
@@ -156,18 +182,30 @@ class Asset:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the content, or of a folder's canonical archive. The first call reads everything once."""
+        """The SHA-256 of the content, or of a folder's canonical archive. The first call reads everything once.
+
+        >>> prism.Asset.from_bytes(b"").digest
+        'sha256:e3b0c44298fc1c14...'
+        """
         return self.measure()[0]
 
     @property
     def size(self) -> int:
-        """The number of bytes, of a folder those of its canonical archive."""
+        """The number of bytes, of a folder those of its canonical archive.
+
+        >>> prism.Asset.from_bytes(b"abc").size
+        3
+        """
         length = self._native.length()
         return length if length is not None else self.measure()[1]
 
     @property
     def names(self) -> list[str]:
-        """A folder's files, sorted; empty for everything else."""
+        """A folder's files, sorted; empty for everything else.
+
+        >>> prism.Asset.from_path(folder / "h1").names
+        ['a.txt', 'b.txt']
+        """
         return self._native.names()
 
     def measure(self, progress: Callable[[int], object] | None = None) -> tuple[str, int]:
@@ -175,6 +213,12 @@ class Asset:
 
         Raises:
             FileIo: It cannot be read.
+
+        >>> heard = []
+        >>> prism.Asset.from_bytes(b"abc").measure(heard.append)
+        ('sha256:ba7816bf...', 3)
+        >>> heard
+        [3]
         """
         if self._measured is None:
             self._measured = self._native.measure(progress)

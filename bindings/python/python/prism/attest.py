@@ -29,7 +29,7 @@ def verify(
         policy: What is accepted: a policy in TOML or JSON that a person has confirmed, or its file.
         platform: The kind of machine: ``"snp"``, ``"tdx"``, ``"azure-snp"``, ``"azure-tdx"``, ``"simulated"``.
         report_data: The 64 bytes that it has to have signed for, in 128 hex digits. Without it nobody knows what the
-            evidence stands for, and the verdict says so.
+            evidence stands for, and the verdict says so: its ``data["binding"]`` is ``"none"``.
         at: Judges as of this time, in Unix seconds, instead of now.
 
     Returns:
@@ -38,6 +38,16 @@ def verify(
     Raises:
         PlatformUnsupported: There is no such platform.
         PolicyUnconfirmed: Nobody has confirmed the policy yet.
+
+    >>> transcript = json.loads(done.save_transcript(folder / "run.transcript").read_bytes())
+    >>> held = transcript["evidence"][0]
+    >>> evidence, endorsements = (base64.b64decode(held[part]) for part in ("evidence", "endorsements"))
+    >>> agreed = prism.Manifest.read(base64.b64decode(transcript["manifest"])).data["platform"]
+    >>> policy = json.dumps({"version": 1, "confirmed": True, **agreed}).encode()
+    >>> prism.attest.verify(evidence, endorsements, policy, platform=held["platform"], report_data="00" * 64)
+    SIMULATED: no hardware protects this data
+    REFUSED  simulated  ...
+      ✘ binding.report-data: expected 0000..., found ...
     """
     now = int(time.time()) if at is None else at
     good, text, html = _prism.judge(platform, evidence, _bytes(endorsements), _bytes(policy), now, report_data)

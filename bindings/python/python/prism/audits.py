@@ -19,7 +19,12 @@ __all__ = ["AuditReport", "RuleFinding", "audit"]
 
 @dataclass(frozen=True)
 class RuleFinding:
-    """One rule at one place of the transcript."""
+    """One rule at one place of the transcript.
+
+    >>> finding = done.audit.findings[0]
+    >>> finding.ok, finding.rule, finding.place, finding.found
+    (True, ...)
+    """
 
     rule: str
     """The rule's stable name."""
@@ -32,7 +37,14 @@ class RuleFinding:
 
 
 class AuditReport:
-    """Every rule with what was found. There is no ``if report:``; use :meth:`require`."""
+    """Every rule with what was found. There is no ``if report:``; use :meth:`require`.
+
+    >>> report = done.audit
+    >>> report.require().holds
+    True
+    >>> sorted(report.data)
+    [...'findings'...]
+    """
 
     def __init__(self, holds: bool, text: str) -> None:
         self.holds = holds
@@ -42,22 +54,38 @@ class AuditReport:
 
     @property
     def findings(self) -> list[RuleFinding]:
-        """The rules in the order in which they were checked."""
+        """The rules in the order in which they were checked.
+
+        >>> all(finding.ok for finding in done.audit.findings)
+        True
+        """
         return [RuleFinding(f["rule"], f["ok"], f["place"], f["found"]) for f in self.data["findings"]]
 
     @property
     def broken(self) -> list[RuleFinding]:
-        """The rules that are broken."""
+        """The rules that are broken.
+
+        >>> done.audit.broken
+        []
+        """
         return [finding for finding in self.findings if not finding.ok]
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the transcript is about; empty if it could not be read. Believe it only when the report holds."""
+        """What the transcript is about; empty if it could not be read. Believe it only when the report holds.
+
+        >>> done.audit.summary["title"]
+        'COVID-19 chest X-ray classifier'
+        """
         return self.data["summary"] or {}
 
     @property
     def is_simulated(self) -> bool:
-        """Whether the machine was one that nothing protects."""
+        """Whether the machine was one that nothing protects.
+
+        >>> done.audit.is_simulated
+        True
+        """
         return bool(self.summary.get("simulated"))
 
     def require(self) -> AuditReport:
@@ -65,6 +93,13 @@ class AuditReport:
 
         Raises:
             AuditFailed: One is broken; ``details["broken"]`` has them all.
+
+        >>> print(done.audit.require())
+        SIMULATED: no hardware protects this data
+        audit ok: ... checks hold
+        >>> prism.audit(b"nothing").require()
+        Traceback (most recent call last):
+        prism.errors.AuditFailed: ...
         """
         if self.holds:
             return self
@@ -109,6 +144,10 @@ def audit(
 
     Raises:
         FileMissing: There is no such file.
+
+    >>> path = done.save_transcript(folder / "run.transcript")
+    >>> prism.audit(path).require().holds
+    True
     """
     content = transcript if isinstance(transcript, bytes) else _read(transcript)
     expected = manifest.digest if manifest is not None else None

@@ -32,27 +32,55 @@ class PublicKey:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PublicKey:
-        """Reads a public key, or the public half of a private one."""
+        """Reads a public key, or the public half of a private one.
+
+        Raises:
+            FileMissing: There is no such file.
+            KeyMalformed: It is no key.
+
+        >>> key = prism.Key.create(folder / "hospital-1.key")
+        >>> prism.PublicKey.load(folder / "hospital-1.pub") == key.public
+        True
+        """
         return cls(_prism.PublicKey.load(path))
 
     @classmethod
     def from_pem(cls, text: str) -> PublicKey:
-        """Reads SPKI PEM text."""
+        """Reads SPKI PEM text.
+
+        Raises:
+            KeyMalformed: It is no public key.
+
+        >>> prism.PublicKey.from_pem(lab.public.pem) == lab.public
+        True
+        """
         return cls(_prism.PublicKey.from_pem(text))
 
     @property
     def pem(self) -> str:
-        """The key as SPKI PEM text."""
+        """The key as SPKI PEM text.
+
+        >>> lab.public.pem.splitlines()[0]
+        '-----BEGIN PUBLIC KEY-----'
+        """
         return self._native.pem()
 
     @property
     def fingerprint(self) -> str:
-        """The SHA-256 of its SPKI DER, as ``"sha256:…"``."""
+        """The SHA-256 of its SPKI DER, as ``"sha256:…"``.
+
+        >>> lab.public.fingerprint
+        'sha256:...'
+        """
         return self._native.fingerprint()
 
     @property
     def algorithm(self) -> str:
-        """The kind of key, such as ``"ed25519"``."""
+        """The kind of key, such as ``"ed25519"``.
+
+        >>> lab.public.algorithm
+        'ed25519'
+        """
         return self._native.algorithm()
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -60,6 +88,9 @@ class PublicKey:
 
         Raises:
             FileExists: Something is there already.
+
+        >>> lab.public.save(folder / "copy.pub").name
+        'copy.pub'
         """
         self._native.save(path)
         return Path(path)
@@ -91,7 +122,14 @@ class Key:
 
     @classmethod
     def generate(cls, algorithm: Algorithm = "ed25519") -> Key:
-        """A new key that lives in this process only."""
+        """A new key that lives in this process only.
+
+        Raises:
+            Usage: There is no such kind.
+
+        >>> prism.Key.generate("ecdsa-p384").public.algorithm
+        'ecdsa-p384'
+        """
         return cls(_prism.SigningKey.generate(algorithm))
 
     @classmethod
@@ -104,6 +142,11 @@ class Key:
 
         Raises:
             FileExists: One of the two files is there already; nothing was written.
+
+        >>> prism.Key.create(folder / "hospital-1.key").path.name
+        'hospital-1.key'
+        >>> (folder / "hospital-1.pub").exists()
+        True
         """
         native, path = _prism.SigningKey.generate(algorithm), Path(path).expanduser()
         public = path.with_suffix(".pub") if path.suffix == ".key" else path.with_name(path.name + ".pub")
@@ -123,13 +166,26 @@ class Key:
             FileMissing: There is no such file.
             KeyExposed: Others can read it.
             KeyMalformed: It is no private key in PKCS#8 PEM.
+
+        >>> prism.Key.load(folder / "nowhere.key")
+        Traceback (most recent call last):
+        prism.errors.FileMissing: ...
         """
         path = Path(path).expanduser()
         return cls(_prism.SigningKey.load(path), path)
 
     @classmethod
     def load_or_create(cls, path: str | PathLike[str], algorithm: Algorithm = "ed25519") -> Key:
-        """Reads a key, or makes it, and its folder, if there is none; for notebooks whose cells are run again."""
+        """Reads a key, or makes it, and its folder, if there is none; for notebooks whose cells are run again.
+
+        Raises:
+            KeyExposed: It is there, and others can read it.
+            KeyMalformed: Something else is there.
+
+        >>> key = prism.Key.load_or_create(folder / "keys" / "hospital-1.key")
+        >>> prism.Key.load_or_create(folder / "keys" / "hospital-1.key").fingerprint == key.fingerprint
+        True
+        """
         try:
             return cls.load(path)
         except FileMissing:
@@ -138,17 +194,29 @@ class Key:
 
     @property
     def public(self) -> PublicKey:
-        """The public half, for the owner of the computation."""
+        """The public half, for the owner of the computation.
+
+        >>> lab.public
+        PublicKey ed25519 sha256:...
+        """
         return PublicKey(self._native.public())
 
     @property
     def fingerprint(self) -> str:
-        """The fingerprint of the public half."""
+        """The fingerprint of the public half.
+
+        >>> lab.fingerprint == lab.public.fingerprint
+        True
+        """
         return self.public.fingerprint
 
     @property
     def path(self) -> Path | None:
-        """The file it is kept in; nothing for a key that lives in this process only."""
+        """The file it is kept in; nothing for a key that lives in this process only.
+
+        >>> prism.Key.generate().path is None
+        True
+        """
         return self._path
 
     def __repr__(self) -> str:

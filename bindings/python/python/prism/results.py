@@ -45,7 +45,11 @@ class Result:
 
     @property
     def names(self) -> list[str]:
-        """The files in it, sorted."""
+        """The files in it, sorted.
+
+        >>> result.names
+        ['metrics.json', 'model.json']
+        """
         return list(self._sizes)
 
     def open(self, name: str) -> IO[bytes]:
@@ -53,6 +57,10 @@ class Result:
 
         Raises:
             AssetUnknown: There is no such file; the message names those that there are.
+
+        >>> with result.open("model.json") as file:
+        ...     file.read()
+        b'{}'
         """
         if name not in self._sizes:
             raise AssetUnknown(f"expected a file of the result, found {safe(name)}; there are {', '.join(self.names)}")
@@ -61,16 +69,39 @@ class Result:
             return archive.open(name)
 
     def bytes(self, name: str) -> bytes:
-        """One file, whole."""
+        """One file, whole.
+
+        Raises:
+            AssetUnknown: There is no such file.
+
+        >>> result.bytes("model.json")
+        b'{}'
+        """
         with self.open(name) as file:
             return file.read()
 
     def text(self, name: str) -> str:
-        """One file as text in UTF-8."""
+        """One file as text in UTF-8.
+
+        Raises:
+            AssetUnknown: There is no such file.
+            UnicodeDecodeError: It is no UTF-8.
+
+        >>> result.text("model.json")
+        '{}'
+        """
         return self.bytes(name).decode()
 
     def json(self, name: str) -> Any:
-        """One file as JSON."""
+        """One file as JSON.
+
+        Raises:
+            AssetUnknown: There is no such file.
+            ValueError: It is no JSON.
+
+        >>> result.json("metrics.json")["accuracy"]
+        0.95
+        """
         import json
 
         return json.loads(self.bytes(name))
@@ -81,6 +112,9 @@ class Result:
         Raises:
             FileExists: The folder is there and not empty.
             ArchiveUnsafe: A name leads out of it, or is there in another form; nothing was written.
+
+        >>> [path.name for path in result.extract(folder / "out")]
+        ['metrics.json', 'model.json']
         """
         folder = Path(to)
         if folder.exists() and any(folder.iterdir()):
@@ -97,19 +131,46 @@ class Result:
 
         Raises:
             FileExists: Something is there already.
+
+        >>> result.zip(folder / "copy.zip").name
+        'copy.zip'
         """
         if Path(to).exists():
             raise FileExists(f"expected a free name, found a file at {to}", hint="choose another name")
         return Path(copyfile(self.path, to))
 
     def numpy(self, name: str) -> Any:
-        """An ``.npy`` or ``.npz`` file through numpy, without pickles: an array, or arrays by name."""
+        """An ``.npy`` or ``.npz`` file through numpy, without pickles: an array, or arrays by name.
+
+        Raises:
+            AssetUnknown: There is no such file.
+            ValueError: It is no array, or one of Python objects.
+
+        >>> import numpy as np
+        >>> _ = np.save(folder / "weights.npy", np.ones((2, 3)))
+        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
+        ...     archive.write(folder / "weights.npy", "weights.npy")
+        >>> prism.Result(folder / "made.zip").numpy("weights.npy").shape
+        (2, 3)
+        """
         import numpy
 
         return numpy.load(io.BytesIO(self.bytes(name)), allow_pickle=False)
 
     def state_dict(self, name: str) -> Any:
-        """Weights by name: of a ``.safetensors`` file, else through ``torch.load(weights_only=True)``."""
+        """Weights by name: of a ``.safetensors`` file, else through ``torch.load(weights_only=True)``.
+
+        Raises:
+            AssetUnknown: There is no such file.
+            ImportError: Neither torch nor safetensors is installed.
+
+        >>> from safetensors.numpy import save
+        >>> import numpy as np
+        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
+        ...     archive.writestr("model.safetensors", save({"bias": np.zeros(3, dtype="f4")}))
+        >>> list(prism.Result(folder / "made.zip").state_dict("model.safetensors"))
+        ['bias']
+        """
         content = self.bytes(name)
         if name.endswith(".safetensors"):
             try:
@@ -122,7 +183,18 @@ class Result:
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
 
     def frame(self, name: str, engine: Literal["pandas", "polars"] = "pandas") -> Any:
-        """A table of ``.csv`` or ``.parquet``."""
+        """A table of ``.csv`` or ``.parquet``.
+
+        Raises:
+            AssetUnknown: There is no such file.
+            ImportError: The package is not installed.
+
+        >>> import pandas
+        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
+        ...     archive.writestr("rows.csv", "age,label\\n61,1\\n")
+        >>> prism.Result(folder / "made.zip").frame("rows.csv").shape
+        (1, 2)
+        """
         import importlib
 
         package = importlib.import_module(engine)

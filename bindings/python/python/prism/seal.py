@@ -35,6 +35,9 @@ class Identity:
 
         Raises:
             FileExists: Something is there already.
+
+        >>> prism.seal.Identity.create(folder / "old.identity", hybrid=False).recipient
+        'age1...'
         """
         native = _prism.Identity.generate(hybrid)
         native.save(path)
@@ -47,12 +50,20 @@ class Identity:
         Raises:
             FileMissing: There is no such file.
             KeyExposed: Others can read it.
+
+        >>> _ = prism.seal.Identity.create(folder / "mine.identity")
+        >>> prism.seal.Identity.load(folder / "mine.identity")
+        Identity that opens what is sealed to age1...
         """
         return cls(_prism.Identity.load(path))
 
     @property
     def recipient(self) -> str:
-        """Whom files are sealed to: public, for everybody who sends something."""
+        """Whom files are sealed to: public, for everybody who sends something.
+
+        >>> prism.seal.Identity.create(folder / "mine.identity").recipient
+        'age1pq1...'
+        """
         return self._native.recipient()
 
     def __repr__(self) -> str:
@@ -61,7 +72,13 @@ class Identity:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A sealed file."""
+    """A sealed file.
+
+    >>> mine = prism.seal.Identity.create(folder / "mine.identity")
+    >>> sealed = prism.seal.seal(folder / "h1.csv", folder / "h1.age", recipients=[mine.recipient], progress=False)
+    >>> sealed.path.name, sealed.size, sealed.sealed_size > sealed.size, sealed.digest == sealed.sealed_digest
+    ('h1.age', 20, True, False)
+    """
 
     path: Path
     """Where it is."""
@@ -93,6 +110,10 @@ def seal(
     Raises:
         FileExists: Something is there already.
         KeyMalformed: A recipient is malformed.
+
+    >>> mine = prism.seal.Identity.create(folder / "mine.identity")
+    >>> prism.seal.seal(folder / "h1", folder / "h1.age", recipients=[mine.recipient], progress=False).path.name
+    'h1.age'
     """
     asset = source if isinstance(source, Asset) else Asset.from_path(source)
     total = asset._native.length() or 0
@@ -112,6 +133,11 @@ def open(
         SealNotForYou: It is for others.
         SealBroken: It is malformed, truncated or altered.
         FileExists: Something is there already.
+
+    >>> mine = prism.seal.Identity.create(folder / "mine.identity")
+    >>> _ = prism.seal.seal(folder / "h1.csv", folder / "h1.age", recipients=[mine.recipient], progress=False)
+    >>> prism.seal.open(folder / "h1.age", folder / "again.csv", identity=mine, progress=False).read_bytes()
+    b'age,label...'
     """
     total = Path(sealed).stat().st_size if Path(sealed).exists() else 0
     shown = display("opening", progress)

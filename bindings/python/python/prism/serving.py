@@ -46,7 +46,12 @@ def _end(native: _prism.Agent, temporary: Path | None, process: int) -> None:
 
 
 class ServedAgent:
-    """An agent that is awake in this process, made by :func:`serve`; it ends with its ``with`` block."""
+    """An agent that is awake in this process, made by :func:`serve`; it ends with its ``with`` block.
+
+    >>> with prism.serve(terms, "simulated") as room:
+    ...     prism.connect(room.address, terms, lab).status().state
+    'WaitingForAlgorithm'
+    """
 
     def __init__(self, native: _prism.Agent, temporary: Path | None) -> None:
         self._native = native
@@ -54,26 +59,48 @@ class ServedAgent:
 
     @property
     def address(self) -> str:
-        """Where it listens, as ``"host:port"``."""
+        """Where it listens, as ``"host:port"``.
+
+        >>> room.address
+        '127.0.0.1:...'
+        """
         return self._native.address()
 
     @property
     def platform(self) -> str:
-        """The kind of machine that signs its evidence."""
+        """The kind of machine that signs its evidence.
+
+        >>> room.platform
+        'simulated...'
+        """
         return self._native.platform()
 
     @property
     def is_simulated(self) -> bool:
-        """Whether nothing protects what it is given."""
+        """Whether nothing protects what it is given.
+
+        >>> room.is_simulated
+        True
+        """
         return self.platform.startswith("simulated")
 
     @property
     def state(self) -> str | None:
-        """Where the run stands; nothing after :meth:`close`."""
+        """Where the run stands; nothing after :meth:`close`.
+
+        >>> room.state
+        'WaitingForAlgorithm'
+        """
         return self._native.state()
 
     def close(self) -> None:
-        """Ends it in order: stops the run, closes the log, destroys what it holds. Once more does nothing."""
+        """Ends it in order: stops the run, closes the log, destroys what it holds. Once more does nothing.
+
+        >>> room.close()
+        >>> room.close()
+        >>> room.state is None
+        True
+        """
         self._clean()
 
     def __enter__(self) -> ServedAgent:
@@ -114,6 +141,11 @@ def serve(
         ApprovalMissing: Somebody has not approved the terms.
         ManifestUnsupported: The terms ask for something that this machine cannot keep.
         PlatformUnsupported: This machine is not of that kind, or the terms do not accept it.
+
+    >>> with prism.serve(terms, "simulated") as room:
+    ...     prism.connect(room.address, terms, hospital).status()
+    SIMULATED: no hardware protects this data
+    WaitingForAlgorithm, waiting for ...
     """
     need(terms, Manifest, "read it with prism.Manifest.read(path)")
     if terms._signed is None:

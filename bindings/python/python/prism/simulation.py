@@ -15,6 +15,7 @@ from typing import Any
 
 from . import _prism
 from ._failures import last_lines, matching
+from ._plots import curves, spans, sparkline
 from ._progress import ProgressOption
 from ._words import safe
 from .agents import Agent, Entry, Figures, connect
@@ -28,6 +29,9 @@ from .serving import remove, serve
 from .terms import Manifest
 from .verdicts import Verdict
 
+# How many of a program's figures are drawn.
+_CURVES = 8
+
 # What a manifest calls assets.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -36,7 +40,12 @@ __all__ = ["Sample", "Simulation", "simulate"]
 
 @dataclass(frozen=True)
 class Sample:
-    """A ready-made scenario: a program and what makes everybody's data."""
+    """A ready-made scenario: a program and what makes everybody's data.
+
+    >>> sample = prism.samples.covid19
+    >>> sample.title, sample.script.name, sample.datasets
+    ('COVID-19 chest X-ray classifier', 'train.py', ('h1', 'h2', 'h3'))
+    """
 
     title: str
     """What it is about."""
@@ -46,7 +55,11 @@ class Sample:
     """The datasets' names."""
 
     def make(self, folder: Path) -> dict[str, Path]:
-        """Makes everybody's data, the same each time, and says where it is."""
+        """Makes everybody's data, the same each time, and says where it is.
+
+        >>> sorted(prism.samples.covid19.make(folder / "mock"))
+        ['h1', 'h2', 'h3']
+        """
         from .samples import draw
 
         return draw(self.datasets, folder)
@@ -66,6 +79,20 @@ class Simulation:
 
         done = prism.simulate(prism.samples.covid19)
         done.result.json("metrics.json")
+
+    >>> done = prism.simulate(prism.samples.covid19)
+    >>> done.title
+    'COVID-19 chest X-ray classifier'
+    >>> done.audit.require().holds, done.verdict.word
+    (True, 'trusted...')
+    >>> [figures.values for figures in done.metrics]
+    [{'accuracy': ...}, {'accuracy': ...}, {'accuracy': ...}]
+    >>> done.result.json("metrics.json")["images"]
+    180
+    >>> done.log.splitlines()[-1]
+    'trained on 144 images, ...'
+    >>> done.timeline[0].type, done.folder.exists()
+    ('log.open', True)
     """
 
     def __init__(self, title: str, folder: Path) -> None:
@@ -88,28 +115,40 @@ class Simulation:
         """The audit of the whole run."""
 
     def close(self) -> None:
-        """Removes everybody's files now."""
+        """Removes everybody's files now.
+
+        >>> mine = prism.simulate(prism.samples.covid19)
+        >>> mine.close()
+        >>> mine.folder.exists()
+        False
+        """
         self._place.clean()
 
     def save_transcript(self, to: str | PathLike[str]) -> Path:
-        """Copies the transcript: with it anyone can repeat the audit."""
+        """Copies the transcript: with it anyone can repeat the audit.
+
+        >>> done.save_transcript(folder / "run.transcript").name
+        'run.transcript'
+        """
         return Path(shutil.copyfile(self.folder / "run.transcript", to))
 
     def __repr__(self) -> str:
-        seconds = self.timeline[-1].time - self.timeline[0].time if self.timeline else 0.0
-        return f"{self.audit!r}\n{safe(self.title)}: {len(self.timeline)} entries in {seconds:.1f} s\n{self.result!r}"
+        lines = [f"{self.audit!r}", f"{safe(self.title)}: {len(self.timeline)} entries"]
+        states = [f"{safe(state)} {seconds:.1f} s" for state, seconds in spans(self.timeline)]
+        lines.append(f"  {', '.join(states)}")
+        for name, values in list(curves(self.metrics).items())[:_CURVES]:
+            lines.append(f"  {safe(name)} {sparkline(values)} {values[-1]:g}")
+        return "\n".join([*lines, repr(self.result)])
 
     def _repr_html_(self) -> str:
-        begin = self.timeline[0].time if self.timeline else 0.0
-        rows = [
-            (f"{entry.time - begin:.1f} s", f"{entry.state}: {entry.type} by {entry.actor}") for entry in self.timeline
-        ]
-        if self.metrics:
-            last = self.metrics[-1].values
-            rows.append(("figures", ", ".join(f"{name} {value:g}" for name, value in last.items())))
+        rows: list[tuple[str, str | list[float] | list[tuple[str, float]]]] = [("run", spans(self.timeline))]
+        rows += list(curves(self.metrics).items())[:_CURVES]
         rows.append(("result", ", ".join(self.result.names)))
         kept = sum(finding.ok for finding in self.audit.findings)
         rows.append(("audit", f"{kept} of {len(self.audit.findings)} checks hold"))
+        begin = self.timeline[0].time if self.timeline else 0.0
+        for entry in self.timeline:
+            rows.append((f"{entry.time - begin:.1f} s", f"{entry.state}: {entry.type} by {entry.actor}"))
         return _prism.card(self.title, self.audit.holds, True, rows, [])
 
 
@@ -141,6 +180,16 @@ def simulate(
     Raises:
         RunFailed: The program failed; ``details["stderr"]`` is the end of what it printed, and ``hint`` what may help.
         RequirementsFailed: Its packages could not be installed.
+
+    >>> _ = (folder / "count.py").write_text('''
+    ... import pathlib
+    ... rows = pathlib.Path("datasets/h1.csv").read_text().splitlines()
+    ... pathlib.Path("results").mkdir(exist_ok=True)
+    ... pathlib.Path("results/rows.txt").write_text(str(len(rows)))
+    ... ''')
+    >>> mine = prism.simulate(folder / "count.py", {"h1.csv": folder / "h1.csv"})
+    >>> mine.result.text("rows.txt")
+    '3'
     """
     folder = Path(tempfile.mkdtemp(prefix="prism-simulation-"))
     try:

@@ -49,7 +49,14 @@ def _write_new(path: str | PathLike[str], content: bytes) -> Path:
 
 
 class Approval:
-    """One participant's signature on a manifest's exact bytes: a DSSE envelope."""
+    """One participant's signature on a manifest's exact bytes: a DSSE envelope.
+
+    >>> approval = terms.approve(hospital)
+    >>> approval
+    Approval of manifest sha256:...
+    >>> approval.content[:1]
+    b'{'
+    """
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -57,7 +64,15 @@ class Approval:
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> Approval:
-        """Reads an approval from a file; whose it is and of what shows when it is assembled."""
+        """Reads an approval from a file; whose it is and of what shows when it is assembled.
+
+        Raises:
+            FileMissing: There is no such file.
+
+        >>> path = terms.approve(hospital).save(folder / "hospital-1.approval")
+        >>> prism.Approval.read(path)
+        Approval of manifest sha256:...
+        """
         return cls(_read(path))
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -65,6 +80,9 @@ class Approval:
 
         Raises:
             FileExists: Something is there already.
+
+        >>> terms.approve(lab).save(folder / "lab.approval").name
+        'lab.approval'
         """
         return _write_new(path, self.content)
 
@@ -111,6 +129,23 @@ class Manifest:
         Raises:
             FileMissing: A file that the draft names is not there.
             ManifestMalformed: The draft is incomplete or contradicts itself.
+
+        >>> keys = {name: prism.Key.create(folder / f"{name}.key") for name in ("lab", "hospital-1")}
+        >>> _ = (folder / "train.py").write_text("print(open('datasets/h1.csv').read())")
+        >>> _ = (folder / "h1.csv").write_text("age,label\\n61,1\\n")
+        >>> draft = {
+        ...     "title": "First model",
+        ...     "owner": "lab",
+        ...     "valid": "7d",
+        ...     "platform": {"simulated": True},
+        ...     "participants": {name: {"organisation": name, "key": f"{name}.pub"} for name in keys},
+        ...     "algorithm": {"provider": "lab", "file": "train.py"},
+        ...     "dataset": [{"provider": "hospital-1", "file": "h1.csv"}],
+        ...     "results": {"consumers": ["lab"], "max": "1 MiB"},
+        ... }
+        >>> new = prism.Manifest.new(draft, folder)
+        >>> sorted(new.assets), new.is_signed
+        (['h1.csv', 'train.py'], False)
         """
         if isinstance(draft, Mapping):
             content, base = dict(draft), Path(folder or ".")
@@ -130,6 +165,9 @@ class Manifest:
         Raises:
             FileMissing: There is no such file.
             ManifestMalformed: It is no manifest, or contradicts itself.
+
+        >>> prism.Manifest.read(folder / "covid19.prism").approved_by
+        ['hospital-1', 'lab']
         """
         content = source if isinstance(source, bytes) else _read(source)
         native = _prism.Terms.read(content)
@@ -141,37 +179,65 @@ class Manifest:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the exact bytes: the computation's name."""
+        """The SHA-256 of the exact bytes: the computation's name.
+
+        >>> terms.digest
+        'sha256:...'
+        """
         return self._native.digest()
 
     @property
     def content(self) -> bytes:
-        """The exact bytes that participants approve."""
+        """The exact bytes that participants approve.
+
+        >>> json.loads(terms.content)["title"]
+        'Count the rows'
+        """
         return self._native.content()
 
     @property
     def title(self) -> str:
-        """What the computation is called."""
+        """What the computation is called.
+
+        >>> terms.title
+        'Count the rows'
+        """
         return str(self.data["title"])
 
     @property
     def participants(self) -> list[str]:
-        """Everybody's name, sorted."""
+        """Everybody's name, sorted.
+
+        >>> terms.participants
+        ['hospital-1', 'lab']
+        """
         return sorted(str(participant["name"]) for participant in self.data["participants"])
 
     @property
     def approved_by(self) -> list[str]:
-        """Participants whose approval is beside the terms and holds."""
+        """Participants whose approval is beside the terms and holds.
+
+        >>> terms.approved_by
+        ['hospital-1', 'lab']
+        """
         return self._native.approved_by()
 
     @property
     def is_signed(self) -> bool:
-        """Whether every participant approved: only then does an agent take it."""
+        """Whether every participant approved: only then does an agent take it.
+
+        >>> terms.is_signed
+        True
+        """
         return self._signed is not None
 
     @property
     def is_simulated(self) -> bool:
-        """Whether the terms accept a machine that nothing protects."""
+        """Whether the terms accept a machine that nothing protects.
+
+        >>> terms.is_simulated
+        True
+        """
         return self._native.simulated()
 
     def show(self) -> str:
@@ -199,6 +265,9 @@ class Manifest:
 
         Raises:
             KeyUnknown: The manifest names no participant with this key.
+
+        >>> terms.approve(hospital).save(folder / "hospital-1.approval").exists()
+        True
         """
         return Approval(self._native.approve(key._native))
 
@@ -208,6 +277,12 @@ class Manifest:
         Raises:
             ApprovalMissing: Somebody's is missing; the message names them.
             ApprovalInvalid: One does not hold, or is of other bytes.
+
+        >>> terms.assemble([terms.approve(lab), terms.approve(hospital)]).is_signed
+        True
+        >>> terms.assemble([terms.approve(lab)])
+        Traceback (most recent call last):
+        prism.errors.ApprovalMissing: ...
         """
         signed = self._native.assemble([approval.content for approval in approvals])
         return Manifest(signed.terms(), signed)
@@ -217,6 +292,9 @@ class Manifest:
 
         Raises:
             FileExists: Something is there already.
+
+        >>> prism.Manifest.read(terms.save(folder / "again.prism")) == terms
+        True
         """
         return _write_new(path, self._signed.envelope() if self._signed else self.content)
 
@@ -225,6 +303,9 @@ class Manifest:
 
         Raises:
             KeyUnknown: The manifest names nobody with this key.
+
+        >>> terms.participant_of(hospital)
+        'hospital-1'
         """
         return self._native.participant_of(key._native)
 
@@ -293,7 +374,11 @@ class Manifest:
 
     @property
     def assets(self) -> dict[str, dict[str, Any]]:
-        """What participants bring, by name: its kind, provider, digest and size in bytes."""
+        """What participants bring, by name: its kind, provider, digest and size in bytes.
+
+        >>> sorted(terms.assets["h1.csv"])
+        ['digest', 'kind', 'provider', 'size']
+        """
         return {
             name: {"kind": kind, "provider": provider, "digest": digest, "size": size}
             for kind, name, provider, digest, size in self._native.assets()

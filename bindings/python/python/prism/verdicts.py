@@ -15,7 +15,12 @@ __all__ = ["Finding", "Verdict"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One condition that was looked at."""
+    """One condition that was looked at.
+
+    >>> finding = done.verdict.findings[0]
+    >>> finding.ok, finding.check, finding.expected, finding.found
+    (True, ...)
+    """
 
     check: str
     """Its stable name."""
@@ -32,6 +37,12 @@ class Verdict:
 
     There is no ``if verdict:``. :func:`prism.connect` refuses by itself; a verdict on a file is required with
     :meth:`require`.
+
+    >>> done.verdict
+    SIMULATED: no hardware protects this data
+    TRUSTED... conditions hold
+    >>> done.verdict.data["simulated"]
+    True
     """
 
     def __init__(self, data: dict[str, Any], html: str, good: bool) -> None:
@@ -46,22 +57,38 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The outcome in a word, such as ``"trusted"`` or ``"refused"``."""
+        """The outcome in a word, such as ``"trusted"`` or ``"refused"``.
+
+        >>> done.verdict.word
+        'trusted...'
+        """
         return str(self.data["verdict"])
 
     @property
     def platform(self) -> str:
-        """The kind of machine, such as ``"snp"``."""
+        """The kind of machine, such as ``"snp"``.
+
+        >>> done.verdict.platform
+        'simulated...'
+        """
         return str(self.data["platform"])
 
     @property
     def is_simulated(self) -> bool:
-        """Whether nothing protects what this machine is given."""
+        """Whether nothing protects what this machine is given.
+
+        >>> done.verdict.is_simulated
+        True
+        """
         return bool(self.data["simulated"])
 
     @property
     def findings(self) -> list[Finding]:
-        """Every condition in the order in which they were looked at."""
+        """Every condition in the order in which they were looked at.
+
+        >>> len(done.verdict.findings) > 5
+        True
+        """
         return [
             Finding(str(f["code"]), bool(f["ok"]), str(f.get("expected", "")), str(f.get("found", "")))
             for f in self.data["findings"]
@@ -69,7 +96,11 @@ class Verdict:
 
     @property
     def unmet(self) -> list[Finding]:
-        """The conditions that do not hold."""
+        """The conditions that do not hold.
+
+        >>> done.verdict.unmet
+        []
+        """
         return [finding for finding in self.findings if not finding.ok]
 
     def require(self) -> Verdict:
@@ -77,6 +108,9 @@ class Verdict:
 
         Raises:
             EvidenceRefused: One does not; ``details["verdict"]`` has them all.
+
+        >>> done.verdict.require() is done.verdict
+        True
         """
         if self._good:
             return self

@@ -30,6 +30,10 @@ def draw(names: tuple[str, ...], folder: Path, images: int = 20) -> dict[str, Pa
 
     Returns:
         Each dataset's folder.
+
+    >>> places = prism.samples.draw(("h1",), folder / "mock", images=2)
+    >>> len(list(places["h1"].glob("*/*.pgm")))
+    6
     """
     made = {}
     for name in names:
