@@ -59,7 +59,13 @@ class Terms(Scene):
 
     def test_terms_are_said_in_plain_words_before_they_are_signed(self) -> None:
         words = self.terms.show()
-        for said in (self.terms.digest, "Who takes part", "hospital-1", "What leaves, and to whom", "network       none"):
+        for said in (
+            self.terms.digest,
+            "Who takes part",
+            "hospital-1",
+            "What leaves, and to whom",
+            "network       none",
+        ):
             self.assertIn(said, words)
 
     def test_what_differs_between_two_manifests_is_listed(self) -> None:
@@ -72,7 +78,8 @@ class Terms(Scene):
             self.terms.diff("manifest.json")  # type: ignore[arg-type]
 
     def test_the_card_of_a_manifest_is_a_fragment_in_which_nothing_is_markup(self) -> None:
-        html = prism.Manifest.new({**draft(self.algorithm, self.data), "title": "Count the <b>rows</b>"}, self.folder)._repr_html_()
+        terms = {**draft(self.algorithm, self.data), "title": "Count the <b>rows</b>"}
+        html = prism.Manifest.new(terms, self.folder)._repr_html_()
         self.assertTrue(html.startswith('<div class="prism-card">') and html.endswith("</div>"), html)
         self.assertIn("Count the &lt;b&gt;rows&lt;/b&gt;", html)
         self.assertIn("SIMULATED", html)
