@@ -295,7 +295,10 @@ impl Refusal {
     }
 
     fn reason(&self) -> String {
-        let unmet: Vec<_> = self.0.findings.unmet().map(|finding| finding.to_string()).collect();
+        let said = |Finding { check, expected, found, .. }: Finding<'_>| {
+            format!("{check} unmet (expected {expected}, found {found})")
+        };
+        let unmet: Vec<_> = self.0.findings.unmet().map(said).collect();
         if unmet.is_empty() { "evidence that is not bound to a live connection".to_owned() } else { unmet.join("; ") }
     }
 }
