@@ -33,7 +33,7 @@ class Algorithm(PathLike[str]):
     >>> _ = script.write_text("open('results/rows', 'w').write(open('datasets/h1').read())")
     >>> algorithm = prism.Algorithm.from_script(script, args=["--epochs", "1"])
     >>> algorithm
-    Algorithm count.py --epochs 1, 59 B, sha256:...
+    Algorithm count.py --epochs 1, 59 bytes, sha256:...
     >>> algorithm.name, algorithm.size, algorithm.digest
     ('count.py', 59, 'sha256:...')
     >>> algorithm.lint().problems

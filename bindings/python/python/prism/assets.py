@@ -56,7 +56,7 @@ class Asset:
             FileMalformed: Something else is there, or a folder that contains links or special files.
 
         >>> prism.Asset.from_path(folder / "h1.csv")
-        Asset h1.csv, 20 B
+        Asset h1.csv, 20 bytes
         """
         path = Path(path)
         return cls(_prism.Source.open(path), name or path.resolve().name, path=path)
@@ -108,7 +108,7 @@ class Asset:
             Usage: It is something else, or not contiguous.
 
         >>> prism.Asset.from_bytes(memoryview(b"61,1"), name="row.csv")
-        Asset row.csv, 4 B
+        Asset row.csv, 4 bytes
         """
         try:
             view = memoryview(data)
@@ -136,7 +136,7 @@ class Asset:
 
         >>> import numpy as np
         >>> prism.Asset.from_numpy(np.zeros((100, 24, 24), dtype="u1"))
-        Asset array.npy, 57.7 kB
+        Asset array.npy, 56.3 KiB
         >>> prism.Asset.from_numpy(x=np.zeros((100, 3)), y=np.ones(100), name="h1.npz")
         Asset h1.npz, ...
         """

@@ -92,7 +92,12 @@ class Approval:
 
 @dataclass(frozen=True)
 class Difference:
-    """One field in which two manifests differ."""
+    """One field in which two manifests differ, as :meth:`Manifest.diff` lists it.
+
+    >>> found = prism.Difference("limits.memory_bytes", 1 << 30, 2 << 30)
+    >>> found.field, found.new // found.old
+    ('limits.memory_bytes', 2)
+    """
 
     field: str
     """Where, for example ``"datasets.h1.zip.digest"``."""
