@@ -51,9 +51,3 @@ class Parquet(unittest.TestCase):
 
         self.assertEqual(list(self.again(pd.DataFrame({"a": pd.Series([], dtype="i8")})).columns), ["a"])
         self.assertEqual(self.again(pd.DataFrame([[1, 2], [3, 4]])).to_numpy().tolist(), [[1, 2], [3, 4]])
-
-    def test_the_index_is_not_sent(self) -> None:
-        import pandas as pd
-
-        again = self.again(pd.DataFrame({"a": [1, 2]}, index=["patient-1", "patient-2"]))
-        self.assertEqual((list(again.columns), list(again.index)), (["a"], [0, 1]))
