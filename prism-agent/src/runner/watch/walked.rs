@@ -165,6 +165,9 @@ impl Mapped {
 mod tests {
     use super::*;
 
+    /// The number of no process: whatever else runs on this machine holds files open as well.
+    const NOBODY: i32 = i32::MAX;
+
     #[test]
     fn a_mapped_file_without_a_name_is_as_long_as_its_mapping_says() {
         let line = "7f0000000000-7f0000200000 rw-s 00100000 fe:01 4711                       /tmp/x y (deleted)";
@@ -190,7 +193,7 @@ mod tests {
     fn files_count_by_their_number_too_and_so_does_depth() {
         let home = tempfile::tempdir().unwrap();
         let until = CancellationToken::new();
-        let full = |limit| walked(home.path(), limit).is_full(0, &until).is_some();
+        let full = |limit| walked(home.path(), limit).is_full(NOBODY, &until).is_some();
         fs::write(home.path().join("file"), vec![1; 8192]).unwrap();
         assert!(!full(1 << 20));
         assert!(full(4096));
@@ -218,6 +221,6 @@ mod tests {
         walked.add(tree::open(CWD, home.path()).unwrap(), &mut sum, &until);
         assert_eq!(sum.files, 1);
         // What was seen until then says nothing.
-        assert_eq!(Walked { limit: 0, ..walked }.is_full(0, &until), None);
+        assert_eq!(Walked { limit: 0, ..walked }.is_full(NOBODY, &until), None);
     }
 }
