@@ -34,7 +34,7 @@ if _sys.version_info < (3, 11):  # noqa: UP036 - said before the native module f
 from . import aio, attest, samples, seal
 from ._prism import __version__
 from ._progress import Progress
-from .agents import Agent, Entry, Figures, Receipt, Status, connect
+from .agents import Agent, Entry, Figures, Receipt, Status, Stream, connect
 from .algorithms import Algorithm
 from .assets import Asset
 from .audits import AuditReport, RuleFinding, audit
@@ -60,6 +60,7 @@ from .errors import (
     BrokerUnreachable,
     Cancelled,
     ConnectionLost,
+    DeadlinePassed,
     EndorsementsMissing,
     EndorsementsNotCurrent,
     EndorsementsRolledBack,
@@ -146,6 +147,7 @@ __all__ = [
     "BrokerUnreachable",
     "Cancelled",
     "ConnectionLost",
+    "DeadlinePassed",
     "Difference",
     "EndorsementsMissing",
     "EndorsementsNotCurrent",
@@ -206,6 +208,7 @@ __all__ = [
     "SourceUnreachable",
     "StateRefused",
     "Status",
+    "Stream",
     "Timeline",
     "Usage",
     "VendorMisbehaved",

@@ -2,144 +2,32 @@
 
 from __future__ import annotations
 
-import json
+import os
+import sys
+import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from types import TracebackType
 
 from . import _prism
-from ._progress import Progress, ProgressOption, display
-from ._words import SIMULATED, need, safe
+from ._course import Course, belongs, state, why
+from ._files import ours, place
+from ._progress import Progress, ProgressOption, display, say
+from ._records import Entry, Figures, Receipt, Status
+from ._streams import Stream, bounded
+from ._words import need, seconds, text
 from .assets import Asset
-from .errors import ApprovalMissing, RunFailed, RunStopped, Usage
+from .errors import ApprovalMissing, DeadlinePassed, RunFailed, RunStopped, Usage
 from .keys import Key
 from .results import Result
 from .terms import Manifest
 from .verdicts import Verdict
 
-__all__ = ["Agent", "Entry", "Figures", "Receipt", "Status", "connect"]
+__all__ = ["Agent", "Entry", "Figures", "Receipt", "Status", "Stream", "connect"]
 
 
-@dataclass(frozen=True)
-class Receipt:
-    """The agent's signed word that an act was written into its log, verified.
-
-    >>> receipt = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
-    >>> receipt
-    SIMULATED: no hardware protects this data
-    Receipt asset.accepted, log entry ...
-    >>> receipt.index, receipt.entry["actor"], receipt.is_simulated, receipt.proof[:19]
-    (..., 'hospital-1', True, 'c2sp.org/tlog-proof')
-    """
-
-    index: int
-    """The entry's number, from 0."""
-    entry: dict[str, Any]
-    """What was logged."""
-    proof: str
-    """A C2SP tlog-proof, which anyone can verify."""
-    is_simulated: bool = False
-    """Whether the agent's machine was one that nothing protects."""
-
-    @classmethod
-    def _of(cls, told: dict[str, Any], simulated: bool) -> Receipt:
-        return cls(int(told["index"]), json.loads(told["entry"]), str(told["proof"]), simulated)
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Writes the proof to a file; an older one of this name is replaced.
-
-        >>> receipt = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
-        >>> receipt.save(folder / "h1.receipt").name
-        'h1.receipt'
-        """
-        Path(path).write_text(self.proof, encoding="utf-8")
-        return Path(path)
-
-    def __repr__(self) -> str:
-        aloud = f"{SIMULATED}\n" if self.is_simulated else ""
-        return f"{aloud}Receipt {safe(str(self.entry['type']))}, log entry {self.index}"
-
-    def _repr_html_(self) -> str:
-        rows = [("act", str(self.entry["type"])), ("by", str(self.entry["actor"])), ("log entry", str(self.index))]
-        return _prism.card("Receipt: the agent has logged it", True, self.is_simulated, rows, [])
-
-
-@dataclass(frozen=True)
-class Status:
-    """What an agent says of the present state, without proof; :meth:`Agent.watch` shows what its log proves.
-
-    >>> status = agent.status()
-    >>> status.state, status.assets["h1.csv"], status.log_size > 0, status.is_simulated
-    ('WaitingForAlgorithm', False, True, True)
-    """
-
-    state: str
-    """The run's state, such as ``"WaitingForDatasets"``."""
-    assets: dict[str, bool]
-    """Whether each asset was accepted."""
-    log_size: int
-    """Entries of the log."""
-    is_simulated: bool
-    """Whether nothing protects what this machine is given."""
-
-    def __repr__(self) -> str:
-        missing = [name for name, accepted in self.assets.items() if not accepted]
-        waits = f", waiting for {', '.join(missing)}" if missing else ""
-        return f"{SIMULATED + chr(10) if self.is_simulated else ''}{self.state}{waits}"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of the log, shown only after a signed head has proven it.
-
-    >>> entry = done.timeline[0]
-    >>> entry.index, entry.type, entry.state, entry.actor, entry.time > 0, sorted(entry.body)
-    (0, 'log.open', ...)
-    """
-
-    index: int
-    """Its number, from 0."""
-    state: str
-    """The run's state after it."""
-    type: str
-    """What happened, such as ``"asset.accepted"``."""
-    actor: str
-    """Who did it."""
-    body: dict[str, Any]
-    """Everything that was logged."""
-    time: float
-    """When, in Unix seconds, as the agent's host claims."""
-
-    @classmethod
-    def _of(cls, item: tuple[int, str, str]) -> Entry:
-        index, state, text = item
-        entry = json.loads(text)
-        return cls(index, state, str(entry["type"]), str(entry["actor"]), entry, entry["ts"] / 1000)
-
-    def __repr__(self) -> str:
-        clock = time.strftime("%H:%M:%S", time.gmtime(self.time))
-        return f"{clock}  {self.state:19}  {safe(self.type)} by {safe(self.actor)}"
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures that the program printed in one ``metrics`` line.
-
-    >>> figures = done.metrics[0]
-    >>> figures.step, figures.values
-    (1, {'accuracy': ...})
-    """
-
-    step: int | None
-    """The step they belong to, if the program said one."""
-    values: dict[str, float]
-    """The figures by name."""
-
-
-def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
+def connect(address: str, terms: Manifest, key: Key | None = None, *, timeout: float | None = None) -> Agent:
     """Connects to an agent, has it prove what it is, and refuses unless every finding is good.
 
     Nothing but a nonce is sent before that. The connection itself is part of what the machine signs.
@@ -148,6 +36,7 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
         address: Where it listens, as ``"host:port"``.
         terms: The manifest that everybody approved.
         key: Your private key; it can also be given to each call.
+        timeout: Seconds to wait at most.
 
     Returns:
         An agent that earned trust.
@@ -158,6 +47,7 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
         EvidenceRefused: The machine is not genuine, or not the one that was agreed. ``details["verdict"]`` has every
             finding. Nothing was sent.
         LogForked: The agent's log contradicts one that was seen before.
+        DeadlinePassed: ``timeout`` is over.
 
     >>> agent = prism.connect(room.address, terms, hospital)
     >>> agent.verdict.require().word
@@ -167,16 +57,21 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
     prism.errors.AgentUnreachable: ...
     """
     need(terms, Manifest, "read it with prism.Manifest.read(path)")
-    if key is not None:
-        need(key, Key, "read it with prism.Key.load(path)")
-    agent = Agent(address, terms)
-    if key is not None:
-        agent.authenticate(key)
-    return agent
+    need(key, Key | None, "read it with prism.Key.load(path)")
+
+    def meet() -> Agent:
+        agent = Agent(address, terms)
+        if key is not None:
+            agent.authenticate(key)
+        return agent
+
+    return bounded(timeout, meet)
 
 
 class Agent:
-    """An agent that earned trust, made by :func:`connect`.
+    """An agent that earned trust, made by :func:`connect`. Threads may share it; a forked child may not.
+
+    Its connections end with :meth:`close`, with a ``with`` block, or when nothing refers to it any more.
 
     >>> agent = prism.connect(room.address, terms, lab)
     >>> _ = agent.upload("count.py", folder / "count.py", progress=False)
@@ -192,19 +87,21 @@ class Agent:
     """
 
     def __init__(self, address: str, terms: Manifest) -> None:
+        need(terms, Manifest, "read it with prism.Manifest.read(path)")
         if terms._signed is None:
             missing = sorted(set(terms.participants) - set(terms.approved_by))
             raise ApprovalMissing(
                 f"expected terms that everybody approved, found {', '.join(missing)} missing",
                 hint="assemble everybody's approvals first: terms.assemble(approvals)",
             )
-        self.address = address.removeprefix("https://").rstrip("/")
+        self.address = text(address, "an address such as agent.example:6110").removeprefix("https://").rstrip("/")
         """Where it listens."""
         self.terms = terms
         """The terms that it works under."""
         self._signed = terms._signed
         self._sessions: dict[str, _prism.Session] = {}
         self._last: _prism.Session | None = None
+        self._process, self._lock, self._open = os.getpid(), threading.RLock(), True
         self._channel: _prism.Channel | None = self._attest()
         self.verdict = Verdict._of(self._channel.verdict(), self._channel.verdict_html(), True)
         """The verdict on the machine, with every finding."""
@@ -222,22 +119,49 @@ class Agent:
         >>> agent.authenticate(hospital)
         'hospital-1'
         """
+        need(key, Key, "read it with prism.Key.load(path)")
         self._last = self._session(key)
         return self._last.participant()
 
     def _session(self, key: Key | None) -> _prism.Session:
         need(key, Key | None, "read it with prism.Key.load(path)")
-        if key is None:
-            if self._last is None:
-                raise Usage("expected a key, found none", hint="give key= here, or to prism.connect")
-            return self._last
-        known = self._sessions.get(key.fingerprint)
-        if known is None:
-            # A channel is one participant's: another key gets one of its own, which is attested anew.
-            channel, self._channel = self._channel or self._attest(), None
-            known = self._sessions[key.fingerprint] = channel.authenticate(key._native)
-            self._last = self._last or known
-        return known
+        if os.getpid() != self._process:
+            raise Usage(
+                "expected the process that connected, found one that was forked from it",
+                hint='connect anew here, or start workers with multiprocessing.get_context("spawn")',
+            )
+        with self._lock:
+            if not self._open:
+                raise Usage("expected an agent in use, found one that was closed", hint="connect again")
+            if key is None:
+                if self._last is None:
+                    raise Usage("expected a key, found none", hint="give key= here, or to prism.connect")
+                return self._last
+            known = self._sessions.get(key.fingerprint)
+            if known is None:
+                # A channel is one participant's: another key gets one of its own, which is attested anew.
+                channel, self._channel = self._channel or self._attest(), None
+                known = self._sessions[key.fingerprint] = channel.authenticate(key._native)
+                self._last = self._last or known
+            return known
+
+    def close(self) -> None:
+        """Ends the connections once what uses them is done; calls are refused from then on. Once more does nothing."""
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            sessions, self._sessions, self._last, self._channel = self._sessions, {}, None, None
+            self._open = False
+        for session in sessions.values():
+            session.close()
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def status(self, key: Key | None = None) -> Status:
         """How things stand, as the agent says it.
@@ -262,6 +186,7 @@ class Agent:
         *,
         salt: str | None = None,
         progress: ProgressOption = "auto",
+        timeout: float | None = None,
     ) -> Receipt:
         """Sends one asset. It is compared with the manifest before anything leaves.
 
@@ -272,7 +197,8 @@ class Agent:
             asset: The asset, or the path of a file or folder.
             key: Your private key, unless :func:`connect` was given it.
             salt: The salt, in 64 hex digits, if the manifest's digest is salted.
-            progress: How to show how far it is.
+            progress: How to show how far it is. A callback may call the agent; what it raises ends the upload.
+            timeout: Seconds to wait at most.
 
         Returns:
             The agent's word that it holds the asset.
@@ -281,6 +207,7 @@ class Agent:
             AssetMismatch: The bytes are not those that were agreed; nothing was sent.
             AssetUnknown: The manifest names no such asset.
             AssetWrongProvider: Somebody else brings it.
+            DeadlinePassed: ``timeout`` is over; call again to go on.
             KeyboardInterrupt: You interrupted it; call again to go on.
 
         >>> heard = []
@@ -288,8 +215,9 @@ class Agent:
         >>> heard[-1].done
         20
         """
+        text(name, "an asset's name in the manifest")
+        need(salt, str | None, "give the salt's 64 hex digits")
         asset = asset if isinstance(asset, Asset) else Asset.from_path(asset)
-        session = self._session(key)
         shown = display(name, progress)
         last = Progress(0, 0, 0)
 
@@ -298,16 +226,22 @@ class Agent:
             last = Progress(sent, durable, total, measured)
             shown.show(last)
 
+        def send() -> Receipt:
+            session = self._session(key)
+            return Receipt._of(session.upload(name, asset._native, salt, tell), session.simulated())
+
         try:
-            receipt = Receipt._of(session.upload(name, asset._native, salt, tell), session.simulated())
-        except KeyboardInterrupt as interrupt:
+            receipt = bounded(timeout, send)
+            shown.show(last, last=True)
+            return receipt
+        except (KeyboardInterrupt, DeadlinePassed) as interrupt:
             interrupt.add_note("paused: the same call goes on from what the agent holds")
             raise
-        shown.show(last, last=True)
-        return receipt
+        finally:
+            shown.end()
 
-    def entries(self, key: Key | None = None, first: int = 0) -> Iterator[Entry]:
-        """The log's entries as they are proven, until the log is closed. Interrupting ends the watching only.
+    def entries(self, key: Key | None = None, first: int = 0) -> Stream[Entry]:
+        """The log's entries as they are proven, until the log is closed. Interrupting ends the waiting only.
 
         Args:
             key: Your private key, unless :func:`connect` was given it.
@@ -317,17 +251,25 @@ class Agent:
         >>> entry.index, entry.type
         (0, 'log.open')
         """
-        stream = self._session(key).watch(first)
-        while (item := stream.next()) is not None:
-            yield Entry._of(item)
+        if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 1 << 63:
+            raise Usage(f"expected the number of an entry as first, found {first!r}", hint="0 is the first")
+        return Stream(self._session(key).watch(first), Entry._of)
 
-    def watch(self, until: str = "closed", key: Key | None = None, show: ProgressOption = "text") -> Entry | None:
+    def watch(
+        self,
+        until: str = "closed",
+        key: Key | None = None,
+        show: ProgressOption = "text",
+        *,
+        timeout: float | None = None,
+    ) -> Entry | None:
         """Waits until the run reaches a state, and shows what happens meanwhile.
 
         Args:
             until: The state, such as ``"delivering"`` or ``"closed"``; capitals do not matter.
             key: Your private key, unless :func:`connect` was given it.
             show: ``False`` to wait silently.
+            timeout: Seconds to wait at most.
 
         Returns:
             The entry that reached the state; nothing if the log was closed before.
@@ -335,22 +277,33 @@ class Agent:
         Raises:
             RunFailed: The program failed.
             RunStopped: Somebody stopped the computation.
+            DeadlinePassed: ``timeout`` is over; the message says which state the run is in and what it waits for.
             Usage: There is no such state.
 
         >>> agent.watch(until="waiting for algorithm", show=False).type
         '...'
         """
-        wanted = until.replace("_", "").replace(" ", "").lower()
-        known = {state.lower(): state for state in _prism.states()}
-        if wanted not in known:
-            raise Usage(f"expected a state of a run, found {safe(until)}", hint=f"one of {', '.join(known.values())}")
+        wanted = state(until)
+        limit = seconds(timeout)
+        course = Course(self.terms)
+        try:
+            return bounded(limit, lambda: self._watch(wanted, key, bool(show), course))
+        except DeadlinePassed as passed:
+            raise DeadlinePassed(
+                f"expected {wanted} within {limit} s, found {course.place()}",
+                hint="nothing is lost: call again to wait on",
+                details={"state": course.state, "waiting_for": course.awaited()},
+            ) from passed
+
+    def _watch(self, wanted: str, key: Key | None, show: bool, course: Course) -> Entry | None:
         ended = ""
         for entry in self.entries(key):
+            course.take(entry)
             if entry.type in ("run.exit", "error"):
-                ended = _why(entry)
+                ended = why(entry)
             if show:
-                _say(entry)
-            if entry.state.lower() == wanted:
+                say(sys.stderr, f"{entry!r}\n")
+            if entry.state == wanted:
                 return entry
             if entry.state == "Failed":
                 raise RunFailed(f"expected a result, found the run failed: {ended}", details={"end": ended})
@@ -358,7 +311,7 @@ class Agent:
                 raise RunStopped(f"expected a result, found the run stopped by {entry.actor}")
         return None
 
-    def logs(self, key: Key | None = None) -> Iterator[tuple[str, bytes]]:
+    def logs(self, key: Key | None = None) -> Stream[tuple[str, bytes]]:
         """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``.
 
         Args:
@@ -367,11 +320,9 @@ class Agent:
         >>> b"".join(piece for stream, piece in finished.logs() if stream == "stdout")
         b'...counted...'
         """
-        stream = self._session(key).logs()
-        while (item := stream.next()) is not None:
-            yield item
+        return Stream(self._session(key).logs(), lambda piece: piece)
 
-    def metrics(self, key: Key | None = None) -> Iterator[Figures]:
+    def metrics(self, key: Key | None = None) -> Stream[Figures]:
         """The figures that the program prints, as far as the manifest lets you read them.
 
         Args:
@@ -380,9 +331,7 @@ class Agent:
         >>> [(figures.step, figures.values) for figures in finished.metrics()]
         [(1, {'rows': 3.0})]
         """
-        stream = self._session(key).metrics()
-        while (item := stream.next()) is not None:
-            yield Figures(item[0], dict(item[1]))
+        return Stream(self._session(key).metrics(), lambda item: Figures(item[0], dict(item[1])))
 
     def result(
         self,
@@ -391,30 +340,30 @@ class Agent:
         *,
         keep_sealed: bool = False,
         progress: ProgressOption = "auto",
+        timeout: float | None = None,
     ) -> Result:
         """Takes your result: downloads, checks, opens and writes it, and then confirms it, after which nobody can.
 
-        Until it is confirmed the same call with the same ``to`` goes on where it ended. Once it is there, the same call
-        reads it from the disk.
+        Until it is confirmed the same call with the same ``to`` goes on where it ended, whatever ended it. Once it is
+        there, the same call reads it from the disk. The receipt lies beside it, as ``result.zip.receipt``.
 
         Args:
             key: Your private key, unless :func:`connect` was given it.
             to: The archive to write.
             keep_sealed: Keeps the sealed file and its identity beside it, for the ``age`` tool.
-            progress: How to show how far it is.
+            progress: How to show how far it is. A callback may call the agent; what it raises ends the call.
+            timeout: Seconds to wait at most; a result that is not there yet is not waited for.
 
         Raises:
             ResultNotReady: There is none yet.
             ResultReleased: It went to another recipient already.
             FileExists: Another file has that name.
+            DeadlinePassed: ``timeout`` is over; call again to go on.
 
         >>> finished.result(to=folder / "result.zip", progress=False).names
         ['count.txt']
         """
-        session = self._session(key)
-        receipt, mine = Path(f"{to}.receipt"), f"{self.terms.digest} {session.participant()}"
-        if Path(to).exists() and _belongs(receipt, mine, Path(to)):
-            return Result(Path(to), session.simulated())
+        archive = place(to, "the path of an archive to write")
         shown = display("result", progress)
         last = Progress(0, 0, 0)
 
@@ -423,10 +372,22 @@ class Agent:
             last = Progress(received, 0, total)
             shown.show(last)
 
-        told = session.result(to, True, keep_sealed, tell)
-        shown.show(last, last=True)
-        receipt.write_text(f"{mine} {told['digest']}\n{told['proof']}", encoding="utf-8")
-        return Result(Path(told["path"]), session.simulated())
+        def take() -> Result:
+            session = self._session(key)
+            if belongs(archive, f"{self.terms.digest} {session.participant()}"):
+                return Result(archive, session.simulated())
+            session.result(archive, True, bool(keep_sealed), tell)
+            shown.show(last, last=True)
+            return Result(archive, session.simulated())
+
+        try:
+            with ours(archive):
+                return bounded(timeout, take)
+        except (KeyboardInterrupt, DeadlinePassed) as interrupt:
+            interrupt.add_note("paused: the same call goes on from what lies beside the archive")
+            raise
+        finally:
+            shown.end()
 
     def stop(self, key: Key | None = None) -> Receipt:
         """Stops the computation for good: the run is killed, data and results are destroyed, the log is closed.
@@ -449,33 +410,13 @@ class Agent:
         >>> finished.transcript(folder / "run.transcript").name
         'run.transcript'
         """
-        self._session(key).transcript(to)
-        return Path(to)
+        file = place(to, "the path of a file to write")
+        with ours(file):
+            self._session(key).transcript(file)
+        return file
 
     def _repr_html_(self) -> str:
         return self.verdict._repr_html_()
 
     def __repr__(self) -> str:
         return f"Agent at {self.address}\n{self.verdict!r}"
-
-
-def _belongs(receipt: Path, mine: str, archive: Path) -> bool:
-    """Whether a receipt is of this computation, this participant and this very archive."""
-    try:
-        first = receipt.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError):
-        return False
-    return first == f"{mine} {Asset.from_path(archive).digest}"
-
-
-def _why(entry: Entry) -> str:
-    """How a run ended, as its log entry says it."""
-    body = entry.body.get("body", {})
-    end, status = body.get("end", body.get("code", "failed")), body.get("status", 0)
-    return f"{end} {status}" if status else str(end)
-
-
-def _say(entry: Entry) -> None:
-    import sys
-
-    sys.stderr.write(f"{entry!r}\n")
