@@ -121,6 +121,11 @@ fn evidence_without_an_agent() {
 }
 
 #[test]
+fn watching_in_a_notebook() {
+    run("test_watching");
+}
+
+#[test]
 fn runs_at_a_glance() {
     run("test_plots");
 }

@@ -12,7 +12,7 @@ from typing import Any, Literal, TextIO
 from ._words import safe, size
 from .errors import Usage
 
-__all__ = ["Progress", "ProgressOption", "display", "say"]
+__all__ = ["Progress", "ProgressOption", "display", "notebook", "say"]
 
 
 @dataclass(frozen=True)
@@ -151,9 +151,9 @@ def display(name: str, option: ProgressOption) -> Display:
     if option not in ("auto", "text"):
         raise Usage(f'expected "auto", "text", False or a function as progress, found {option!r}')
     if option == "auto":
-        notebook = _notebook()
-        if notebook is not None:
-            return _Notebook(name, *notebook)
+        place = notebook()
+        if place is not None:
+            return _Notebook(name, *place)
         if _is_terminal(sys.stderr):
             return _Bar(name, sys.stderr)
     return _Lines(name, sys.stderr)
@@ -166,7 +166,7 @@ def _is_terminal(out: TextIO | None) -> bool:
         return False  # closed
 
 
-def _notebook() -> tuple[Any, Any] | None:
+def notebook() -> tuple[Any, Any] | None:
     """IPython's display, if this is a notebook; it is never imported for this."""
     module = sys.modules.get("IPython")
     shell = module.get_ipython() if module is not None and hasattr(module, "get_ipython") else None

@@ -107,16 +107,20 @@ class Entry:
     """Everything that was logged."""
     time: float
     """When, in Unix seconds, as the agent's host claims."""
+    words: str = ""
+    """What happened, in plain words on one line."""
 
     @classmethod
     def _of(cls, item: tuple[int, str, str]) -> Entry:
         index, state, text = item
         entry = json.loads(text)
-        return cls(index, state, str(entry["type"]), str(entry["actor"]), entry, entry["ts"] / 1000)
+        words = _prism.entry_words(text)
+        return cls(index, state, str(entry["type"]), str(entry["actor"]), entry, entry["ts"] / 1000, words)
 
     def __repr__(self) -> str:
         clock = time.strftime("%H:%M:%S", time.gmtime(self.time))
-        return f"{clock}  {self.state:19}  {safe(self.type)} by {safe(self.actor)}"
+        said = self.words or f"{self.type} by {self.actor}"
+        return f"{clock}  {self.state:19}  {safe(said)}"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from os import PathLike
@@ -13,9 +12,10 @@ from types import TracebackType
 from . import _prism
 from ._course import Course, belongs, state, why
 from ._files import ours, place
-from ._progress import Progress, ProgressOption, display, say
+from ._progress import Progress, ProgressOption, display
 from ._records import Entry, Figures, Receipt, Status
 from ._streams import Stream, bounded
+from ._watching import Silent, WatchOption, watching
 from ._words import need, seconds, text
 from .assets import Asset
 from .errors import ApprovalMissing, DeadlinePassed, RunFailed, RunStopped, Usage
@@ -259,7 +259,7 @@ class Agent:
         self,
         until: str = "closed",
         key: Key | None = None,
-        show: ProgressOption = "text",
+        show: WatchOption = "auto",
         *,
         timeout: float | None = None,
     ) -> Entry | None:
@@ -268,7 +268,8 @@ class Agent:
         Args:
             until: The state, such as ``"delivering"`` or ``"closed"``; capitals do not matter.
             key: Your private key, unless :func:`connect` was given it.
-            show: ``False`` to wait silently.
+            show: ``"auto"`` for one card in a notebook and a line for each entry elsewhere, ``"text"`` for lines, a
+                function that is called with each entry and ends the watching when it raises, or ``False``.
             timeout: Seconds to wait at most.
 
         Returns:
@@ -286,23 +287,25 @@ class Agent:
         wanted = state(until)
         limit = seconds(timeout)
         course = Course(self.terms)
+        shown = watching(show, course, limit)
         try:
-            return bounded(limit, lambda: self._watch(wanted, key, bool(show), course))
+            return bounded(limit, lambda: self._watch(wanted, key, shown, course))
         except DeadlinePassed as passed:
             raise DeadlinePassed(
                 f"expected {wanted} within {limit} s, found {course.place()}",
                 hint="nothing is lost: call again to wait on",
                 details={"state": course.state, "waiting_for": course.awaited()},
             ) from passed
+        finally:
+            shown.end()
 
-    def _watch(self, wanted: str, key: Key | None, show: bool, course: Course) -> Entry | None:
+    def _watch(self, wanted: str, key: Key | None, shown: Silent, course: Course) -> Entry | None:
         ended = ""
         for entry in self.entries(key):
             course.take(entry)
             if entry.type in ("run.exit", "error"):
                 ended = why(entry)
-            if show:
-                say(sys.stderr, f"{entry!r}\n")
+            shown.show(entry)
             if entry.state == wanted:
                 return entry
             if entry.state == "Failed":

@@ -22,7 +22,7 @@ def verify(
     policy: bytes | str | PathLike[str],
     *,
     platform: str,
-    report_data: str | None = None,
+    report_data: str | None,
     at: int | None = None,
 ) -> Verdict:
     """Judges what a machine signed: genuine, wanted, and bound as expected? Uses no network.
@@ -32,8 +32,8 @@ def verify(
         endorsements: The vendor's certificates and lists: a bundle's bytes, or its file.
         policy: What is accepted: a policy in TOML or JSON that a person has confirmed, or its file.
         platform: The kind of machine: ``"snp"``, ``"tdx"``, ``"azure-snp"``, ``"azure-tdx"``, ``"simulated"``.
-        report_data: The 64 bytes that it has to have signed for, in 128 hex digits. Without it nobody knows what the
-            evidence stands for, and the verdict says so: its ``data["binding"]`` is ``"none"``.
+        report_data: The 64 bytes that it has to have signed for, in 128 hex digits. ``None`` has to be written out:
+            then nobody knows what the evidence stands for, and ``data["binding"]`` of the verdict is ``"none"``.
         at: Judges as of this time, in Unix seconds, instead of now.
 
     Returns:
