@@ -12,11 +12,11 @@ ROWS = 120_000  # more than are written at a time
 
 @unittest.skipUnless(find_spec("pandas") and find_spec("pyarrow"), "skipped: pandas or pyarrow is not installed")
 class Parquet(unittest.TestCase):
-    def again(self, frame: Any) -> Any:
+    def again(self, frame: Any, index: bool | None = None) -> Any:
         """What somebody reads of it who has pandas."""
         import pandas as pd
 
-        asset = prism.Asset.from_frame(frame, format="parquet")
+        asset = prism.Asset.from_frame(frame, format="parquet", index=index)
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             mine = prism.seal.Identity.create(place / "mine.identity")
@@ -51,3 +51,13 @@ class Parquet(unittest.TestCase):
 
         self.assertEqual(list(self.again(pd.DataFrame({"a": pd.Series([], dtype="i8")})).columns), ["a"])
         self.assertEqual(self.again(pd.DataFrame([[1, 2], [3, 4]])).to_numpy().tolist(), [[1, 2], [3, 4]])
+
+    def test_an_index_that_names_somebody_is_sent_when_that_was_chosen_and_not_otherwise(self) -> None:
+        import pandas as pd
+
+        frame = pd.DataFrame({"a": [1, 2]}, index=pd.Index(["patient-1", "patient-2"], name="patient"))
+        again = self.again(frame, index=False)
+        self.assertEqual((list(again.columns), list(again.index)), (["a"], [0, 1]))
+        self.assertEqual(self.again(frame, index=True)["patient"].tolist(), ["patient-1", "patient-2"])
+        with self.assertRaises(prism.Usage):
+            self.again(frame)

@@ -90,8 +90,6 @@ class PrismError(ShortTraceback, Exception):
     """
 
     code: str = "internal"
-    hint: str
-    details: dict[str, Any]
 
     def __init__(
         self,
@@ -105,8 +103,8 @@ class PrismError(ShortTraceback, Exception):
     ) -> None:
         super().__init__(message)
         self.code = code or type(self).code
-        self.hint = hint or _HINTS.get(self.code) or _shared().get(self.code, "")
-        self.details = details or {}
+        self.hint: str = hint or _HINTS.get(self.code) or _shared().get(self.code, "")
+        self.details: dict[str, Any] = details or {}
         _system(self, errno or _NUMBERS.get(self.code), filename)
         if self.hint:
             self.add_note(f"hint: {self.hint}")
