@@ -43,7 +43,7 @@ pub use self::memory::CheckpointStore;
 pub use self::metrics::Metrics;
 #[cfg(feature = "pull")]
 pub(crate) use self::options::Retries;
-pub use self::options::{Options, RetryPolicy};
+pub use self::options::{Listener, Notice, Options, RetryPolicy};
 pub use self::receipt::Receipt;
 pub use self::release::ReleaseError;
 pub use self::result::{Delivered, ResultError, ResultOptions, ResultProgress, ResultStep};

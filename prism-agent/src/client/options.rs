@@ -1,3 +1,5 @@
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use prism_core::UnixSeconds;
@@ -12,13 +14,67 @@ pub struct Options {
     pub checkpoints: CheckpointStore,
     /// How often and how soon a broken connection is tried again.
     pub retry: RetryPolicy,
+    /// Who hears of broken connections while calls go on by themselves.
+    pub listener: Listener,
 }
 
 impl Options {
-    /// Remembers checkpoints in `checkpoints`; patient as [`RetryPolicy::default`] is.
+    /// Remembers checkpoints in `checkpoints`; patient as [`RetryPolicy::default`] is; tells nobody.
     #[must_use]
     pub fn new(checkpoints: CheckpointStore) -> Self {
-        Self { checkpoints, retry: RetryPolicy::default() }
+        Self { checkpoints, retry: RetryPolicy::default(), listener: Listener::nobody() }
+    }
+}
+
+/// What a call does about a broken connection, as it does it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The connection broke, or could not be had again; another attempt follows.
+    Retrying {
+        /// What happened.
+        reason: String,
+        /// Which attempt follows, from 1.
+        attempt: u32,
+        /// How many there are in a row.
+        attempts: u32,
+        /// The pause before it.
+        pause: Duration,
+    },
+    /// There is a connection again, attested as the first was.
+    Recovered,
+    /// No attempt is left: the call ends with this error.
+    GaveUp {
+        /// What happened last.
+        reason: String,
+    },
+}
+
+/// Hears notices. It is called on a thread that does other work: it must not wait.
+#[derive(Clone)]
+pub struct Listener(Arc<dyn Fn(Notice) + Send + Sync>);
+
+impl Listener {
+    /// Nobody listens.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::new(|_| {})
+    }
+
+    /// `hear` is called with every notice.
+    #[must_use]
+    pub fn new(hear: impl Fn(Notice) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+
+    pub(super) fn tell(&self, notice: Notice) {
+        (self.0)(notice);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Listener(..)")
     }
 }
 
@@ -60,13 +116,24 @@ impl Retries {
 
     /// Pauses before the next attempt; false when there is none.
     pub(crate) async fn pause(&mut self) -> bool {
+        let Some(pause) = self.next() else { return false };
+        tokio::time::sleep(pause).await;
+        true
+    }
+
+    /// The pause before the next attempt, which counts as made; `None` when there is none.
+    pub(super) fn next(&mut self) -> Option<Duration> {
         if self.failed >= self.policy.attempts {
-            return false;
+            return None;
         }
         let doubled = self.policy.first.saturating_mul(1 << self.failed.min(16));
         self.failed += 1;
-        tokio::time::sleep(doubled.min(self.policy.longest)).await;
-        true
+        Some(doubled.min(self.policy.longest))
+    }
+
+    /// That the next attempt follows, and why.
+    pub(super) const fn notice(&self, reason: String, pause: Duration) -> Notice {
+        Notice::Retrying { reason, attempt: self.failed, attempts: self.policy.attempts, pause }
     }
 }
 

@@ -31,6 +31,10 @@ pub struct ResultOptions {
     pub kind: RecipientKind,
     /// Whether the sealed file `<output>.age` stays, with `<output>.identity`, which opens it with the `age` tool.
     pub keep_sealed: bool,
+    /// Whether `<output>.receipt` is written, in place of an older one, before what resuming needs is removed: then
+    /// there is no moment at which the output is confirmed and nothing here says whose it is. Its first line has the
+    /// manifest's digest, the consumer and the output's digest; the rest is the proof, a C2SP tlog-proof.
+    pub keep_receipt: bool,
 }
 
 /// How far a result is.
@@ -59,7 +63,7 @@ pub enum ResultStep {
     Released,
     /// The output is on disk.
     Opened,
-    /// The agent has logged that the result arrived.
+    /// The agent has logged that the result arrived, and the receipt is on disk if it was to be kept.
     Acknowledged,
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use prism_attest::{Summary, Trust};
 use prism_core::audit::checkpoint::SignedCheckpoint;
 use prism_core::audit::entry::Event;
-use prism_core::code::Coded;
+use prism_core::code::{Coded, message};
 use prism_core::envelope::{Envelope, PayloadType};
 use prism_core::key::SigningKey;
 use prism_core::manifest::{Role, SignedManifest};
@@ -16,7 +16,7 @@ use prism_core::statement::{Context, SessionFacts, StatementError, StopBody};
 use super::attested::context;
 use super::connecting::{Connecting, Endpoint};
 use super::error::is_broken;
-use super::options::{Clock, Retries};
+use super::options::{Clock, Listener, Notice, Retries};
 use super::status::Status;
 use super::witness::{AskHead, Witness};
 use super::{AttestedChannel, CallError, LogError, Receipt, SessionError, SignError, Stub, bounded, stub};
@@ -172,22 +172,26 @@ impl Session {
     }
 
     /// After `error` on a connection: another connection, or what stands against it.
-    pub(super) async fn recover<E: Coded + From<SessionError>>(
+    pub(super) async fn recover<E: Coded + From<SessionError> + 'static>(
         &self,
         dead: &Arc<Live>,
         retries: &mut Retries,
         error: E,
     ) -> Result<Arc<Live>, E> {
-        try_again(retries, error, || self.renew(dead)).await
+        try_again(self.listener(), retries, error, || self.renew(dead)).await
     }
 
     /// After `error` on a connection beside the session's: another one of its kind, or what stands against it.
-    pub(super) async fn recover_beside<E: Coded + From<SessionError>>(
+    pub(super) async fn recover_beside<E: Coded + From<SessionError> + 'static>(
         &self,
         retries: &mut Retries,
         error: E,
     ) -> Result<Arc<Live>, E> {
-        try_again(retries, error, || self.open()).await
+        try_again(self.listener(), retries, error, || self.open()).await
+    }
+
+    fn listener(&self) -> &Listener {
+        &self.0.endpoint.options.listener
     }
 
     /// Connects, attests and authenticates again, unless another call of this session has done so already.
@@ -212,23 +216,34 @@ impl Session {
     }
 }
 
-/// Connects again after `error`, as often as the retries allow.
-async fn try_again<E, F>(retries: &mut Retries, error: E, connect: impl Fn() -> F) -> Result<Arc<Live>, E>
+/// Connects again after `error`, as often as the retries allow, and says so.
+async fn try_again<E, F>(
+    listener: &Listener,
+    retries: &mut Retries,
+    error: E,
+    connect: impl Fn() -> F,
+) -> Result<Arc<Live>, E>
 where
-    E: Coded + From<SessionError>,
+    E: Coded + From<SessionError> + 'static,
     F: Future<Output = Result<Arc<Live>, SessionError>>,
 {
     if !is_broken(error.code()) {
         return Err(error);
     }
     let mut last = error;
-    while retries.pause().await {
+    while let Some(pause) = retries.next() {
+        listener.tell(retries.notice(message(&last), pause));
+        tokio::time::sleep(pause).await;
         match connect().await {
-            Ok(live) => return Ok(live),
+            Ok(live) => {
+                listener.tell(Notice::Recovered);
+                return Ok(live);
+            }
             Err(again) if is_broken(again.code()) => last = again.into(),
             Err(other) => return Err(other.into()),
         }
     }
+    listener.tell(Notice::GaveUp { reason: message(&last) });
     Err(last)
 }
 

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use prism_core::metric;
 use tokio::task::AbortHandle;
@@ -45,6 +45,16 @@ impl<T: Send + 'static> Stream<T> {
     }
 }
 
+/// Hands an item to the thread; false when it does not read any more.
+fn give<T>(sender: &SyncSender<Item<T>>, item: Item<T>) -> bool {
+    match sender.try_send(item) {
+        Ok(()) => true,
+        // The thread reads slowly; the runtime has other things to do meanwhile, which costs it a thread.
+        Err(TrySendError::Full(item)) => tokio::task::block_in_place(|| sender.send(item).is_ok()),
+        Err(TrySendError::Disconnected(_)) => false,
+    }
+}
+
 macro_rules! streams {
     ($($(#[$doc:meta])* $name:ident of $item:ty;)*) => {$(
         $(#[$doc])*
@@ -58,9 +68,7 @@ macro_rules! streams {
                     loop {
                         let item = source.next().await;
                         let last = !matches!(item, Some(Ok(_)));
-                        // The thread may read slowly; the runtime has other things to do meanwhile.
-                        let sent = tokio::task::block_in_place(|| sender.send(item).is_ok());
-                        if last || !sent {
+                        if !give(&sender, item) || last {
                             return;
                         }
                     }

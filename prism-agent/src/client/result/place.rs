@@ -180,6 +180,11 @@ impl Place {
         }
     }
 
+    /// Writes the receipt, in place of an older one.
+    pub(super) fn keep_receipt(&self, text: &str) -> Result<(), ResultError> {
+        Ok(write_atomic(&with(&self.out, ".receipt"), text.as_bytes())?)
+    }
+
     /// Discards sealed bytes that are not what they should be.
     pub(super) fn discard_payload(&self) -> Result<(), ResultError> {
         Ok(fs::remove_file(&self.payload).map_err(FileError::io("remove", &self.payload))?)

@@ -88,6 +88,9 @@ impl<'a> Take<'a> {
         .await?;
         tell(ResultStep::Opened, total);
         let (receipt, compared) = self.acknowledge(opened).await?;
+        if self.options.keep_receipt {
+            self.keep_receipt(&receipt, opened).await?;
+        }
         tell(ResultStep::Acknowledged, total);
         let place = self.place.clone();
         blocking(move || place.clear()).await?;
@@ -193,6 +196,14 @@ impl<'a> Take<'a> {
         })?;
         self.session.0.witness.settle(&receipt, self.session).await?;
         Ok(answer.header.into())
+    }
+
+    /// Writes beside the output whose it is, and the proof.
+    async fn keep_receipt(&self, receipt: &Receipt, opened: Measured) -> Result<(), ResultError> {
+        let (manifest, participant) = (self.session.manifest().digest(), self.session.participant());
+        let text = format!("{manifest} {participant} {}\n{}", opened.digest, receipt.proof().to_text());
+        let place = self.place.clone();
+        blocking(move || place.keep_receipt(&text)).await
     }
 
     /// The verified receipt, and whether its head was compared with the log's newest one.
