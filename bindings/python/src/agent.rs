@@ -4,18 +4,20 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use prism_agent::drafting::{simulator_file, tdx_simulator_file};
 use prism_agent::runner::{HelperProgram, helper_main};
 use prism_agent::server::{self, AgentConfig, PlatformChoice};
 use prism_core::code::Code;
+use prism_core::manifest;
 use pyo3::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::fault::{fault, poisoned, raised, usage};
 use crate::terms::SignedManifest;
-use crate::waiting::Home;
+use crate::waiting::{Home, Own, listen as heed};
 
 /// How long threads of an agent that has ended may take to notice.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -29,7 +31,7 @@ pub(crate) fn sandbox_helper() {
 /// An agent that is awake.
 #[pyclass(frozen, module = "prism._prism")]
 pub(crate) struct Agent {
-    awake: Mutex<Option<(Runtime, server::Agent)>>,
+    awake: Mutex<Own<(Runtime, server::Agent)>>,
     address: String,
     platform: String,
     home: Home,
@@ -57,13 +59,10 @@ impl Agent {
         let mut config = AgentConfig::new(listen, state_dir, choice(platform, &simulators, endorsements)?);
         config.runner.helper = HelperProgram { program: helper.0, arguments: helper.1 };
         config.runner.python = python;
-        let signed = signed.0.clone();
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("prism-agent").enable_all().build();
-        let runtime =
-            runtime.map_err(|error| raised(Code::Internal, &format!("expected threads, found: {error}"), None))?;
-        let agent = py.detach(|| runtime.block_on(server::Agent::start(config, signed))).map_err(fault)?;
+        let (runtime, agent) = wake(py, config, signed.0.clone())?;
         let (address, platform) = (agent.local_addr().to_string(), agent.platform().to_string());
-        Ok(Self { awake: Mutex::new(Some((runtime, agent))), address, platform, home: Home::here() })
+        let home = Home::here(&address);
+        Ok(Self { awake: Mutex::new(Own::new((runtime, agent))), address, platform, home })
     }
 
     /// Where it listens.
@@ -78,28 +77,65 @@ impl Agent {
 
     /// Where the run stands.
     fn state(&self) -> PyResult<Option<&'static str>> {
-        Ok(self.awake.lock().map_err(|_| poisoned())?.as_ref().map(|(_, agent)| agent.phase().name()))
+        self.home.require()?;
+        Ok(self.awake.lock().map_err(|_| poisoned())?.get().map(|(_, agent)| agent.phase().name()))
     }
 
-    /// Ends the agent in order; once more does nothing.
+    /// Ends the agent in order; once more does nothing. An interrupt ends it at once.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.home.require()?;
         let awake = self.awake.lock().map_err(|_| poisoned())?.take();
         let Some((runtime, agent)) = awake else { return Ok(()) };
-        py.detach(|| {
-            runtime.block_on(agent.shutdown());
-            runtime.shutdown_timeout(GOODBYE);
+        let (send, heard) = channel();
+        runtime.spawn(async move {
+            agent.shutdown().await;
+            // Whoever does not wait any more is not told.
+            let _ = send.send(());
         });
-        Ok(())
+        let ended = heed(py, &Mutex::new(heard));
+        py.detach(|| runtime.shutdown_timeout(GOODBYE));
+        ended.map(drop)
     }
 }
 
 impl Drop for Agent {
     fn drop(&mut self) {
+        if self.home.require().is_err() {
+            return;
+        }
         // Nobody waits for an agent that was not closed: its threads end by themselves.
-        if let Ok(Some((runtime, agent))) = self.awake.get_mut().map(Option::take) {
+        if let Ok(Some((runtime, agent))) = self.awake.get_mut().map(Own::take) {
             drop(agent);
             runtime.shutdown_background();
+        }
+    }
+}
+
+/// Starts an agent on threads of its own; an interrupt, or whatever else ends the call, ends them with it.
+fn wake(
+    py: Python<'_>,
+    config: AgentConfig,
+    signed: manifest::SignedManifest,
+) -> PyResult<(Runtime, server::Agent)> {
+    let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("prism-agent").enable_all().build();
+    let runtime =
+        runtime.map_err(|error| raised(Code::Internal, &format!("expected threads, found: {error}"), None))?;
+    let (send, heard) = channel();
+    runtime.spawn(async move {
+        // Whoever does not wait any more gets no agent.
+        let _ = send.send(server::Agent::start(config, signed).await);
+    });
+    let cancelled = || raised(Code::Cancelled, "cancelled by the caller", None);
+    let started = match heed(py, &Mutex::new(heard)) {
+        Ok(Some(started)) => started.map_err(fault),
+        Ok(None) => Err(cancelled()),
+        Err(raised) => Err(raised),
+    };
+    match started {
+        Ok(agent) => Ok((runtime, agent)),
+        Err(error) => {
+            py.detach(|| runtime.shutdown_timeout(GOODBYE));
+            Err(error)
         }
     }
 }

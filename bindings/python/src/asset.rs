@@ -128,7 +128,8 @@ impl ReadAt for Array {
         let start = usize::try_from(offset).unwrap_or(usize::MAX).min(self.length);
         let room = buffer.len().min(self.length - start);
         let Some(into) = buffer.get_mut(..room).filter(|into| !into.is_empty()) else { return Ok(0) };
-        Python::attach(|py| self.copy(py, into, start).map_err(|error| said(py, &error)))?;
+        let copied = Python::try_attach(|py| self.copy(py, into, start).map_err(|error| said(py, &error)));
+        copied.unwrap_or_else(|| Err(over()))?;
         Ok(room)
     }
 }
@@ -150,7 +151,7 @@ impl ReadAt for Reader {
         if room == 0 {
             return Ok(0);
         }
-        Python::attach(|py| {
+        let read = |py: Python<'_>| {
             let piece = self.read_at.call1(py, (offset, room)).map_err(|error| said(py, &error))?;
             let piece =
                 piece.bind(py).cast::<PyBytes>().map_err(|_| io::Error::other("expected bytes, found another"))?;
@@ -162,8 +163,14 @@ impl ReadAt for Reader {
                 to.copy_from_slice(from);
             }
             Ok(n)
-        })
+        };
+        Python::try_attach(read).unwrap_or_else(|| Err(over()))
     }
+}
+
+/// An interpreter that shuts down gives nothing more to read.
+fn over() -> io::Error {
+    io::Error::other("python is shutting down")
 }
 
 /// What Python said, without its traceback.

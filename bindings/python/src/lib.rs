@@ -48,7 +48,7 @@ mod _prism {
     #[pymodule_export]
     use super::terms::{SignedManifest, Terms};
     #[pymodule_export]
-    use super::waiting::{Cancel, cancellable};
+    use super::waiting::{Cancel, cancellable, within};
 
     use pyo3::prelude::*;
 

@@ -18,7 +18,7 @@ use crate::fault::{fault, fault_with, poisoned, raised, usage};
 use crate::keys::SigningKey;
 use crate::stream::{Logs, Metrics, Watch};
 use crate::terms::SignedManifest;
-use crate::waiting::{Home, interrupt, later, wait};
+use crate::waiting::{Home, Own, later, wait};
 
 /// Connects to `address` and has whoever listens there prove what it is; refuses unless every finding is good.
 #[pyfunction]
@@ -29,12 +29,14 @@ pub(crate) fn connect(
     checkpoints: PathBuf,
     now: UnixSeconds,
 ) -> PyResult<Channel> {
-    let options = Options::new(CheckpointStore::in_directory(checkpoints));
-    let connecting = wait(py, || Client::connect(address, &signed.0, options, interrupt()))?;
-    let attested = wait(py, || Ok::<_, prism_agent::client::SessionError>(connecting.attest(now)))?;
+    let home = Home::here(address);
+    let mut options = Options::new(CheckpointStore::in_directory(checkpoints));
+    options.listener = home.listener();
+    let connecting = wait(py, &home, || Client::connect(address, &signed.0, options, home.interrupt()))?;
+    let attested = wait(py, &home, || Ok::<_, prism_agent::client::SessionError>(connecting.attest(now)))?;
     let channel = attested.map_err(refused)?;
     let (verdict, html) = (channel.verdict().to_json(), channel.verdict().card().to_html());
-    Ok(Channel { inner: Mutex::new(Some(channel)), verdict, html, home: Home::here() })
+    Ok(Channel { inner: Mutex::new(Own::new(channel)), verdict, html, home })
 }
 
 /// The refusal with its verdict, if there is one.
@@ -47,7 +49,7 @@ fn refused(error: AttestError) -> PyErr {
 /// A connection to an agent that earned trust.
 #[pyclass(frozen, module = "prism._prism")]
 pub(crate) struct Channel {
-    inner: Mutex<Option<blocking::AttestedChannel>>,
+    inner: Mutex<Own<blocking::AttestedChannel>>,
     verdict: String,
     html: String,
     home: Home,
@@ -72,39 +74,55 @@ impl Channel {
         let channel =
             channel.ok_or_else(|| usage("expected a channel that nobody used, found one in use; connect again"))?;
         let key = Arc::clone(&key.0);
-        let inner = wait(py, || channel.authenticate(key))?;
-        Ok(Session { inner, home: self.home })
+        let inner = wait(py, &self.home, || channel.authenticate(key))?;
+        Ok(Session { inner: Mutex::new(Own::new(inner)), home: self.home.clone() })
     }
 }
 
 /// A participant's session.
 #[pyclass(frozen, module = "prism._prism")]
 pub(crate) struct Session {
-    inner: blocking::Session,
+    inner: Mutex<Own<blocking::Session>>,
     home: Home,
+}
+
+impl Session {
+    /// The session, unless this is a forked child or it was closed.
+    fn open(&self) -> PyResult<blocking::Session> {
+        self.home.require()?;
+        let inner = self.inner.lock().map_err(|_| poisoned())?;
+        inner.get().cloned().ok_or_else(|| usage("expected an open session, found one that was closed; connect again"))
+    }
 }
 
 #[pymethods]
 impl Session {
     /// Who the caller is, as the manifest names the key.
-    fn participant(&self) -> String {
-        self.inner.participant().to_string()
+    fn participant(&self) -> PyResult<String> {
+        Ok(self.open()?.participant().to_string())
     }
 
     /// The caller's roles.
-    fn roles(&self) -> Vec<String> {
-        self.inner.roles().iter().map(ToString::to_string).collect()
+    fn roles(&self) -> PyResult<Vec<String>> {
+        Ok(self.open()?.roles().iter().map(ToString::to_string).collect())
     }
 
     /// Whether the machine is simulated.
-    fn simulated(&self) -> bool {
-        self.inner.trust().is_simulated()
+    fn simulated(&self) -> PyResult<bool> {
+        Ok(self.open()?.trust().is_simulated())
+    }
+
+    /// Closes the connection once nobody uses it any more; once more does nothing.
+    fn close(&self) -> PyResult<()> {
+        self.home.require()?;
+        self.inner.lock().map_err(|_| poisoned())?.take();
+        Ok(())
     }
 
     /// How things stand.
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.home.require()?;
-        let status = wait(py, || self.inner.status())?;
+        let session = self.open()?;
+        let status = wait(py, &self.home, || session.status())?;
         let told = PyDict::new(py);
         told.set_item("state", status.state)?;
         told.set_item("boot", status.boot)?;
@@ -119,8 +137,8 @@ impl Session {
 
     /// Stops the computation for good.
     fn stop<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        self.home.require()?;
-        let receipt = wait(py, || self.inner.stop())?;
+        let session = self.open()?;
+        let receipt = wait(py, &self.home, || session.stop())?;
         receipt_of(py, &receipt)
     }
 
@@ -135,15 +153,15 @@ impl Session {
         salt: Option<&str>,
         tell: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.home.require()?;
+        let session = self.open()?;
         let options = UploadOptions::from(salt.map(read_salt).transpose()?);
         let source = source.0.clone();
         let mut told = |at: Progress| said(tell.as_ref(), (at.measured, at.sent, at.durable, at.total));
-        let receipt = wait(py, || self.inner.upload(asset, source, options, &mut told))?;
+        let receipt = wait(py, &self.home, || session.upload(asset, source, options, &mut told))?;
         receipt_of(py, &receipt)
     }
 
-    /// Takes the caller's result into a new file. `tell` hears `(received, total)`.
+    /// Takes the caller's result into a new file, with a receipt beside it. `tell` hears `(received, total)`.
     #[pyo3(signature = (out, hybrid, keep_sealed, tell=None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of one Python function")]
     fn result<'py>(
@@ -154,12 +172,13 @@ impl Session {
         keep_sealed: bool,
         tell: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
-        self.home.require()?;
+        let session = self.open()?;
         let mut options = ResultOptions::default();
         options.kind = if hybrid { RecipientKind::Hybrid } else { RecipientKind::X25519 };
         options.keep_sealed = keep_sealed;
+        options.keep_receipt = true;
         let mut told = |at: ResultProgress| said(tell.as_ref(), (at.received, at.total));
-        let delivered = wait(py, || self.inner.result(&out, options, &mut told))?;
+        let delivered = wait(py, &self.home, || session.result(&out, options, &mut told))?;
         let taken = receipt_of(py, &delivered.receipt)?;
         taken.set_item("path", delivered.path)?;
         taken.set_item("digest", delivered.digest.to_string())?;
@@ -171,26 +190,23 @@ impl Session {
 
     /// Fetches the transcript into a new file and says its length.
     fn transcript(&self, py: Python<'_>, out: PathBuf) -> PyResult<u64> {
-        self.home.require()?;
-        wait(py, || self.inner.transcript(&out))
+        let session = self.open()?;
+        wait(py, &self.home, || session.transcript(&out))
     }
 
     /// The log as it is proven.
     fn watch(&self, first: u64) -> PyResult<Watch> {
-        self.home.require()?;
-        Ok(Watch::new(self.inner.watch(first), self.home))
+        Ok(Watch::new(self.open()?.watch(first), self.home.clone()))
     }
 
     /// What the program prints.
     fn logs(&self) -> PyResult<Logs> {
-        self.home.require()?;
-        Ok(Logs::new(self.inner.logs(), self.home))
+        Ok(Logs::new(self.open()?.logs(), self.home.clone()))
     }
 
     /// The figures that the program prints.
     fn metrics(&self) -> PyResult<Metrics> {
-        self.home.require()?;
-        Ok(Metrics::new(self.inner.metrics(), self.home))
+        Ok(Metrics::new(self.open()?.metrics(), self.home.clone()))
     }
 }
 

@@ -34,8 +34,7 @@ if _sys.version_info < (3, 11):  # noqa: UP036 - said before the native module f
 from . import aio, attest, samples, seal
 from ._prism import __version__
 from ._progress import Progress
-from .agents import Agent, Entry, Figures, Receipt, Status, connect
-from .algorithms import Algorithm
+from .agents import Agent, Entry, Figures, Receipt, Status, Stream, connect
 from .assets import Asset
 from .audits import AuditReport, RuleFinding, audit
 from .errors import (
@@ -60,6 +59,7 @@ from .errors import (
     BrokerUnreachable,
     Cancelled,
     ConnectionLost,
+    DeadlinePassed,
     EndorsementsMissing,
     EndorsementsNotCurrent,
     EndorsementsRolledBack,
@@ -146,6 +146,7 @@ __all__ = [
     "BrokerUnreachable",
     "Cancelled",
     "ConnectionLost",
+    "DeadlinePassed",
     "Difference",
     "EndorsementsMissing",
     "EndorsementsNotCurrent",
@@ -206,7 +207,7 @@ __all__ = [
     "SourceUnreachable",
     "StateRefused",
     "Status",
-    "Timeline",
+    "Stream",
     "Usage",
     "VendorMisbehaved",
     "VendorUnreachable",

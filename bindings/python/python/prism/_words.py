@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from . import _prism
@@ -49,3 +50,44 @@ def need(value: object, kind: Any, hint: str) -> None:
     if not isinstance(value, kind):
         name = getattr(kind, "__name__", str(kind))
         raise Usage(f"expected {name}, found {type(value).__name__}", hint=hint)
+
+
+def text(value: Any, what: str) -> str:
+    """Text that can be sent: without halves of characters.
+
+    >>> text("h1.csv", "a name")
+    'h1.csv'
+    """
+    if not isinstance(value, str):
+        raise Usage(f"expected {what}, found {type(value).__name__}", hint="give a str")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Usage(f"expected {what} in Unicode, found half a character in {safe(value)}") from None
+    return value
+
+
+def seconds(value: Any) -> float | None:
+    """A number of seconds to wait at most; nothing for no end.
+
+    >>> seconds(2)
+    2.0
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1e9:
+        raise Usage(f"expected a number of seconds as timeout, found {value!r}", hint="None waits without an end")
+    return float(value)
+
+
+def moment(at: Any) -> int:
+    """A time in Unix seconds; the present one for nothing.
+
+    >>> moment(1_800_000_000)
+    1800000000
+    """
+    if at is None:
+        return int(time.time())
+    if isinstance(at, bool) or not isinstance(at, int) or not 0 <= at < 1 << 63:
+        raise Usage(f"expected a time in Unix seconds as at, found {at!r}", hint="give an int, such as 1_800_000_000")
+    return at

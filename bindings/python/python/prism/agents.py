@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from . import _prism
+from ._files import ours, place
 from ._progress import Progress, ProgressOption, display
-from ._words import SIMULATED, need, safe
+from ._streams import Stream, bounded
+from ._words import SIMULATED, need, safe, seconds, text
 from .assets import Asset
-from .errors import ApprovalMissing, RunFailed, RunStopped, Usage
+from .errors import ApprovalMissing, DeadlinePassed, PrismError, RunFailed, RunStopped, Usage
 from .keys import Key
 from .results import Result
 from .terms import Manifest
 from .verdicts import Verdict
 
-__all__ = ["Agent", "Entry", "Figures", "Receipt", "Status", "connect"]
+__all__ = ["Agent", "Entry", "Figures", "Receipt", "Status", "Stream", "connect"]
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,11 @@ class Receipt:
         return cls(int(told["index"]), json.loads(told["entry"]), str(told["proof"]), simulated)
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Writes the proof to a file; an older one of this name is replaced.
-
-        >>> receipt = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
-        >>> receipt.save(folder / "h1.receipt").name
-        'h1.receipt'
-        """
-        Path(path).write_text(self.proof, encoding="utf-8")
-        return Path(path)
+        """Writes the proof to a file; an older one of this name is replaced."""
+        to = place(path)
+        with ours(to):
+            to.write_text(self.proof, encoding="utf-8")
+        return to
 
     def __repr__(self) -> str:
         aloud = f"{SIMULATED}\n" if self.is_simulated else ""
@@ -139,7 +140,7 @@ class Figures:
     """The figures by name."""
 
 
-def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
+def connect(address: str, terms: Manifest, key: Key | None = None, *, timeout: float | None = None) -> Agent:
     """Connects to an agent, has it prove what it is, and refuses unless every finding is good.
 
     Nothing but a nonce is sent before that. The connection itself is part of what the machine signs.
@@ -148,6 +149,7 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
         address: Where it listens, as ``"host:port"``.
         terms: The manifest that everybody approved.
         key: Your private key; it can also be given to each call.
+        timeout: Seconds to wait at most.
 
     Returns:
         An agent that earned trust.
@@ -158,53 +160,42 @@ def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
         EvidenceRefused: The machine is not genuine, or not the one that was agreed. ``details["verdict"]`` has every
             finding. Nothing was sent.
         LogForked: The agent's log contradicts one that was seen before.
-
-    >>> agent = prism.connect(room.address, terms, hospital)
-    >>> agent.verdict.require().word
-    'trusted...'
-    >>> prism.connect("127.0.0.1:1", terms)
-    Traceback (most recent call last):
-    prism.errors.AgentUnreachable: ...
+        DeadlinePassed: ``timeout`` is over.
     """
     need(terms, Manifest, "read it with prism.Manifest.read(path)")
-    if key is not None:
-        need(key, Key, "read it with prism.Key.load(path)")
-    agent = Agent(address, terms)
-    if key is not None:
-        agent.authenticate(key)
-    return agent
+    need(key, Key | None, "read it with prism.Key.load(path)")
+
+    def meet() -> Agent:
+        agent = Agent(address, terms)
+        if key is not None:
+            agent.authenticate(key)
+        return agent
+
+    return bounded(timeout, meet)
 
 
 class Agent:
-    """An agent that earned trust, made by :func:`connect`.
+    """An agent that earned trust, made by :func:`connect`. Threads may share it; a forked child may not.
 
-    >>> agent = prism.connect(room.address, terms, lab)
-    >>> _ = agent.upload("count.py", folder / "count.py", progress=False)
-    >>> _ = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
-    >>> agent.watch(until="delivering", show=False).state
-    'Delivering'
-    >>> agent.result(to=folder / "result.zip", progress=False).text("count.txt")
-    '3'
-    >>> prism.audit(agent.transcript(folder / "run.transcript"), agent.terms).require().holds
-    True
-    >>> agent.address == room.address, agent.verdict.is_simulated
-    (True, True)
+    Its connections end with :meth:`close`, with a ``with`` block, or when nothing refers to it any more.
     """
 
     def __init__(self, address: str, terms: Manifest) -> None:
+        need(terms, Manifest, "read it with prism.Manifest.read(path)")
         if terms._signed is None:
             missing = sorted(set(terms.participants) - set(terms.approved_by))
             raise ApprovalMissing(
                 f"expected terms that everybody approved, found {', '.join(missing)} missing",
                 hint="assemble everybody's approvals first: terms.assemble(approvals)",
             )
-        self.address = address.removeprefix("https://").rstrip("/")
+        self.address = text(address, "an address such as agent.example:6110").removeprefix("https://").rstrip("/")
         """Where it listens."""
         self.terms = terms
         """The terms that it works under."""
         self._signed = terms._signed
         self._sessions: dict[str, _prism.Session] = {}
         self._last: _prism.Session | None = None
+        self._process, self._lock, self._open = os.getpid(), threading.RLock(), True
         self._channel: _prism.Channel | None = self._attest()
         self.verdict = Verdict._of(self._channel.verdict(), self._channel.verdict_html(), True)
         """The verdict on the machine, with every finding."""
@@ -222,22 +213,49 @@ class Agent:
         >>> agent.authenticate(hospital)
         'hospital-1'
         """
+        need(key, Key, "read it with prism.Key.load(path)")
         self._last = self._session(key)
         return self._last.participant()
 
     def _session(self, key: Key | None) -> _prism.Session:
         need(key, Key | None, "read it with prism.Key.load(path)")
-        if key is None:
-            if self._last is None:
-                raise Usage("expected a key, found none", hint="give key= here, or to prism.connect")
-            return self._last
-        known = self._sessions.get(key.fingerprint)
-        if known is None:
-            # A channel is one participant's: another key gets one of its own, which is attested anew.
-            channel, self._channel = self._channel or self._attest(), None
-            known = self._sessions[key.fingerprint] = channel.authenticate(key._native)
-            self._last = self._last or known
-        return known
+        if os.getpid() != self._process:
+            raise Usage(
+                "expected the process that connected, found one that was forked from it",
+                hint='connect anew here, or start workers with multiprocessing.get_context("spawn")',
+            )
+        with self._lock:
+            if not self._open:
+                raise Usage("expected an agent in use, found one that was closed", hint="connect again")
+            if key is None:
+                if self._last is None:
+                    raise Usage("expected a key, found none", hint="give key= here, or to prism.connect")
+                return self._last
+            known = self._sessions.get(key.fingerprint)
+            if known is None:
+                # A channel is one participant's: another key gets one of its own, which is attested anew.
+                channel, self._channel = self._channel or self._attest(), None
+                known = self._sessions[key.fingerprint] = channel.authenticate(key._native)
+                self._last = self._last or known
+            return known
+
+    def close(self) -> None:
+        """Ends the connections once what uses them is done; calls are refused from then on. Once more does nothing."""
+        if os.getpid() != self._process:
+            return
+        with self._lock:
+            sessions, self._sessions, self._last, self._channel = self._sessions, {}, None, None
+            self._open = False
+        for session in sessions.values():
+            session.close()
+
+    def __enter__(self) -> Agent:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def status(self, key: Key | None = None) -> Status:
         """How things stand, as the agent says it.
@@ -262,6 +280,7 @@ class Agent:
         *,
         salt: str | None = None,
         progress: ProgressOption = "auto",
+        timeout: float | None = None,
     ) -> Receipt:
         """Sends one asset. It is compared with the manifest before anything leaves.
 
@@ -272,7 +291,8 @@ class Agent:
             asset: The asset, or the path of a file or folder.
             key: Your private key, unless :func:`connect` was given it.
             salt: The salt, in 64 hex digits, if the manifest's digest is salted.
-            progress: How to show how far it is.
+            progress: How to show how far it is. A callback may call the agent; what it raises ends the upload.
+            timeout: Seconds to wait at most.
 
         Returns:
             The agent's word that it holds the asset.
@@ -281,6 +301,7 @@ class Agent:
             AssetMismatch: The bytes are not those that were agreed; nothing was sent.
             AssetUnknown: The manifest names no such asset.
             AssetWrongProvider: Somebody else brings it.
+            DeadlinePassed: ``timeout`` is over; call again to go on.
             KeyboardInterrupt: You interrupted it; call again to go on.
 
         >>> heard = []
@@ -288,8 +309,9 @@ class Agent:
         >>> heard[-1].done
         20
         """
+        text(name, "an asset's name in the manifest")
+        need(salt, str | None, "give the salt's 64 hex digits")
         asset = asset if isinstance(asset, Asset) else Asset.from_path(asset)
-        session = self._session(key)
         shown = display(name, progress)
         last = Progress(0, 0, 0)
 
@@ -298,36 +320,44 @@ class Agent:
             last = Progress(sent, durable, total, measured)
             shown.show(last)
 
+        def send() -> Receipt:
+            session = self._session(key)
+            return Receipt._of(session.upload(name, asset._native, salt, tell), session.simulated())
+
         try:
-            receipt = Receipt._of(session.upload(name, asset._native, salt, tell), session.simulated())
-        except KeyboardInterrupt as interrupt:
+            receipt = bounded(timeout, send)
+        except (KeyboardInterrupt, DeadlinePassed) as interrupt:
             interrupt.add_note("paused: the same call goes on from what the agent holds")
             raise
         shown.show(last, last=True)
         return receipt
 
-    def entries(self, key: Key | None = None, first: int = 0) -> Iterator[Entry]:
-        """The log's entries as they are proven, until the log is closed. Interrupting ends the watching only.
+    def entries(self, key: Key | None = None, first: int = 0) -> Stream[Entry]:
+        """The log's entries as they are proven, until the log is closed. Interrupting ends the waiting only.
 
         Args:
             key: Your private key, unless :func:`connect` was given it.
-            first: The number of the first entry that is wanted, from 0.
-
-        >>> entry = next(iter(agent.entries()))
-        >>> entry.index, entry.type
-        (0, 'log.open')
+            first: The number of the entry to begin with.
         """
-        stream = self._session(key).watch(first)
-        while (item := stream.next()) is not None:
-            yield Entry._of(item)
+        if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 1 << 63:
+            raise Usage(f"expected the number of an entry as first, found {first!r}", hint="0 is the first")
+        return Stream(self._session(key).watch(first), Entry._of)
 
-    def watch(self, until: str = "closed", key: Key | None = None, show: ProgressOption = "text") -> Entry | None:
+    def watch(
+        self,
+        until: str = "closed",
+        key: Key | None = None,
+        show: ProgressOption = "text",
+        *,
+        timeout: float | None = None,
+    ) -> Entry | None:
         """Waits until the run reaches a state, and shows what happens meanwhile.
 
         Args:
             until: The state, such as ``"delivering"`` or ``"closed"``; capitals do not matter.
             key: Your private key, unless :func:`connect` was given it.
             show: ``False`` to wait silently.
+            timeout: Seconds to wait at most.
 
         Returns:
             The entry that reached the state; nothing if the log was closed before.
@@ -335,22 +365,33 @@ class Agent:
         Raises:
             RunFailed: The program failed.
             RunStopped: Somebody stopped the computation.
+            DeadlinePassed: ``timeout`` is over; the message says which state the run is in and what it waits for.
             Usage: There is no such state.
 
         >>> agent.watch(until="waiting for algorithm", show=False).type
         '...'
         """
-        wanted = until.replace("_", "").replace(" ", "").lower()
-        known = {state.lower(): state for state in _prism.states()}
-        if wanted not in known:
-            raise Usage(f"expected a state of a run, found {safe(until)}", hint=f"one of {', '.join(known.values())}")
+        wanted = _state(until)
+        limit = seconds(timeout)
+        course = _Course(self.terms)
+        try:
+            return bounded(limit, lambda: self._watch(wanted, key, bool(show), course))
+        except DeadlinePassed as passed:
+            raise DeadlinePassed(
+                f"expected {wanted} within {limit} s, found {course.place()}",
+                hint="nothing is lost: call again to wait on",
+                details={"state": course.state, "waiting_for": course.awaited()},
+            ) from passed
+
+    def _watch(self, wanted: str, key: Key | None, show: bool, course: _Course) -> Entry | None:
         ended = ""
         for entry in self.entries(key):
+            course.take(entry)
             if entry.type in ("run.exit", "error"):
                 ended = _why(entry)
             if show:
                 _say(entry)
-            if entry.state.lower() == wanted:
+            if entry.state == wanted:
                 return entry
             if entry.state == "Failed":
                 raise RunFailed(f"expected a result, found the run failed: {ended}", details={"end": ended})
@@ -358,31 +399,13 @@ class Agent:
                 raise RunStopped(f"expected a result, found the run stopped by {entry.actor}")
         return None
 
-    def logs(self, key: Key | None = None) -> Iterator[tuple[str, bytes]]:
-        """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``.
+    def logs(self, key: Key | None = None) -> Stream[tuple[str, bytes]]:
+        """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``."""
+        return Stream(self._session(key).logs(), lambda piece: piece)
 
-        Args:
-            key: Your private key, unless :func:`connect` was given it.
-
-        >>> b"".join(piece for stream, piece in finished.logs() if stream == "stdout")
-        b'...counted...'
-        """
-        stream = self._session(key).logs()
-        while (item := stream.next()) is not None:
-            yield item
-
-    def metrics(self, key: Key | None = None) -> Iterator[Figures]:
-        """The figures that the program prints, as far as the manifest lets you read them.
-
-        Args:
-            key: Your private key, unless :func:`connect` was given it.
-
-        >>> [(figures.step, figures.values) for figures in finished.metrics()]
-        [(1, {'rows': 3.0})]
-        """
-        stream = self._session(key).metrics()
-        while (item := stream.next()) is not None:
-            yield Figures(item[0], dict(item[1]))
+    def metrics(self, key: Key | None = None) -> Stream[Figures]:
+        """The figures that the program prints, as far as the manifest lets you read them."""
+        return Stream(self._session(key).metrics(), lambda item: Figures(item[0], dict(item[1])))
 
     def result(
         self,
@@ -391,30 +414,27 @@ class Agent:
         *,
         keep_sealed: bool = False,
         progress: ProgressOption = "auto",
+        timeout: float | None = None,
     ) -> Result:
         """Takes your result: downloads, checks, opens and writes it, and then confirms it, after which nobody can.
 
-        Until it is confirmed the same call with the same ``to`` goes on where it ended. Once it is there, the same call
-        reads it from the disk.
+        Until it is confirmed the same call with the same ``to`` goes on where it ended, whatever ended it. Once it is
+        there, the same call reads it from the disk. The receipt lies beside it, as ``result.zip.receipt``.
 
         Args:
             key: Your private key, unless :func:`connect` was given it.
             to: The archive to write.
             keep_sealed: Keeps the sealed file and its identity beside it, for the ``age`` tool.
-            progress: How to show how far it is.
+            progress: How to show how far it is. A callback may call the agent; what it raises ends the call.
+            timeout: Seconds to wait at most; a result that is not there yet is not waited for.
 
         Raises:
             ResultNotReady: There is none yet.
             ResultReleased: It went to another recipient already.
             FileExists: Another file has that name.
-
-        >>> finished.result(to=folder / "result.zip", progress=False).names
-        ['count.txt']
+            DeadlinePassed: ``timeout`` is over; call again to go on.
         """
-        session = self._session(key)
-        receipt, mine = Path(f"{to}.receipt"), f"{self.terms.digest} {session.participant()}"
-        if Path(to).exists() and _belongs(receipt, mine, Path(to)):
-            return Result(Path(to), session.simulated())
+        archive = place(to, "the path of an archive to write")
         shown = display("result", progress)
         last = Progress(0, 0, 0)
 
@@ -423,10 +443,20 @@ class Agent:
             last = Progress(received, 0, total)
             shown.show(last)
 
-        told = session.result(to, True, keep_sealed, tell)
-        shown.show(last, last=True)
-        receipt.write_text(f"{mine} {told['digest']}\n{told['proof']}", encoding="utf-8")
-        return Result(Path(told["path"]), session.simulated())
+        def take() -> Result:
+            session = self._session(key)
+            if _belongs(archive, f"{self.terms.digest} {session.participant()}"):
+                return Result(archive, session.simulated())
+            session.result(archive, True, bool(keep_sealed), tell)
+            shown.show(last, last=True)
+            return Result(archive, session.simulated())
+
+        try:
+            with ours(archive):
+                return bounded(timeout, take)
+        except (KeyboardInterrupt, DeadlinePassed) as interrupt:
+            interrupt.add_note("paused: the same call goes on from what lies beside the archive")
+            raise
 
     def stop(self, key: Key | None = None) -> Receipt:
         """Stops the computation for good: the run is killed, data and results are destroyed, the log is closed.
@@ -449,8 +479,10 @@ class Agent:
         >>> finished.transcript(folder / "run.transcript").name
         'run.transcript'
         """
-        self._session(key).transcript(to)
-        return Path(to)
+        file = place(to, "the path of a file to write")
+        with ours(file):
+            self._session(key).transcript(file)
+        return file
 
     def _repr_html_(self) -> str:
         return self.verdict._repr_html_()
@@ -459,13 +491,46 @@ class Agent:
         return f"Agent at {self.address}\n{self.verdict!r}"
 
 
-def _belongs(receipt: Path, mine: str, archive: Path) -> bool:
+class _Course:
+    """What somebody who watches has seen of a run."""
+
+    def __init__(self, terms: Manifest) -> None:
+        self.state: str | None = None
+        self._missing = {name: str(asset["provider"]) for name, asset in terms.assets.items()}
+
+    def take(self, entry: Entry) -> None:
+        self.state = entry.state
+        if entry.type == "asset.accepted":
+            self._missing.pop(str(entry.body.get("body", {}).get("asset")), None)
+
+    def awaited(self) -> dict[str, str]:
+        """Assets that are missing, with who brings them."""
+        return dict(self._missing) if (self.state or "").startswith("Waiting") else {}
+
+    def place(self) -> str:
+        waits = ", ".join(f"{safe(name)} ({safe(provider)})" for name, provider in self.awaited().items())
+        return (self.state or "nothing of the log yet") + (f", waiting for {waits}" if waits else "")
+
+
+def _state(name: str) -> str:
+    """A state of a run, from however it is written."""
+    plain = text(name, "a state of a run").replace("_", "").replace(" ", "").lower()
+    known = {state.lower(): state for state in _prism.states()}
+    if plain not in known:
+        raise Usage(f"expected a state of a run, found {safe(name)}", hint=f"one of {', '.join(known.values())}")
+    return known[plain]
+
+
+def _belongs(archive: Path, mine: str) -> bool:
     """Whether a receipt is of this computation, this participant and this very archive."""
+    receipt = Path(f"{archive}.receipt")
     try:
+        if not archive.exists():
+            return False
         first = receipt.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError):
+        return first == f"{mine} {Asset.from_path(archive).digest}"
+    except (OSError, UnicodeDecodeError, PrismError):
         return False
-    return first == f"{mine} {Asset.from_path(archive).digest}"
 
 
 def _why(entry: Entry) -> str:

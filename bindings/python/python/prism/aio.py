@@ -14,81 +14,26 @@ Example:
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar
+from types import TracebackType
 
-from . import _prism, agents
+from . import agents
 from ._progress import ProgressOption
+from ._tasks import AsyncStream
+from ._tasks import call as _call
 from .assets import Asset
 from .keys import Key
 from .results import Result
 from .terms import Manifest
 from .verdicts import Verdict
 
-__all__ = ["Agent", "connect"]
-
-_T = TypeVar("_T")
+__all__ = ["Agent", "AsyncStream", "connect"]
 
 
-async def _call(work: Callable[[], _T]) -> _T:
-    """Does blocking work on a thread of its own; cancelling ends it."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[_T] = loop.create_future()
-    cancel = _prism.Cancel()
-
-    def settle(value: _T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(value)  # type: ignore[arg-type]
-
-    def run() -> None:
-        value: _T | None = None
-        error: BaseException | None = None
-        try:
-            value = _prism.cancellable(cancel, work)
-        except StopIteration as raised:
-            # A future cannot hold it: it would end a generator instead.
-            error = RuntimeError("a callback raised StopIteration")
-            error.__cause__ = raised
-        except BaseException as raised:
-            error = raised
-        try:
-            loop.call_soon_threadsafe(settle, value, error)
-        except RuntimeError:
-            pass  # the loop is closed: nobody waits
-
-    threading.Thread(target=run, name="prism-aio", daemon=True).start()
-    try:
-        return await future
-    except asyncio.CancelledError:
-        cancel.cancel()
-        raise
-
-
-async def _iterate(begin: Callable[[], Iterator[_T]]) -> AsyncIterator[_T]:
-    end = object()
-    items = begin()
-    while True:
-        item: Any = await _call(lambda: next(items, end))
-        if item is end:
-            return
-        yield item
-
-
-async def connect(address: str, terms: Manifest, key: Key | None = None) -> Agent:
-    """As :func:`prism.connect`.
-
-    >>> asyncio.run(prism.aio.connect(room.address, terms, lab))
-    Agent at 127.0.0.1:...
-    """
-    return Agent(await _call(lambda: agents.connect(address, terms, key)))
+async def connect(address: str, terms: Manifest, key: Key | None = None, *, timeout: float | None = None) -> Agent:
+    """As :func:`prism.connect`."""
+    return Agent(await _call(lambda: agents.connect(address, terms, key, timeout=timeout)))
 
 
 class Agent:
@@ -122,6 +67,11 @@ class Agent:
         self._inner = inner
 
     @property
+    def address(self) -> str:
+        """Where it listens."""
+        return self._inner.address
+
+    @property
     def terms(self) -> Manifest:
         """The terms that it works under."""
         return self._inner.terms
@@ -147,25 +97,28 @@ class Agent:
         *,
         salt: str | None = None,
         progress: ProgressOption = False,
+        timeout: float | None = None,
     ) -> agents.Receipt:
         """As :meth:`prism.Agent.upload`; a callback for progress is called on another thread."""
-        return await _call(lambda: self._inner.upload(name, asset, key, salt=salt, progress=progress))
+        return await _call(lambda: self._inner.upload(name, asset, key, salt=salt, progress=progress, timeout=timeout))
 
-    def entries(self, key: Key | None = None, first: int = 0) -> AsyncIterator[agents.Entry]:
-        """As :meth:`prism.Agent.entries`."""
-        return _iterate(lambda: self._inner.entries(key, first))
+    def entries(self, key: Key | None = None, first: int = 0) -> AsyncStream[agents.Entry]:
+        """As :meth:`prism.Agent.entries`; it begins with the first item that is awaited."""
+        return AsyncStream(lambda: self._inner.entries(key, first))
 
-    async def watch(self, until: str = "closed", key: Key | None = None) -> agents.Entry | None:
+    async def watch(
+        self, until: str = "closed", key: Key | None = None, *, timeout: float | None = None
+    ) -> agents.Entry | None:
         """As :meth:`prism.Agent.watch`, silently."""
-        return await _call(lambda: self._inner.watch(until, key, show=False))
+        return await _call(lambda: self._inner.watch(until, key, show=False, timeout=timeout))
 
-    def logs(self, key: Key | None = None) -> AsyncIterator[tuple[str, bytes]]:
-        """As :meth:`prism.Agent.logs`."""
-        return _iterate(lambda: self._inner.logs(key))
+    def logs(self, key: Key | None = None) -> AsyncStream[tuple[str, bytes]]:
+        """As :meth:`prism.Agent.logs`; it begins with the first item that is awaited."""
+        return AsyncStream(lambda: self._inner.logs(key))
 
-    def metrics(self, key: Key | None = None) -> AsyncIterator[agents.Figures]:
-        """As :meth:`prism.Agent.metrics`."""
-        return _iterate(lambda: self._inner.metrics(key))
+    def metrics(self, key: Key | None = None) -> AsyncStream[agents.Figures]:
+        """As :meth:`prism.Agent.metrics`; it begins with the first item that is awaited."""
+        return AsyncStream(lambda: self._inner.metrics(key))
 
     async def result(
         self,
@@ -174,9 +127,11 @@ class Agent:
         *,
         keep_sealed: bool = False,
         progress: ProgressOption = False,
+        timeout: float | None = None,
     ) -> Result:
-        """As :meth:`prism.Agent.result`."""
-        return await _call(lambda: self._inner.result(key, to, keep_sealed=keep_sealed, progress=progress))
+        """As :meth:`prism.Agent.result`; a callback for progress is called on another thread."""
+        take = self._inner.result
+        return await _call(lambda: take(key, to, keep_sealed=keep_sealed, progress=progress, timeout=timeout))
 
     async def stop(self, key: Key | None = None) -> agents.Receipt:
         """As :meth:`prism.Agent.stop`.
@@ -192,6 +147,18 @@ class Agent:
     async def transcript(self, to: str | PathLike[str], key: Key | None = None) -> Path:
         """As :meth:`prism.Agent.transcript`."""
         return await _call(lambda: self._inner.transcript(to, key))
+
+    async def close(self) -> None:
+        """As :meth:`prism.Agent.close`."""
+        self._inner.close()
+
+    async def __aenter__(self) -> Agent:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
 
     def _repr_html_(self) -> str:
         return self._inner._repr_html_()

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from . import _prism
+from ._files import ours, place
 from ._numpy import array_pieces, arrays_pieces
 from ._pieces import Pieces
 from ._tables import write_table
-from ._words import safe, short, size
-from .errors import Usage
+from ._words import need, safe, short, size, text
+from .errors import FileIo, PrismError, Usage
 
 __all__ = ["Asset", "BinaryFile"]
 
@@ -58,8 +59,9 @@ class Asset:
         >>> prism.Asset.from_path(folder / "h1.csv")
         Asset h1.csv, 20 bytes
         """
-        path = Path(path)
-        return cls(_prism.Source.open(path), name or path.resolve().name, path=path)
+        file = place(path)
+        with ours(file, "a file or folder"):
+            return cls(_prism.Source.open(file), _called(name, file.resolve().name), path=file)
 
     @classmethod
     def from_folder(cls, path: str | PathLike[str], name: str | None = None) -> Asset:
@@ -71,9 +73,11 @@ class Asset:
         >>> prism.Asset.from_folder(folder / "h1").names
         ['a.txt', 'b.txt']
         """
-        if Path(path).is_file():
-            raise Usage(f"expected a folder, found a file at {path}", hint="use Asset.from_file")
-        return cls.from_path(path, name)
+        folder = place(path, "the path of a folder")
+        with ours(folder, "a folder"):
+            if folder.is_file():
+                raise Usage(f"expected a folder, found a file at {safe(str(folder))}", hint="use Asset.from_file")
+        return cls.from_path(folder, name)
 
     @classmethod
     def from_file(cls, file: str | PathLike[str] | BinaryFile, name: str | None = None) -> Asset:
@@ -92,11 +96,22 @@ class Asset:
         ...     prism.Asset.from_file(file).size
         20
         """
-        if isinstance(file, str | PathLike):
-            if Path(file).is_dir():
-                raise Usage(f"expected a file, found a folder at {os.fspath(file)}", hint="use Asset.from_folder")
-            return cls.from_path(file, name)
-        return _of_object(cls, file, name)
+        if isinstance(file, str | bytes | PathLike):
+            path = place(file, "a file")
+            with ours(path):
+                if path.is_dir():
+                    raise Usage(f"expected a file, found a folder at {safe(str(path))}", hint="use Asset.from_folder")
+            return cls.from_path(path, name)
+        if not callable(getattr(file, "read", None)):
+            raise Usage(f"expected a file, found {type(file).__name__}", hint="give a path or an open file")
+        try:
+            return _of_object(cls, file, name)
+        except (PrismError, MemoryError):
+            raise
+        # It is somebody's own object: what it raises may be anything.
+        except Exception as error:
+            number = error.errno if isinstance(error, OSError) else None
+            raise FileIo(f"could not read the file object: {error or type(error).__name__}", errno=number) from error
 
     @classmethod
     def from_bytes(cls, data: Any, name: str = "data") -> Asset:
@@ -112,11 +127,19 @@ class Asset:
         """
         try:
             view = memoryview(data)
-        except TypeError:
-            raise Usage(f"expected bytes, found {type(data).__name__}", hint="encode text first") from None
-        if not view.c_contiguous:
+            contiguous = view.c_contiguous
+        except (TypeError, ValueError, BufferError) as error:
+            raise Usage(f"expected bytes, found {type(data).__name__}: {error}", hint="encode text first") from None
+        if not contiguous:
             raise Usage("expected contiguous bytes, found a view with gaps", hint="use bytes(view)")
-        return cls(_prism.Source.of_buffer(view.cast("B") if view.nbytes else memoryview(b"")), name, keep=view)
+        try:
+            flat = view.cast("B") if view.nbytes else memoryview(b"")
+        except (TypeError, ValueError, NotImplementedError):
+            raise Usage(
+                f"expected bytes or plain numbers, found items of the form {view.format}",
+                hint='give a numpy array as Asset.from_numpy(array), or its bytes as array.view("u1")',
+            ) from None
+        return cls(_prism.Source.of_buffer(flat), _called(name, "data"), keep=view)
 
     @classmethod
     def from_numpy(cls, array: Any = None, /, *, name: str | None = None, **arrays: Any) -> Asset:
@@ -142,11 +165,20 @@ class Asset:
         """
         if (array is None) != bool(arrays):
             raise Usage("expected one array, or several by name, found both or none")
+        for given in arrays:
+            text(given, "the name of an array")
         pieces = array_pieces(array) if array is not None else arrays_pieces(arrays)
-        return cls._of_pieces(pieces, name or ("arrays.npz" if arrays else "array.npy"))
+        return cls._of_pieces(pieces, _called(name, "arrays.npz" if arrays else "array.npy"))
 
     @classmethod
-    def from_frame(cls, frame: Any, name: str | None = None, format: Literal["csv", "parquet"] = "csv") -> Asset:
+    def from_frame(
+        cls,
+        frame: Any,
+        name: str | None = None,
+        format: Literal["csv", "parquet"] = "csv",
+        *,
+        index: bool | None = None,
+    ) -> Asset:
         """A table: of pandas, polars or pyarrow, or anything with ``__arrow_c_stream__`` (then pyarrow is needed).
 
         It is written once, piece by piece, to a nameless temporary file. Its digest depends on the program that wrote
@@ -156,20 +188,22 @@ class Asset:
             frame: The table.
             name: What to call it; by default ``table.csv`` or ``table.parquet``.
             format: How it is written. CSV is read by everything, Parquet keeps the types.
+            index: Whether the index of a pandas table is written, before its columns. Row numbers without a name are
+                left out by default; for any other index, which may say whose rows these are, you have to choose.
 
         Raises:
-            Usage: It is no table, or a package that is needed is not installed.
+            Usage: It is no table, cannot be written in this format, has an index of its own for which ``index`` was not
+                chosen, or a package that is needed is not installed.
+            FileIo: There is no room for the temporary file.
 
-        >>> import pandas as pd
-        >>> table = prism.Asset.from_frame(pd.DataFrame({"age": [61, 47], "label": [1, 0]}))
-        >>> table.size
-        20
-        >>> table.writer
-        'pandas ...'
+        Example::
+
+            asset = prism.Asset.from_frame(patients, "h1.csv", index=False)   # the patients' numbers stay here
         """
-        with tempfile.TemporaryFile() as file:
-            writer = write_table(frame, file, format)
-            asset = _of_object(cls, file, name or f"table.{format}")
+        need(index, bool | None, "True writes the index, False leaves it out")
+        with ours(tempfile.gettempdir(), "a place for temporary files"), tempfile.TemporaryFile() as file:
+            writer = write_table(frame, file, format, index)
+            asset = _of_object(cls, file, _called(name, f"table.{format}"))
         asset.writer = writer
         return asset
 
@@ -221,7 +255,11 @@ class Asset:
         [3]
         """
         if self._measured is None:
-            self._measured = self._native.measure(progress)
+            if self.path is None:
+                self._measured = self._native.measure(progress)
+            else:
+                with ours(self.path):
+                    self._measured = self._native.measure(progress)
         return self._measured
 
     def __repr__(self) -> str:
@@ -232,6 +270,11 @@ class Asset:
         return f"Asset {safe(self.name)}{files}{amount}{digest}"
 
 
+def _called(name: str | None, otherwise: str) -> str:
+    """A name that was given, or another one."""
+    return otherwise if name is None or name == "" else text(name, "a name")
+
+
 def _of_object(cls: type[Asset], file: BinaryFile, name: str | None) -> Asset:
     """An object that was opened for reading."""
     if getattr(file, "closed", False):
@@ -239,7 +282,7 @@ def _of_object(cls: type[Asset], file: BinaryFile, name: str | None) -> Asset:
     if isinstance(file, io.TextIOBase):
         raise Usage("expected a file that gives bytes, found one that gives text", hint='open it with mode "rb"')
     given = getattr(file, "name", None)
-    name = name or (Path(given).name if isinstance(given, str) else "file")
+    name = _called(name, Path(given).name if isinstance(given, str) else "file")
     if isinstance(file, io.BytesIO):
         return cls.from_bytes(file.getbuffer(), name)
     descriptor = _regular(file)
@@ -285,11 +328,15 @@ class _Seeking:
         self._file = file
         self._lock = threading.Lock()
         self.length = file.seek(0, os.SEEK_END)
+        if not isinstance(self.length, int) or not 0 <= self.length < 1 << 63:
+            raise Usage(f"expected seek to say where the file ends, found {self.length!r}")
 
     def read_at(self, offset: int, count: int) -> bytes:
         with self._lock:
             self._file.seek(offset)
             pieces = bytearray()
             while len(pieces) < count and (piece := self._file.read(count - len(pieces))):
+                if not isinstance(piece, bytes | bytearray | memoryview):
+                    raise TypeError(f"expected a file that gives bytes, found one that gives {type(piece).__name__}")
                 pieces += piece
         return bytes(pieces)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from os import PathLike
-from pathlib import Path
 
 from . import _prism
+from ._files import read
+from ._words import moment, need, text
+from .errors import Usage
 from .verdicts import Verdict
 
 __all__ = ["verify"]
+
+# The longest bundle or policy that is read, in bytes.
+_MOST = 64 << 20
 
 
 def verify(
@@ -38,21 +42,16 @@ def verify(
     Raises:
         PlatformUnsupported: There is no such platform.
         PolicyUnconfirmed: Nobody has confirmed the policy yet.
-
-    >>> transcript = json.loads(done.save_transcript(folder / "run.transcript").read_bytes())
-    >>> held = transcript["evidence"][0]
-    >>> evidence, endorsements = (base64.b64decode(held[part]) for part in ("evidence", "endorsements"))
-    >>> agreed = prism.Manifest.read(base64.b64decode(transcript["manifest"])).data["platform"]
-    >>> policy = json.dumps({"version": 1, "confirmed": True, **agreed}).encode()
-    >>> prism.attest.verify(evidence, endorsements, policy, platform=held["platform"], report_data="00" * 64)
-    SIMULATED: no hardware protects this data
-    REFUSED  simulated  ...
-      ✘ binding.report-data: expected 0000..., found ...
+        FileMissing: A file that is named is not there.
     """
-    now = int(time.time()) if at is None else at
-    good, text, html = _prism.judge(platform, evidence, _bytes(endorsements), _bytes(policy), now, report_data)
-    return Verdict._of(text, html, good)
+    if not isinstance(evidence, bytes | bytearray | memoryview):
+        raise Usage(f"expected evidence as bytes, found {type(evidence).__name__}", hint="read the file first")
+    text(platform, "a platform such as snp")
+    need(report_data, str | None, "give 128 hex digits")
+    bundle, terms = _bytes(endorsements, "endorsements"), _bytes(policy, "a policy")
+    good, told, html = _prism.judge(platform, bytes(evidence), bundle, terms, moment(at), report_data)
+    return Verdict._of(told, html, good)
 
 
-def _bytes(source: bytes | str | PathLike[str]) -> bytes:
-    return source if isinstance(source, bytes) else Path(source).read_bytes()
+def _bytes(source: bytes | str | PathLike[str], what: str) -> bytes:
+    return source if isinstance(source, bytes) else read(source, what, _MOST)

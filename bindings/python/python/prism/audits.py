@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
 from typing import Any, NoReturn
 
 from . import _prism
-from ._words import SIMULATED, safe
-from .errors import AuditFailed, FileMissing
+from ._files import read
+from ._words import SIMULATED, moment, need, safe
+from .errors import AuditFailed
 from .terms import Manifest
 
 __all__ = ["AuditReport", "RuleFinding", "audit"]
@@ -144,18 +143,9 @@ def audit(
 
     Raises:
         FileMissing: There is no such file.
-
-    >>> path = done.save_transcript(folder / "run.transcript")
-    >>> prism.audit(path).require().holds
-    True
+        FileIo: It cannot be read.
     """
-    content = transcript if isinstance(transcript, bytes) else _read(transcript)
+    need(manifest, Manifest | None, "read it with prism.Manifest.read(path)")
+    content = transcript if isinstance(transcript, bytes) else read(transcript, "a transcript")
     expected = manifest.digest if manifest is not None else None
-    return AuditReport(*_prism.audit(content, expected, int(time.time()) if at is None else at))
-
-
-def _read(path: str | PathLike[str]) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileMissing(f"expected a transcript at {path}, found nothing", hint="check the path") from None
+    return AuditReport(*_prism.audit(content, expected, moment(at)))

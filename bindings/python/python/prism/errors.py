@@ -14,67 +14,18 @@ and ``except prism.FileMissing`` both work. The codes are the same in Rust, in C
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from ._tracebacks import ShortTraceback
+from ._faults import PrismError, of_code, register
 
-__all__ = ["PrismError", "of_code"]
+__all__ = ["DeadlinePassed", "PrismError", "of_code"]
 
-
-class PrismError(ShortTraceback, Exception):
-    """What Prism raises.
-
-    Attributes:
-        code: The stable code, such as ``"manifest.approval-missing"``.
-        hint: What to do now, in a sentence.
-        details: More about it, by name; what there is depends on the code.
-    """
-
-    code: str = "internal"
-    hint: str
-    details: dict[str, Any]
-
-    def __init__(
-        self, message: str = "", *, code: str | None = None, hint: str = "", details: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.code = code or type(self).code
-        self.hint = hint
-        self.details = details or {}
-        if hint:
-            self.add_note(f"hint: {hint}")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (_again, (type(self), str(self), self.code, self.hint, self.details))
-
-
-def _again(kind: type[PrismError], message: str, code: str, hint: str, details: dict[str, Any]) -> PrismError:
-    return kind(message, code=code, hint=hint, details=details)
-
-
-_classes: dict[str, type[PrismError]] = {}
 _E = TypeVar("_E", bound=PrismError)
 
 
-def of_code(code: str) -> type[PrismError]:
-    """The class for a code.
-
-    Args:
-        code: A stable code.
-
-    Returns:
-        Its class; :class:`PrismError` itself for a code that a newer Prism knows.
-
-    >>> of_code("file.missing").__name__
-    'FileMissing'
-    """
-    return _classes.get(code, PrismError)
-
-
 def _class(kind: type[_E]) -> type[_E]:
-    _classes[kind.code] = kind
     __all__.append(kind.__name__)
-    return kind
+    return register(kind)
 
 
 @_class
@@ -516,6 +467,10 @@ class Cancelled(PrismError, RuntimeError):
     """The caller cancelled."""
 
     code = "cancelled"
+
+
+class DeadlinePassed(Cancelled, TimeoutError):
+    """The time is over that the caller gave with ``timeout=``; nothing is lost, the same call goes on."""
 
 
 @_class

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from . import _prism
-from .errors import FileMissing
+from ._files import ours, place
+from ._words import text as written
+from .errors import FileMissing, Usage
 
 __all__ = ["Algorithm", "Key", "PublicKey"]
 
@@ -32,29 +34,15 @@ class PublicKey:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PublicKey:
-        """Reads a public key, or the public half of a private one.
-
-        Raises:
-            FileMissing: There is no such file.
-            KeyMalformed: It is no key.
-
-        >>> key = prism.Key.create(folder / "hospital-1.key")
-        >>> prism.PublicKey.load(folder / "hospital-1.pub") == key.public
-        True
-        """
-        return cls(_prism.PublicKey.load(path))
+        """Reads a public key, or the public half of a private one."""
+        file = place(path)
+        with ours(file, "a public key"):
+            return cls(_prism.PublicKey.load(file))
 
     @classmethod
     def from_pem(cls, text: str) -> PublicKey:
-        """Reads SPKI PEM text.
-
-        Raises:
-            KeyMalformed: It is no public key.
-
-        >>> prism.PublicKey.from_pem(lab.public.pem) == lab.public
-        True
-        """
-        return cls(_prism.PublicKey.from_pem(text))
+        """Reads SPKI PEM text."""
+        return cls(_prism.PublicKey.from_pem(written(text, "PEM text")))
 
     @property
     def pem(self) -> str:
@@ -92,8 +80,10 @@ class PublicKey:
         >>> lab.public.save(folder / "copy.pub").name
         'copy.pub'
         """
-        self._native.save(path)
-        return Path(path)
+        file = place(path)
+        with ours(file):
+            self._native.save(file)
+        return file
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PublicKey) and self.fingerprint == other.fingerprint
@@ -122,15 +112,8 @@ class Key:
 
     @classmethod
     def generate(cls, algorithm: Algorithm = "ed25519") -> Key:
-        """A new key that lives in this process only.
-
-        Raises:
-            Usage: There is no such kind.
-
-        >>> prism.Key.generate("ecdsa-p384").public.algorithm
-        'ecdsa-p384'
-        """
-        return cls(_prism.SigningKey.generate(algorithm))
+        """A new key that lives in this process only."""
+        return cls(_prism.SigningKey.generate(written(algorithm, "a kind of key such as ed25519")))
 
     @classmethod
     def create(cls, path: str | PathLike[str], algorithm: Algorithm = "ed25519") -> Key:
@@ -148,11 +131,12 @@ class Key:
         >>> (folder / "hospital-1.pub").exists()
         True
         """
-        native, path = _prism.SigningKey.generate(algorithm), Path(path).expanduser()
+        native, path = cls.generate(algorithm)._native, _home(path)
         public = path.with_suffix(".pub") if path.suffix == ".key" else path.with_name(path.name + ".pub")
         PublicKey(native.public()).save(public)
         try:
-            native.save(path)
+            with ours(path):
+                native.save(path)
         except BaseException:
             public.unlink(missing_ok=True)
             raise
@@ -171,8 +155,9 @@ class Key:
         Traceback (most recent call last):
         prism.errors.FileMissing: ...
         """
-        path = Path(path).expanduser()
-        return cls(_prism.SigningKey.load(path), path)
+        path = _home(path)
+        with ours(path, "a private key"):
+            return cls(_prism.SigningKey.load(path), path)
 
     @classmethod
     def load_or_create(cls, path: str | PathLike[str], algorithm: Algorithm = "ed25519") -> Key:
@@ -189,7 +174,9 @@ class Key:
         try:
             return cls.load(path)
         except FileMissing:
-            Path(path).expanduser().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = _home(path).parent
+            with ours(folder, "a folder for keys"):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return cls.create(path, algorithm)
 
     @property
@@ -222,3 +209,12 @@ class Key:
     def __repr__(self) -> str:
         place = f"in {self._path}" if self._path else "in this process only"
         return f"Key {self.public.algorithm} {self.fingerprint}, the private half stays {place}"
+
+
+def _home(path: str | PathLike[str]) -> Path:
+    """A path that may begin with somebody's home."""
+    given = place(path, "the path of a key")
+    try:
+        return given.expanduser()
+    except RuntimeError as error:
+        raise Usage(f"expected the path of a key, found a home that is not known: {error}") from None

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import builtins
 import io
+import struct
 import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path, PurePosixPath
-from shutil import copyfile
+from shutil import copyfileobj
 from typing import IO, Any, Literal
 
 from . import _prism
-from ._words import SIMULATED, safe, size
-from .errors import ArchiveUnsafe, AssetUnknown, FileExists, FileMalformed, FileMissing
+from ._files import ours, place
+from ._words import SIMULATED, safe, size, text
+from .errors import ArchiveUnsafe, AssetUnknown, FileExists, FileMalformed, PrismError, Usage
 
 __all__ = ["Result"]
 
@@ -27,7 +33,7 @@ class Result:
     """
 
     def __init__(self, path: str | PathLike[str], simulated: bool = False) -> None:
-        self.path = Path(path)
+        self.path = place(path, "the path of a result")
         """The archive."""
         self.is_simulated = simulated
         """Whether a machine made it that nothing protects."""
@@ -36,12 +42,14 @@ class Result:
         self._sizes = {entry.filename: entry.file_size for entry in sorted(entries, key=lambda entry: entry.filename)}
 
     def _archive(self) -> zipfile.ZipFile:
-        try:
-            return zipfile.ZipFile(self.path)
-        except FileNotFoundError:
-            raise FileMissing(f"expected a result at {self.path}, found nothing", hint="check the path") from None
-        except zipfile.BadZipFile:
-            raise FileMalformed(f"expected a result's archive at {self.path}, found something else") from None
+        with ours(self.path, "a result"):
+            try:
+                return zipfile.ZipFile(self.path)
+            # A damaged archive fails in whichever way its damage leads to.
+            except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
+                raise FileMalformed(
+                    f"expected a result's archive at {safe(str(self.path))}, found something else: {error}"
+                ) from None
 
     @property
     def names(self) -> list[str]:
@@ -62,49 +70,58 @@ class Result:
         ...     file.read()
         b'{}'
         """
-        if name not in self._sizes:
-            raise AssetUnknown(f"expected a file of the result, found {safe(name)}; there are {', '.join(self.names)}")
+        if text(name, "the name of a file of the result") not in self._sizes:
+            there = ", ".join(safe(known) for known in self.names)
+            raise AssetUnknown(f"expected a file of the result, found {safe(name)}; there are {there}")
         # The opened file holds the archive open for as long as it needs it.
-        with self._archive() as archive:
+        with self._readable(name), self._archive() as archive:
             return archive.open(name)
 
+    @contextmanager
+    def _readable(self, name: str) -> Iterator[None]:
+        """What an archive says wrong about a file of it is one of our errors."""
+        try:
+            with ours(self.path, "a result"):
+                yield
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+            if isinstance(error, PrismError):
+                raise
+            raise FileMalformed(f"expected {safe(name)} whole in the result, found it damaged: {error}") from None
+
     def bytes(self, name: str) -> bytes:
-        """One file, whole.
-
-        Raises:
-            AssetUnknown: There is no such file.
-
-        >>> result.bytes("model.json")
-        b'{}'
-        """
-        with self.open(name) as file:
+        """One file, whole."""
+        with self._readable(name), self.open(name) as file:
             return file.read()
 
     def text(self, name: str) -> str:
         """One file as text in UTF-8.
 
         Raises:
-            AssetUnknown: There is no such file.
-            UnicodeDecodeError: It is no UTF-8.
-
-        >>> result.text("model.json")
-        '{}'
+            FileMalformed: It is no such text.
         """
-        return self.bytes(name).decode()
+        return str(self._parsed(name, "text in UTF-8", builtins.bytes.decode))
 
     def json(self, name: str) -> Any:
         """One file as JSON.
 
         Raises:
-            AssetUnknown: There is no such file.
-            ValueError: It is no JSON.
-
-        >>> result.json("metrics.json")["accuracy"]
-        0.95
+            FileMalformed: It is no JSON.
         """
         import json
 
-        return json.loads(self.bytes(name))
+        return self._parsed(name, "JSON", json.loads)
+
+    def _parsed(self, name: str, kind: str, read: Callable[[builtins.bytes], Any]) -> Any:
+        content = self.bytes(name)
+        try:
+            return read(content)
+        # Each package has errors of its own for what it cannot read.
+        except (MemoryError, PrismError):
+            raise
+        except ImportError as error:
+            raise Usage(f"expected a package that reads {kind}, found it not installed: {error}") from error
+        except Exception as error:
+            raise FileMalformed(f"expected {kind} in {safe(name)}, found: {error}") from error
 
     def extract(self, to: str | PathLike[str]) -> list[Path]:
         """Writes every file below a new or empty folder.
@@ -116,14 +133,15 @@ class Result:
         >>> [path.name for path in result.extract(folder / "out")]
         ['metrics.json', 'model.json']
         """
-        folder = Path(to)
-        if folder.exists() and any(folder.iterdir()):
-            raise FileExists(f"expected a new or empty folder, found files in {folder}", hint="choose another")
+        folder = place(to, "the path of a folder")
+        with ours(folder, "a folder"):
+            if folder.exists() and any(folder.iterdir()):
+                raise FileExists(f"expected a new or empty folder, found files in {folder}", hint="choose another")
         for name in self.names:
             plain = PurePosixPath(name)
             if plain.is_absolute() or ".." in plain.parts or str(plain) != name:
                 raise ArchiveUnsafe(f"expected a plain name in the archive, found {safe(name)}", hint="do not trust it")
-        with self._archive() as archive:
+        with ours(folder, "a folder"), self._readable("every file"), self._archive() as archive:
             return [Path(archive.extract(name, folder)) for name in self.names]
 
     def zip(self, to: str | PathLike[str]) -> Path:
@@ -135,71 +153,68 @@ class Result:
         >>> result.zip(folder / "copy.zip").name
         'copy.zip'
         """
-        if Path(to).exists():
-            raise FileExists(f"expected a free name, found a file at {to}", hint="choose another name")
-        return Path(copyfile(self.path, to))
+        file = place(to, "the path of a new file")
+        with ours(file), open(self.path, "rb") as source, open(file, "xb") as target:
+            try:
+                copyfileobj(source, target)
+                target.flush()
+            except BaseException:
+                file.unlink(missing_ok=True)
+                raise
+        return file
 
     def numpy(self, name: str) -> Any:
         """An ``.npy`` or ``.npz`` file through numpy, without pickles: an array, or arrays by name.
 
         Raises:
-            AssetUnknown: There is no such file.
-            ValueError: It is no array, or one of Python objects.
-
-        >>> import numpy as np
-        >>> _ = np.save(folder / "weights.npy", np.ones((2, 3)))
-        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
-        ...     archive.write(folder / "weights.npy", "weights.npy")
-        >>> prism.Result(folder / "made.zip").numpy("weights.npy").shape
-        (2, 3)
+            FileMalformed: It is no such file, or needs a pickle.
         """
-        import numpy
 
-        return numpy.load(io.BytesIO(self.bytes(name)), allow_pickle=False)
+        def read(content: builtins.bytes) -> Any:
+            import numpy
+
+            return numpy.load(io.BytesIO(content), allow_pickle=False)
+
+        return self._parsed(name, "arrays of numpy", read)
 
     def state_dict(self, name: str) -> Any:
         """Weights by name: of a ``.safetensors`` file, else through ``torch.load(weights_only=True)``.
 
         Raises:
-            AssetUnknown: There is no such file.
-            ImportError: Neither torch nor safetensors is installed.
-
-        >>> from safetensors.numpy import save
-        >>> import numpy as np
-        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
-        ...     archive.writestr("model.safetensors", save({"bias": np.zeros(3, dtype="f4")}))
-        >>> list(prism.Result(folder / "made.zip").state_dict("model.safetensors"))
-        ['bias']
+            FileMalformed: It holds something else, or needs a pickle.
         """
-        content = self.bytes(name)
-        if name.endswith(".safetensors"):
-            try:
-                from safetensors.torch import load
-            except ImportError:
-                from safetensors.numpy import load
-            return load(content)
-        import torch
 
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        def read(content: builtins.bytes) -> Any:
+            if name.endswith(".safetensors"):
+                try:
+                    from safetensors.torch import load
+                except ImportError:
+                    from safetensors.numpy import load
+                return load(content)
+            import torch
+
+            return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+        return self._parsed(name, "weights", read)
 
     def frame(self, name: str, engine: Literal["pandas", "polars"] = "pandas") -> Any:
         """A table of ``.csv`` or ``.parquet``.
 
         Raises:
-            AssetUnknown: There is no such file.
-            ImportError: The package is not installed.
-
-        >>> import pandas
-        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
-        ...     archive.writestr("rows.csv", "age,label\\n61,1\\n")
-        >>> prism.Result(folder / "made.zip").frame("rows.csv").shape
-        (1, 2)
+            FileMalformed: It is no such table.
+            Usage: There is no such engine, or it is not installed.
         """
         import importlib
 
-        package = importlib.import_module(engine)
-        read = package.read_parquet if name.endswith(".parquet") else package.read_csv
-        return read(io.BytesIO(self.bytes(name)))
+        if engine not in ("pandas", "polars"):
+            raise Usage(f"expected pandas or polars as engine, found {engine!r}")
+
+        def read(content: builtins.bytes) -> Any:
+            package = importlib.import_module(engine)
+            parse = package.read_parquet if name.endswith(".parquet") else package.read_csv
+            return parse(io.BytesIO(content))
+
+        return self._parsed(name, "a table", read)
 
     def __repr__(self) -> str:
         files = ", ".join(f"{safe(name)} ({size(self._sizes[name])})" for name in self.names[:10])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 from . import _prism
+from ._files import ours, place
 from ._progress import Progress, ProgressOption, display
+from ._words import need, text
 from .assets import Asset
+from .errors import Usage
 
 __all__ = ["Identity", "Sealed", "open", "seal"]
 
@@ -39,8 +43,9 @@ class Identity:
         >>> prism.seal.Identity.create(folder / "old.identity", hybrid=False).recipient
         'age1...'
         """
-        native = _prism.Identity.generate(hybrid)
-        native.save(path)
+        file, native = place(path), _prism.Identity.generate(bool(hybrid))
+        with ours(file):
+            native.save(file)
         return cls(native)
 
     @classmethod
@@ -55,7 +60,9 @@ class Identity:
         >>> prism.seal.Identity.load(folder / "mine.identity")
         Identity that opens what is sealed to age1...
         """
-        return cls(_prism.Identity.load(path))
+        file = place(path)
+        with ours(file, "an identity"):
+            return cls(_prism.Identity.load(file))
 
     @property
     def recipient(self) -> str:
@@ -96,7 +103,7 @@ def seal(
     source: Asset | str | PathLike[str],
     to: str | PathLike[str],
     *,
-    recipients: list[str],
+    recipients: Sequence[str],
     progress: ProgressOption = "auto",
 ) -> Sealed:
     """Seals a file, a folder or an asset into a new file that only its recipients can open.
@@ -116,10 +123,14 @@ def seal(
     'h1.age'
     """
     asset = source if isinstance(source, Asset) else Asset.from_path(source)
-    total = asset._native.length() or 0
+    if isinstance(recipients, str) or not recipients:
+        raise Usage("expected a list of recipients, found text or none", hint="recipients=[identity.recipient]")
+    readers = [text(recipient, "a recipient") for recipient in recipients]
+    file, total = place(to), asset._native.length() or 0
     shown = display(f"sealing {asset.name}", progress)
-    told = _prism.seal(asset._native, recipients, to, lambda done: shown.show(Progress(done, 0, total)))
-    sealed = Sealed(Path(to), *told)
+    with ours(file):
+        told = _prism.seal(asset._native, readers, file, lambda done: shown.show(Progress(done, 0, total)))
+    sealed = Sealed(file, *told)
     shown.show(Progress(sealed.size, 0, sealed.size), last=True)
     return sealed
 
@@ -139,8 +150,12 @@ def open(
     >>> prism.seal.open(folder / "h1.age", folder / "again.csv", identity=mine, progress=False).read_bytes()
     b'age,label...'
     """
-    total = Path(sealed).stat().st_size if Path(sealed).exists() else 0
+    need(identity, Identity, "read it with prism.seal.Identity.load(path)")
+    source, file = place(sealed), place(to)
+    with ours(source, "a sealed file"):
+        total = source.stat().st_size
     shown = display("opening", progress)
-    _, size = _prism.open(sealed, identity._native, to, lambda done: shown.show(Progress(done, 0, total)))
+    with ours(file):
+        _, size = _prism.open(source, identity._native, file, lambda done: shown.show(Progress(done, 0, total)))
     shown.show(Progress(size, 0, size), last=True)
-    return Path(to)
+    return file

@@ -10,11 +10,12 @@ import weakref
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Literal
+from typing import Literal, get_args
 
 from . import _prism
-from ._words import SIMULATED, need
-from .errors import ApprovalMissing
+from ._files import ours, place
+from ._words import SIMULATED, need, text
+from .errors import ApprovalMissing, Usage
 from .terms import Manifest
 
 __all__ = ["Platform", "ServedAgent", "serve"]
@@ -40,9 +41,11 @@ def remove(folder: Path, process: int) -> None:
 
 def _end(native: _prism.Agent, temporary: Path | None, process: int) -> None:
     if os.getpid() == process:
-        native.close()
-        if temporary is not None:
-            remove(temporary, process)
+        try:
+            native.close()
+        finally:
+            if temporary is not None:
+                remove(temporary, process)
 
 
 class ServedAgent:
@@ -96,10 +99,7 @@ class ServedAgent:
     def close(self) -> None:
         """Ends it in order: stops the run, closes the log, destroys what it holds. Once more does nothing.
 
-        >>> room.close()
-        >>> room.close()
-        >>> room.state is None
-        True
+        An interrupt while this takes its time ends the agent at once: then its log is not closed.
         """
         self._clean()
 
@@ -137,6 +137,8 @@ def serve(
         python: What executes Python programs; by default this interpreter.
         endorsements: The vendor's endorsements, for platforms that are not handed them.
 
+    Ctrl-C while it starts ends it at once and leaves nothing behind.
+
     Raises:
         ApprovalMissing: Somebody has not approved the terms.
         ManifestUnsupported: The terms ask for something that this machine cannot keep.
@@ -150,23 +152,23 @@ def serve(
     need(terms, Manifest, "read it with prism.Manifest.read(path)")
     if terms._signed is None:
         raise ApprovalMissing("expected terms that everybody approved", hint="terms.assemble(approvals) makes them")
-    temporary = Path(tempfile.mkdtemp(prefix="prism-agent-")) if state is None else None
+    if platform not in get_args(Platform):
+        raise Usage(f"expected {', '.join(get_args(Platform))} as platform, found {platform!r}")
+    text(listen, "an address such as 127.0.0.1:0")
     # The interpreter itself: a virtual environment's is a link to it, and no site-packages are wanted.
     program = Path(sys.executable).resolve()
     helper = (program, ["-I", "-S", "-c", _HELPER, str(_prism.__file__)])
+    interpreter = place(python, "the path of an interpreter") if python is not None else program
+    bundle = place(endorsements, "the path of a vendor's endorsements") if endorsements is not None else None
+    kept = place(state, "the path of the agent's directory") if state is not None else None
+    with ours(tempfile.gettempdir(), "a place for temporary files"):
+        temporary = Path(tempfile.mkdtemp(prefix="prism-agent-")) if kept is None else None
     try:
-        native = _prism.Agent.start(
-            terms._signed,
-            listen,
-            temporary or state or "",
-            platform,
-            _prism.state_directory(),
-            helper,
-            python if python is not None else program,
-            endorsements,
-        )
+        simulators = _prism.state_directory()
+        folder = kept or temporary or Path()
+        native = _prism.Agent.start(terms._signed, listen, folder, platform, simulators, helper, interpreter, bundle)
+        return ServedAgent(native, temporary)
     except BaseException:
         if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+            remove(temporary, os.getpid())
         raise
-    return ServedAgent(native, temporary)

@@ -1,0 +1,105 @@
+"""Paths and files as they are given: whatever is wrong with them is one of our errors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from ._words import safe
+from .errors import FileExists, FileIo, FileMalformed, FileMissing, PrismError, Usage
+
+__all__ = ["ours", "place", "read", "write_new"]
+
+
+def place(path: Any, what: str = "a path") -> Path:
+    """A path that the system can take.
+
+    >>> place("keys/lab.key").name
+    'lab.key'
+    >>> place(3)
+    Traceback (most recent call last):
+    prism.errors.Usage: ...
+    """
+    try:
+        text = os.fspath(path)
+    except TypeError:
+        raise Usage(f"expected {what}, found {type(path).__name__}", hint="give a str or a pathlib.Path") from None
+    try:
+        if not isinstance(text, str):
+            text = os.fsdecode(text)
+        os.fsencode(text)
+    except UnicodeError:
+        raise Usage(f"expected {what}, found text that no file can be called: {safe(str(text))}") from None
+    if "\0" in text or not text:
+        raise Usage(f"expected {what}, found {'nothing' if not text else 'a NUL character in it'}")
+    return Path(text)
+
+
+@contextmanager
+def ours(path: str | PathLike[str], what: str = "a file") -> Iterator[None]:
+    """Makes errors of the system ours, with the file they are about."""
+    shown = safe(os.fspath(path))
+    try:
+        yield
+    except PrismError as error:
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+    except OSError as error:
+        raise _translated(error, os.fspath(path), shown, what) from error
+
+
+def _translated(error: OSError, path: str, shown: str, what: str) -> PrismError:
+    about: dict[str, Any] = {"errno": error.errno, "filename": path}
+    if isinstance(error, FileNotFoundError):
+        return FileMissing(f"expected {what} at {shown}, found nothing", hint="check the path", **about)
+    if isinstance(error, FileExistsError):
+        return FileExists(f"expected a free name, found a file at {shown}", hint="choose another name", **about)
+    if isinstance(error, IsADirectoryError):
+        return FileMalformed(f"expected {what} at {shown}, found a directory", hint="give the file in it")
+    reason = error.strerror or str(error)
+    return FileIo(f"could not use {shown} as {what}: {reason}", **about)
+
+
+def read(path: str | PathLike[str], what: str = "a file", most: int | None = None) -> bytes:
+    """A whole file.
+
+    Args:
+        path: The file.
+        what: What it should be, in a word.
+        most: The most bytes that such a file has.
+
+    Raises:
+        FileMissing: Nothing is there.
+        FileMalformed: It is a directory, or longer than such a file can be.
+        FileIo: It cannot be read.
+    """
+    given = place(path, f"the path of {what}")
+    with ours(given, what), open(given, "rb") as file:
+        content = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(content) > most:
+        raise FileMalformed(f"expected {what} of at most {most} bytes at {safe(str(given))}, found more")
+    return content
+
+
+def write_new(path: str | PathLike[str], content: bytes) -> Path:
+    """Writes a new file; one that could not be written whole is removed again.
+
+    Raises:
+        FileExists: Something is there already.
+        FileIo: It cannot be written.
+    """
+    given = place(path)
+    with ours(given):
+        with open(given, "xb") as file:
+            try:
+                file.write(content)
+                file.flush()
+            except BaseException:
+                given.unlink(missing_ok=True)
+                raise
+    return given
