@@ -17,7 +17,7 @@ print("counted")
 TABLE = b"age,label\n61,1\n47,0\n"
 
 
-def draft(script: prism.Asset, table: prism.Asset) -> dict[str, object]:
+def draft(script: prism.Asset, table: prism.Asset, most: str = "1 MiB") -> dict[str, object]:
     return {
         "title": "Count the rows",
         "owner": "lab",
@@ -26,7 +26,7 @@ def draft(script: prism.Asset, table: prism.Asset) -> dict[str, object]:
         "participants": {name: {"organisation": name, "key": f"{name}.pub"} for name in ("lab", "hospital-1")},
         "algorithm": {"provider": "lab", "name": "count.py", "digest": script.digest, "size": script.size},
         "dataset": [{"provider": "hospital-1", "name": "h1.csv", "digest": table.digest, "size": table.size}],
-        "results": {"consumers": ["lab"], "max": "1 MiB"},
+        "results": {"consumers": ["lab"], "max": most},
         "logs": {"stdout": ["lab"], "stderr": ["lab"], "metrics": ["lab"]},
     }
 
@@ -36,6 +36,7 @@ class Scene(unittest.TestCase):
 
     script = SCRIPT
     table = TABLE
+    most = "1 MiB"
 
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
@@ -45,7 +46,7 @@ class Scene(unittest.TestCase):
         self.hospital = prism.Key.create(self.folder / "hospital-1.key")
         self.algorithm = prism.Asset.from_bytes(self.script, "count.py")
         self.data = prism.Asset.from_bytes(self.table, "h1.csv")
-        self.terms = prism.Manifest.new(draft(self.algorithm, self.data), self.folder)
+        self.terms = prism.Manifest.new(draft(self.algorithm, self.data, self.most), self.folder)
 
     def sign(self) -> prism.Manifest:
         return self.terms.assemble([self.terms.approve(key) for key in (self.lab, self.hospital)])

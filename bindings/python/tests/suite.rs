@@ -59,7 +59,8 @@ fn run(file: &str) {
     command.env("PYTHONPATH", package()).env("PRISM_STATE", state.path()).env("PYTHONDONTWRITEBYTECODE", "1");
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
-    said.lines().filter(|line| line.contains("skipped")).for_each(|line| println!("{line}"));
+    let worth_saying = |line: &&str| line.contains("skipped") || line.contains("measured: ");
+    said.lines().filter(worth_saying).for_each(|line| println!("{line}"));
     assert!(
         output.status.success(),
         "{file} in {}:\n{said}\n{}",
@@ -127,6 +128,11 @@ fn runs_at_a_glance() {
 #[test]
 fn interrupts_and_asyncio() {
     run("test_interrupts");
+}
+
+#[test]
+fn dead_agents_deadlines_and_callbacks() {
+    run("test_waiting");
 }
 
 #[test]

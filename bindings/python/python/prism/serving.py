@@ -57,7 +57,7 @@ class ServedAgent:
     """
 
     def __init__(self, native: _prism.Agent, temporary: Path | None) -> None:
-        self._native = native
+        self._native, self._temporary = native, temporary
         self._clean = weakref.finalize(self, _end, native, temporary, os.getpid())
 
     @property
