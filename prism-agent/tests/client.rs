@@ -16,6 +16,8 @@ mod folder;
 mod liar;
 #[path = "client/lies.rs"]
 mod lies;
+#[path = "client/notices.rs"]
+mod notices;
 #[path = "client/parts.rs"]
 mod parts;
 #[path = "client/people.rs"]

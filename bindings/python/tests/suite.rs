@@ -136,6 +136,16 @@ fn dead_agents_deadlines_and_callbacks() {
 }
 
 #[test]
+fn results_are_taken_once_and_read_with_care() {
+    run("test_results");
+}
+
+#[test]
+fn hostile_inputs_are_errors_of_ours() {
+    run("test_hostile");
+}
+
+#[test]
 fn everything_public_is_documented_and_its_examples_hold() {
     run("test_documentation");
 }

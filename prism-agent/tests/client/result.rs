@@ -79,6 +79,28 @@ async fn a_result_arrives_and_nothing_else_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kept_receipt_is_there_before_what_resuming_needs_goes() {
+    let scene = Scene::set().await;
+    let institute = scene.institute().await;
+    let mut options = ResultOptions::default();
+    options.keep_receipt = true;
+    let mut beside = Vec::new();
+    let look = |progress: prism_agent::client::ResultProgress| {
+        if progress.step == ResultStep::Acknowledged {
+            beside = scene.beside();
+        }
+    };
+    let delivered = institute.result(&scene.out, options, look).await.unwrap();
+    is_whole(&scene, &delivered);
+    let there = |word: &str| beside.iter().any(|name| name.starts_with(&format!("results.zip.{word}")));
+    assert!(["identity-", "payload-", "header-", "receipt"].into_iter().all(there), "{beside:?}");
+    assert_eq!(scene.beside(), ["results.zip", "results.zip.receipt"]);
+    let (manifest, proof) = (scene.computation.signed.digest(), delivered.receipt.proof().to_text());
+    let kept = fs::read_to_string(scene.out.with_file_name("results.zip.receipt")).unwrap();
+    assert_eq!(kept, format!("{manifest} institute {}\n{proof}", delivered.digest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_fetch_says_that_it_is_gone() {
     let scene = Scene::set().await;
     scene.take(&scene.out).await.unwrap();

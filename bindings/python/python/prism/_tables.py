@@ -29,10 +29,10 @@ def write_table(frame: Any, file: IO[bytes], format: str, index: bool | None = N
         raise
     except ImportError as error:
         raise Usage(
-            f"expected what writes {format}, found it not installed: {error}", hint="pip install pyarrow"
+            f"expected what writes {format}, found it not installed: {safe(str(error))}", hint="pip install pyarrow"
         ) from error
     except Exception as error:
-        raise Usage(f"expected a table that can be written as {format}, found: {error}") from error
+        raise Usage(f"expected a table that can be written as {format}, found: {safe(str(error))}") from error
     return f"{module} {getattr(sys.modules.get(module), '__version__', '')}".strip()
 
 

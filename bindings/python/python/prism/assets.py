@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import tempfile
 import threading
@@ -21,6 +22,9 @@ from ._words import need, safe, short, size, text
 from .errors import FileIo, PrismError, Usage
 
 __all__ = ["Asset", "BinaryFile"]
+
+# Names of fields, and pointers, in the format of a buffer (PEP 3118): a pointer's bytes mean nothing elsewhere.
+_NAME, _POINTER = re.compile(r":[^:]*:"), re.compile(r"[&OPz]|Z(?![fdg])")
 
 BinaryFile = IO[bytes] | io.BufferedIOBase | io.RawIOBase
 """An object that was opened for reading bytes."""
@@ -110,8 +114,11 @@ class Asset:
             raise
         # It is somebody's own object: what it raises may be anything.
         except Exception as error:
-            number = error.errno if isinstance(error, OSError) else None
-            raise FileIo(f"could not read the file object: {error or type(error).__name__}", errno=number) from error
+            number, found = (
+                error.errno if isinstance(error, OSError) else None,
+                safe(str(error)) or type(error).__name__,
+            )
+            raise FileIo(f"could not read the file object: {found}", errno=number) from error
 
     @classmethod
     def from_bytes(cls, data: Any, name: str = "data") -> Asset:
@@ -129,10 +136,14 @@ class Asset:
             view = memoryview(data)
             contiguous = view.c_contiguous
         except (TypeError, ValueError, BufferError) as error:
-            raise Usage(f"expected bytes, found {type(data).__name__}: {error}", hint="encode text first") from None
+            raise Usage(
+                f"expected bytes, found {type(data).__name__}: {safe(str(error))}", hint="encode text first"
+            ) from None
         if not contiguous:
             raise Usage("expected contiguous bytes, found a view with gaps", hint="use bytes(view)")
         try:
+            if _POINTER.search(_NAME.sub("", view.format)):
+                raise ValueError
             flat = view.cast("B") if view.nbytes else memoryview(b"")
         except (TypeError, ValueError, NotImplementedError):
             raise Usage(
@@ -313,11 +324,14 @@ def _regular(file: BinaryFile) -> int | None:
 def _spooled(file: BinaryFile) -> IO[bytes]:
     """Everything that a pipe gives, in a nameless file."""
     copy = tempfile.TemporaryFile()
-    while piece := file.read(1 << 20):
-        if not isinstance(piece, bytes):
-            copy.close()
-            raise Usage(f"expected a file that gives bytes, found one that gives {type(piece).__name__}")
-        copy.write(piece)
+    try:
+        while piece := file.read(1 << 20):
+            if not isinstance(piece, bytes):
+                raise Usage(f"expected a file that gives bytes, found one that gives {type(piece).__name__}")
+            copy.write(piece)
+    except BaseException:
+        copy.close()
+        raise
     return copy
 
 

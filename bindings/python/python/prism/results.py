@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import errno
 import io
 import struct
 import zipfile
@@ -46,9 +47,11 @@ class Result:
             try:
                 return zipfile.ZipFile(self.path)
             # A damaged archive fails in whichever way its damage leads to.
-            except (zipfile.BadZipFile, ValueError, NotImplementedError, struct.error) as error:
+            except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
+                if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                    raise
                 raise FileMalformed(
-                    f"expected a result's archive at {safe(str(self.path))}, found something else: {error}"
+                    f"expected a result's archive at {safe(str(self.path))}, found something else: {safe(str(error))}"
                 ) from None
 
     @property
@@ -82,11 +85,18 @@ class Result:
         """What an archive says wrong about a file of it is one of our errors."""
         try:
             with ours(self.path, "a result"):
-                yield
+                try:
+                    yield
+                except OSError as error:
+                    if error.errno == errno.EINVAL:  # an entry that is said to begin before the file does
+                        raise EOFError("it lies outside of the archive") from None
+                    raise
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             if isinstance(error, PrismError):
                 raise
-            raise FileMalformed(f"expected {safe(name)} whole in the result, found it damaged: {error}") from None
+            raise FileMalformed(
+                f"expected {safe(name)} whole in the result, found it damaged: {safe(str(error))}"
+            ) from None
 
     def bytes(self, name: str) -> bytes:
         """One file, whole."""
@@ -119,9 +129,9 @@ class Result:
         except (MemoryError, PrismError):
             raise
         except ImportError as error:
-            raise Usage(f"expected a package that reads {kind}, found it not installed: {error}") from error
+            raise Usage(f"expected a package that reads {kind}, found it not installed: {safe(str(error))}") from error
         except Exception as error:
-            raise FileMalformed(f"expected {kind} in {safe(name)}, found: {error}") from error
+            raise FileMalformed(f"expected {kind} in {safe(name)}, found: {safe(str(error))}") from error
 
     def extract(self, to: str | PathLike[str]) -> list[Path]:
         """Writes every file below a new or empty folder.
