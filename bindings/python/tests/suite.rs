@@ -146,6 +146,11 @@ fn hostile_inputs_are_errors_of_ours() {
 }
 
 #[test]
+fn ten_thousand_objects_leave_nothing() {
+    run("test_leaks");
+}
+
+#[test]
 fn everything_public_is_documented_and_its_examples_hold() {
     run("test_documentation");
 }
