@@ -1,9 +1,11 @@
+import ast
 import copy
 import errno
 import os
 import pickle
 import re
 import unittest
+from pathlib import Path
 
 import prism
 from prism import _prism, errors
@@ -31,6 +33,16 @@ class Errors(Scene):
             self.assertIsNone(COMMAND_LINE.search(hint), f"{code}: {hint}")
             if not COMMAND_LINE.search(of_the_command) and code not in _reworded:
                 self.assertEqual(hint, of_the_command)
+
+    def test_no_hint_in_the_package_speaks_of_the_command_line(self) -> None:
+        tried = 0
+        for path in Path(prism.__file__).parent.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.keyword) and node.arg == "hint":
+                    for text in [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]:
+                        self.assertIsNone(COMMAND_LINE.search(str(text)), f"{path.name}: {text}")
+                        tried += 1
+        self.assertGreater(tried, 30)
 
     def test_a_hint_that_was_given_goes_before_the_one_of_the_class(self) -> None:
         self.assertEqual(prism.Usage("x", hint="do y").hint, "do y")

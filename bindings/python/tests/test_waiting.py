@@ -1,5 +1,7 @@
 """Dead agents, deadlines, callbacks that call, threads that share: what waits says so, and ends when it shall."""
 
+import contextlib
+import io
 import logging
 import os
 import socket
@@ -177,6 +179,30 @@ class Callbacks(Scene):
             with self.assertRaises(kind):
                 agent.upload("h1.csv", self.data, progress=tell)
         self.assertEqual(agent.upload("h1.csv", self.data, progress=False).entry["type"], "asset.accepted")
+
+    def test_nobody_who_can_read_it_is_no_reason_to_stop(self) -> None:
+        agent = prism.connect(self.serve().address, self.sign(), self.hospital)
+        closed = io.StringIO()
+        closed.close()
+        for place in (closed, None):
+            with contextlib.redirect_stderr(place):  # type: ignore[type-var]
+                agent.upload("h1.csv", self.data, progress="text")
+                agent.upload("h1.csv", self.data)
+                with self.assertRaises(prism.DeadlinePassed):
+                    agent.watch(timeout=0.1)
+
+    def test_a_terminal_has_its_line_back_whatever_ends_the_upload(self) -> None:
+        class Terminal(io.StringIO):
+            def isatty(self) -> bool:
+                return True
+
+        agent, slow = prism.connect(self.serve().address, self.sign(), self.hospital), Slow(self.table)
+        for asset, timeout, end in ((slow.asset, 0.5, prism.DeadlinePassed), (self.data, 60, ())):
+            with contextlib.redirect_stderr(Terminal()) as terminal, contextlib.suppress(end):  # type: ignore[arg-type]
+                agent.upload("h1.csv", asset, timeout=timeout)
+            drawn = terminal.getvalue()
+            self.assertEqual((drawn.count("\n"), drawn[-1:]), (1, "\n"))
+        slow.released.set()
 
     def test_one_reader_at_a_time_reads_a_stream(self) -> None:
         room = self.serve()

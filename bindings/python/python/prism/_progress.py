@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal, TextIO
 
-from ._words import size
+from ._words import safe, size
 from .errors import Usage
 
-__all__ = ["Progress", "ProgressOption", "display"]
+__all__ = ["Progress", "ProgressOption", "display", "say"]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,20 @@ INTERVAL = 0.25
 """Seconds between two pictures: people read four a second."""
 
 
+def say(out: TextIO | None, text: str) -> None:
+    """Writes for people. Nobody's work fails because nobody can read how far it is."""
+    try:
+        if out is not None:
+            out.write(text)
+            out.flush()
+    except (OSError, ValueError):
+        pass  # a terminal that was closed, a pipe that broke
+
+
 class _Silent:
     def show(self, at: Progress, last: bool = False) -> None: ...
+
+    def end(self) -> None: ...
 
 
 class _Called:
@@ -53,12 +65,14 @@ class _Called:
         if not last:
             self._call(at)
 
+    def end(self) -> None: ...
+
 
 class _Paced:
     """Draws at most four times a second, and the end always."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = safe(name)
         self._begin = time.monotonic()
         self._next = 0.0
 
@@ -67,6 +81,9 @@ class _Paced:
         if last or now >= self._next:
             self._next = now + INTERVAL
             self.draw(at, now - self._begin, last)
+
+    def end(self) -> None:
+        """Nothing more comes, whether it was done or not."""
 
     def line(self, at: Progress, elapsed: float) -> str:
         if at.total and at.measured and not at.done:
@@ -82,15 +99,19 @@ class _Paced:
 class _Bar(_Paced):
     def __init__(self, name: str, out: TextIO) -> None:
         super().__init__(name)
-        self._out = out
+        self._out, self._drawn = out, False
 
     def draw(self, at: Progress, elapsed: float, last: bool) -> None:
-        self._out.write(f"\r\x1b[K{self.line(at, elapsed)}" + ("\n" if last else ""))
-        self._out.flush()
+        self._drawn = True
+        say(self._out, f"\r\x1b[K{self.line(at, elapsed)}")
+
+    def end(self) -> None:
+        if self._drawn:
+            say(self._out, "\n")
 
 
 class _Lines(_Paced):
-    def __init__(self, name: str, out: TextIO) -> None:
+    def __init__(self, name: str, out: TextIO | None) -> None:
         super().__init__(name)
         self._out = out
         self._tenth = -1
@@ -99,7 +120,7 @@ class _Lines(_Paced):
         tenth = at.done * 10 // at.total if at.total else 0
         if last or tenth > self._tenth:
             self._tenth = tenth
-            self._out.write(self.line(at, elapsed) + "\n")
+            say(self._out, self.line(at, elapsed) + "\n")
 
 
 class _Notebook(_Paced):
@@ -133,15 +154,22 @@ def display(name: str, option: ProgressOption) -> Display:
         notebook = _notebook()
         if notebook is not None:
             return _Notebook(name, *notebook)
-        if sys.stderr.isatty():
+        if _is_terminal(sys.stderr):
             return _Bar(name, sys.stderr)
     return _Lines(name, sys.stderr)
+
+
+def _is_terminal(out: TextIO | None) -> bool:
+    try:
+        return out is not None and out.isatty()
+    except ValueError:
+        return False  # closed
 
 
 def _notebook() -> tuple[Any, Any] | None:
     """IPython's display, if this is a notebook; it is never imported for this."""
     module = sys.modules.get("IPython")
-    shell = module.get_ipython() if module is not None else None
+    shell = module.get_ipython() if module is not None and hasattr(module, "get_ipython") else None
     if shell is None or not hasattr(shell, "kernel"):
         return None
     from IPython.display import HTML, display  # type: ignore[attr-defined, unused-ignore]

@@ -40,7 +40,8 @@ def _written(frame: Any, file: IO[bytes], format: str, module: str, index: bool 
     """Writes a table, and says which package did."""
     kind = type(frame).__name__
     if module == "pandas" and kind == "DataFrame":
-        _pandas(frame, file, format, index)
+        chosen = _own_index(frame) if index is None else index
+        _pandas(frame.reset_index() if chosen else frame, file, format)
     elif module == "polars" and kind == "DataFrame":
         frame.write_csv(file) if format == "csv" else frame.write_parquet(file)
     elif module == "polars" and kind == "LazyFrame":
@@ -53,13 +54,11 @@ def _written(frame: Any, file: IO[bytes], format: str, module: str, index: bool 
     return module
 
 
-def _pandas(frame: Any, file: IO[bytes], format: str, index: bool | None) -> None:
-    if index is None:
-        index = _own_index(frame)
+def _pandas(frame: Any, file: IO[bytes], format: str) -> None:
     if format == "parquet":
-        frame.to_parquet(file, index=index)
+        frame.to_parquet(file, index=False)
         return
-    frame.to_csv(file, index=index, chunksize=_ROWS, lineterminator="\n")
+    frame.to_csv(file, index=False, chunksize=_ROWS, lineterminator="\n")
 
 
 def _own_index(frame: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from types import TracebackType
 from typing import Any
 
 from . import _prism
+from ._course import Course, belongs, state, why
 from ._files import ours, place
-from ._progress import Progress, ProgressOption, display
+from ._progress import Progress, ProgressOption, display, say
 from ._streams import Stream, bounded
 from ._words import SIMULATED, need, safe, seconds, text
 from .assets import Asset
-from .errors import ApprovalMissing, DeadlinePassed, PrismError, RunFailed, RunStopped, Usage
+from .errors import ApprovalMissing, DeadlinePassed, RunFailed, RunStopped, Usage
 from .keys import Key
 from .results import Result
 from .terms import Manifest
@@ -326,11 +328,13 @@ class Agent:
 
         try:
             receipt = bounded(timeout, send)
+            shown.show(last, last=True)
+            return receipt
         except (KeyboardInterrupt, DeadlinePassed) as interrupt:
             interrupt.add_note("paused: the same call goes on from what the agent holds")
             raise
-        shown.show(last, last=True)
-        return receipt
+        finally:
+            shown.end()
 
     def entries(self, key: Key | None = None, first: int = 0) -> Stream[Entry]:
         """The log's entries as they are proven, until the log is closed. Interrupting ends the waiting only.
@@ -371,9 +375,9 @@ class Agent:
         >>> agent.watch(until="waiting for algorithm", show=False).type
         '...'
         """
-        wanted = _state(until)
+        wanted = state(until)
         limit = seconds(timeout)
-        course = _Course(self.terms)
+        course = Course(self.terms)
         try:
             return bounded(limit, lambda: self._watch(wanted, key, bool(show), course))
         except DeadlinePassed as passed:
@@ -383,14 +387,14 @@ class Agent:
                 details={"state": course.state, "waiting_for": course.awaited()},
             ) from passed
 
-    def _watch(self, wanted: str, key: Key | None, show: bool, course: _Course) -> Entry | None:
+    def _watch(self, wanted: str, key: Key | None, show: bool, course: Course) -> Entry | None:
         ended = ""
         for entry in self.entries(key):
             course.take(entry)
             if entry.type in ("run.exit", "error"):
-                ended = _why(entry)
+                ended = why(entry)
             if show:
-                _say(entry)
+                say(sys.stderr, f"{entry!r}\n")
             if entry.state == wanted:
                 return entry
             if entry.state == "Failed":
@@ -445,7 +449,7 @@ class Agent:
 
         def take() -> Result:
             session = self._session(key)
-            if _belongs(archive, f"{self.terms.digest} {session.participant()}"):
+            if belongs(archive, f"{self.terms.digest} {session.participant()}"):
                 return Result(archive, session.simulated())
             session.result(archive, True, bool(keep_sealed), tell)
             shown.show(last, last=True)
@@ -457,6 +461,8 @@ class Agent:
         except (KeyboardInterrupt, DeadlinePassed) as interrupt:
             interrupt.add_note("paused: the same call goes on from what lies beside the archive")
             raise
+        finally:
+            shown.end()
 
     def stop(self, key: Key | None = None) -> Receipt:
         """Stops the computation for good: the run is killed, data and results are destroyed, the log is closed.
@@ -489,58 +495,3 @@ class Agent:
 
     def __repr__(self) -> str:
         return f"Agent at {self.address}\n{self.verdict!r}"
-
-
-class _Course:
-    """What somebody who watches has seen of a run."""
-
-    def __init__(self, terms: Manifest) -> None:
-        self.state: str | None = None
-        self._missing = {name: str(asset["provider"]) for name, asset in terms.assets.items()}
-
-    def take(self, entry: Entry) -> None:
-        self.state = entry.state
-        if entry.type == "asset.accepted":
-            self._missing.pop(str(entry.body.get("body", {}).get("asset")), None)
-
-    def awaited(self) -> dict[str, str]:
-        """Assets that are missing, with who brings them."""
-        return dict(self._missing) if (self.state or "").startswith("Waiting") else {}
-
-    def place(self) -> str:
-        waits = ", ".join(f"{safe(name)} ({safe(provider)})" for name, provider in self.awaited().items())
-        return (self.state or "nothing of the log yet") + (f", waiting for {waits}" if waits else "")
-
-
-def _state(name: str) -> str:
-    """A state of a run, from however it is written."""
-    plain = text(name, "a state of a run").replace("_", "").replace(" ", "").lower()
-    known = {state.lower(): state for state in _prism.states()}
-    if plain not in known:
-        raise Usage(f"expected a state of a run, found {safe(name)}", hint=f"one of {', '.join(known.values())}")
-    return known[plain]
-
-
-def _belongs(archive: Path, mine: str) -> bool:
-    """Whether a receipt is of this computation, this participant and this very archive."""
-    receipt = Path(f"{archive}.receipt")
-    try:
-        if not archive.exists():
-            return False
-        first = receipt.read_text(encoding="utf-8").partition("\n")[0]
-        return first == f"{mine} {Asset.from_path(archive).digest}"
-    except (OSError, UnicodeDecodeError, PrismError):
-        return False
-
-
-def _why(entry: Entry) -> str:
-    """How a run ended, as its log entry says it."""
-    body = entry.body.get("body", {})
-    end, status = body.get("end", body.get("code", "failed")), body.get("status", 0)
-    return f"{end} {status}" if status else str(end)
-
-
-def _say(entry: Entry) -> None:
-    import sys
-
-    sys.stderr.write(f"{entry!r}\n")

@@ -128,11 +128,14 @@ def seal(
     readers = [text(recipient, "a recipient") for recipient in recipients]
     file, total = place(to), asset._native.length() or 0
     shown = display(f"sealing {asset.name}", progress)
-    with ours(file):
-        told = _prism.seal(asset._native, readers, file, lambda done: shown.show(Progress(done, 0, total)))
-    sealed = Sealed(file, *told)
-    shown.show(Progress(sealed.size, 0, sealed.size), last=True)
-    return sealed
+    try:
+        with ours(file):
+            told = _prism.seal(asset._native, readers, file, lambda done: shown.show(Progress(done, 0, total)))
+        sealed = Sealed(file, *told)
+        shown.show(Progress(sealed.size, 0, sealed.size), last=True)
+        return sealed
+    finally:
+        shown.end()
 
 
 def open(
@@ -155,7 +158,10 @@ def open(
     with ours(source, "a sealed file"):
         total = source.stat().st_size
     shown = display("opening", progress)
-    with ours(file):
-        _, size = _prism.open(source, identity._native, file, lambda done: shown.show(Progress(done, 0, total)))
-    shown.show(Progress(size, 0, size), last=True)
-    return file
+    try:
+        with ours(file):
+            _, size = _prism.open(source, identity._native, file, lambda done: shown.show(Progress(done, 0, total)))
+        shown.show(Progress(size, 0, size), last=True)
+        return file
+    finally:
+        shown.end()
