@@ -5,6 +5,7 @@ import os
 import pickle
 import re
 import unittest
+from collections.abc import Callable
 from pathlib import Path
 
 import prism
@@ -40,7 +41,7 @@ class Errors(Scene):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.keyword) and node.arg == "hint":
                     for text in [part.value for part in ast.walk(node.value) if isinstance(part, ast.Constant)]:
-                        self.assertIsNone(COMMAND_LINE.search(str(text)), f"{path.name}: {text}")
+                        self.assertIsNone(COMMAND_LINE.search(str(text)), f"{path.name}: {text!r}")
                         tried += 1
         self.assertGreater(tried, 30)
 
@@ -68,7 +69,7 @@ class Errors(Scene):
         os.chmod(exposed, 0o644)
         nothing, folder = self.folder / "nothing", self.folder
         below = self.folder / "lab.pub" / "x"
-        cases = {
+        cases: dict[int, list[Callable[[], object]]] = {
             errno.ENOENT: [
                 lambda: prism.Key.load(nothing),
                 lambda: prism.audit(nothing),

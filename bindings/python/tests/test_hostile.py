@@ -250,7 +250,7 @@ class Sources(Table):
             ("is left", failing(SystemExit())),
         ]
         self.try_all([
-            *[(f"one that {name}", lambda r=read: prism.Asset.from_file(Changing(read=r)).measure(), prism.FileIo)  # type: ignore[misc]
+            *[(f"one that {name}", lambda r=read: prism.Asset.from_file(Changing(read=r)).measure(), prism.FileIo)
               for name, read in measured],
             ("one that was closed", lambda: prism.Asset.from_file(closed), prism.Usage),
             ("one that is closed later", lambda: self.assert_open(later, kept), prism.FileIo),
@@ -314,13 +314,14 @@ class Arrays(Table):
         except ImportError:
             self.skipTest("skipped: numpy is not installed")
         whole = prism.Asset.from_numpy
+        half: dict[str, Any] = {SURROGATE: np.zeros(1)}
         self.try_all([
             ("objects", lambda: whole(np.array([{}], dtype=object)), prism.Usage),
             ("objects in a record", lambda: whole(np.zeros(2, dtype=[("a", "i4"), ("b", "O")])), prism.Usage),
             ("gaps", lambda: whole(np.arange(10)[::2]), prism.Usage),
             ("a list", lambda: whole([1]), prism.Usage),
             ("a number", lambda: whole(np.float64(1)), prism.Usage),
-            ("half a name of an array", lambda: whole(**{SURROGATE: np.zeros(1)}), prism.Usage),
+            ("half a name of an array", lambda: whole(**half), prism.Usage),
             ("half a name", lambda: whole(np.zeros(1), name=SURROGATE), prism.Usage),
             ("both", lambda: whole(np.zeros(1), x=np.zeros(1)), prism.Usage),
             ("objects as bytes", lambda: prism.Asset.from_bytes(np.array([{}], dtype=object)), prism.Usage),

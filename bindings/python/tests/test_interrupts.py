@@ -166,7 +166,7 @@ class InterruptedResults(Scene):
                 agent.result(to=self.folder / "result.zip", progress=False)
             cable.release()
             (payload,) = self.folder.glob("result.zip.payload-*")
-            before, heard = payload.stat().st_size, []
+            before, heard = payload.stat().st_size, list[prism.Progress]()
             self.assertGreater(before, 0)
             result = agent.result(to=self.folder / "result.zip", progress=heard.append)
         self.assertGreaterEqual(heard[0].done, before)
@@ -324,7 +324,8 @@ class Forks(Scene):
             child = os.fork()
         if child == 0:
             found = 0
-            for number, use in enumerate((agent.status, entries.__next__, lambda: room.state)):
+            uses: list[Callable[[], object]] = [agent.status, entries.__next__, lambda: room.state]
+            for number, use in enumerate(uses):
                 try:
                     use()
                 except prism.Usage as error:

@@ -185,7 +185,7 @@ class Callbacks(Scene):
         closed = io.StringIO()
         closed.close()
         for place in (closed, None):
-            with contextlib.redirect_stderr(place):  # type: ignore[type-var]
+            with contextlib.redirect_stderr(place):
                 agent.upload("h1.csv", self.data, progress="text")
                 agent.upload("h1.csv", self.data)
                 with self.assertRaises(prism.DeadlinePassed):
@@ -208,7 +208,7 @@ class Callbacks(Scene):
         room = self.serve()
         agent = prism.connect(room.address, self.sign(), self.lab)
         logs = agent.logs()
-        begun, found = threading.Event(), []
+        begun, found = threading.Event(), list[object]()
 
         def read() -> None:
             begun.set()
