@@ -99,6 +99,35 @@ class WrongThings(Table):
         given: dict[str, Any] = {"evidence": b"", "endorsements": b"", "policy": b"", "platform": "snp"} | changed
         return prism.attest.verify(given.pop("evidence"), given.pop("endorsements"), given.pop("policy"), **given)
 
+    def test_what_is_no_terms(self) -> None:
+        terms, folder, key = self.terms, self.folder, self.lab
+        loop: dict[str, Any] = {}
+        loop["a"] = loop
+        toml = self.folder / "bad.toml"
+        toml.write_bytes(b"\xff")
+        anything: Any = object()
+        self.try_all([
+            ("a number", lambda: prism.Manifest.read(3), prism.Usage),  # type: ignore[arg-type]
+            ("a folder", lambda: prism.Manifest.read(folder), prism.FileMalformed),
+            ("without an end", lambda: prism.Manifest.read("/dev/zero"), prism.FileMalformed),
+            ("a draft as a number", lambda: prism.Manifest.new(3), prism.Usage),  # type: ignore[arg-type]
+            ("a draft of objects", lambda: prism.Manifest.new({"title": anything}), prism.Usage),
+            ("a draft within itself", lambda: prism.Manifest.new(loop), prism.Usage),
+            ("a draft of no number", lambda: prism.Manifest.new({"title": float("nan")}), prism.Usage),
+            ("a draft of half a character", lambda: prism.Manifest.new({"title": SURROGATE}), prism.ManifestMalformed),
+            ("a draft that is no TOML", lambda: prism.Manifest.new(toml), prism.FileMalformed),
+            ("a draft's folder", lambda: prism.Manifest.new({}, 3), prism.Usage),  # type: ignore[arg-type]
+            ("approved by nobody", lambda: terms.approve(None), prism.Usage),  # type: ignore[arg-type]
+            ("whose key", lambda: terms.participant_of("x"), prism.Usage),  # type: ignore[arg-type]
+            ("no approvals", lambda: terms.assemble(None), prism.Usage),  # type: ignore[arg-type]
+            ("approvals of bytes", lambda: terms.assemble([b"x"]), prism.Usage),  # type: ignore[list-item]
+            ("an approval of text", lambda: prism.Approval("x"), prism.Usage),  # type: ignore[arg-type]
+            ("an approval that is none", lambda: terms.assemble([prism.Approval(b"x")]), prism.EnvelopeMalformed),
+            ("an approval of a folder", lambda: prism.Approval.read(folder), prism.FileMalformed),
+            ("saved in nothing", lambda: terms.save(folder / "a" / "b"), prism.FileMissing),
+            ("saved over a key", lambda: terms.approve(key).save(folder / "lab.key"), prism.FileExists),
+        ])  # fmt: skip
+
     def seal(self, recipients: Any) -> object:
         return prism.seal.seal(self.data, self.folder / "sealed", recipients=recipients)
 

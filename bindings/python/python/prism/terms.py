@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _prism
+from ._files import place, read, write_new
 from ._words import SIMULATED, need, safe, short, size
 from .assets import Asset
 from .errors import (
@@ -19,9 +20,7 @@ from .errors import (
     AssetMismatch,
     AssetUnknown,
     AssetWrongProvider,
-    FileExists,
     FileMalformed,
-    FileMissing,
     Usage,
 )
 from .keys import Key
@@ -31,21 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Approval", "Difference", "Manifest"]
 
-
-def _read(path: str | PathLike[str]) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except FileNotFoundError:
-        raise FileMissing(f"expected a file at {path}, found nothing", hint="check the path") from None
-
-
-def _write_new(path: str | PathLike[str], content: bytes) -> Path:
-    try:
-        with open(path, "xb") as file:
-            file.write(content)
-    except FileExistsError:
-        raise FileExists(f"expected a free name, found a file at {path}", hint="choose another name") from None
-    return Path(path)
+# The longest file of terms that is read, in bytes.
+_MOST = 16 << 20
 
 
 class Approval:
@@ -59,21 +45,15 @@ class Approval:
     """
 
     def __init__(self, content: bytes) -> None:
+        if not isinstance(content, bytes):
+            raise Usage(f"expected an approval's bytes, found {type(content).__name__}", hint="Approval.read(path)")
         self.content = content
         """The envelope's bytes."""
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> Approval:
-        """Reads an approval from a file; whose it is and of what shows when it is assembled.
-
-        Raises:
-            FileMissing: There is no such file.
-
-        >>> path = terms.approve(hospital).save(folder / "hospital-1.approval")
-        >>> prism.Approval.read(path)
-        Approval of manifest sha256:...
-        """
-        return cls(_read(path))
+        """Reads an approval from a file; whose it is and of what shows when it is assembled."""
+        return cls(read(path, "an approval", _MOST))
 
     def save(self, path: str | PathLike[str]) -> Path:
         """Writes a new file.
@@ -84,7 +64,7 @@ class Approval:
         >>> terms.approve(lab).save(folder / "lab.approval").name
         'lab.approval'
         """
-        return _write_new(path, self.content)
+        return write_new(path, self.content)
 
     def __repr__(self) -> str:
         return f"Approval of manifest {short(_prism.Terms.read(self.content).digest())}"
@@ -153,15 +133,19 @@ class Manifest:
         (['h1.csv', 'train.py'], False)
         """
         if isinstance(draft, Mapping):
-            content, base = dict(draft), Path(folder or ".")
+            content, base = dict(draft), place(folder) if folder is not None else Path()
         else:
-            base = Path(folder) if folder is not None else Path(draft).parent
+            base = place(folder) if folder is not None else place(draft).parent
             try:
-                content = tomllib.loads(_read(draft).decode())
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise FileMalformed(f"{draft}: expected TOML, found: {error}") from None
+                content = tomllib.loads(read(draft, "a draft of terms", _MOST).decode())
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise FileMalformed(f"{safe(str(draft))}: expected TOML, found: {safe(str(error))}") from None
+        try:
+            written = json.dumps(content, allow_nan=False)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise Usage(f"expected a draft of texts, numbers, lists and mappings, found: {safe(str(error))}") from None
         state = _prism.state_directory()
-        return cls(_prism.Terms.complete(json.dumps(content), base, state, int(time.time())))
+        return cls(_prism.Terms.complete(written, base, state, int(time.time())))
 
     @classmethod
     def read(cls, source: str | PathLike[str] | bytes) -> Manifest:
@@ -174,7 +158,7 @@ class Manifest:
         >>> prism.Manifest.read(folder / "covid19.prism").approved_by
         ['hospital-1', 'lab']
         """
-        content = source if isinstance(source, bytes) else _read(source)
+        content = source if isinstance(source, bytes) else read(source, "a manifest", _MOST)
         native = _prism.Terms.read(content)
         try:
             signed = _prism.SignedManifest.read(content)
@@ -274,6 +258,7 @@ class Manifest:
         >>> terms.approve(hospital).save(folder / "hospital-1.approval").exists()
         True
         """
+        need(key, Key, "read it with prism.Key.load(path)")
         return Approval(self._native.approve(key._native))
 
     def assemble(self, approvals: Iterable[Approval]) -> Manifest:
@@ -289,7 +274,11 @@ class Manifest:
         Traceback (most recent call last):
         prism.errors.ApprovalMissing: ...
         """
-        signed = self._native.assemble([approval.content for approval in approvals])
+        need(approvals, Iterable, "give a list: terms.assemble([approval, ...])")
+        given = list(approvals)
+        for approval in given:
+            need(approval, Approval, "read it with prism.Approval.read(path)")
+        signed = self._native.assemble([approval.content for approval in given])
         return Manifest(signed.terms(), signed)
 
     def save(self, path: str | PathLike[str]) -> Path:
@@ -301,7 +290,7 @@ class Manifest:
         >>> prism.Manifest.read(terms.save(folder / "again.prism")) == terms
         True
         """
-        return _write_new(path, self._signed.envelope() if self._signed else self.content)
+        return write_new(path, self._signed.envelope() if self._signed else self.content)
 
     def participant_of(self, key: Key) -> str:
         """Whose key this is.
@@ -312,6 +301,7 @@ class Manifest:
         >>> terms.participant_of(hospital)
         'hospital-1'
         """
+        need(key, Key, "read it with prism.Key.load(path)")
         return self._native.participant_of(key._native)
 
     def rehearse(
