@@ -112,11 +112,7 @@ impl Drop for Agent {
 }
 
 /// Starts an agent on threads of its own; an interrupt, or whatever else ends the call, ends them with it.
-fn wake(
-    py: Python<'_>,
-    config: AgentConfig,
-    signed: manifest::SignedManifest,
-) -> PyResult<(Runtime, server::Agent)> {
+fn wake(py: Python<'_>, config: AgentConfig, signed: manifest::SignedManifest) -> PyResult<(Runtime, server::Agent)> {
     let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("prism-agent").enable_all().build();
     let runtime =
         runtime.map_err(|error| raised(Code::Internal, &format!("expected threads, found: {error}"), None))?;
