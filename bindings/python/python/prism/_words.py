@@ -9,7 +9,7 @@ from . import _prism
 from ._prism import SIMULATED
 from .errors import Usage
 
-__all__ = ["SIMULATED", "need", "safe", "short", "size"]
+__all__ = ["SIMULATED", "moment", "need", "safe", "seconds", "short", "size", "text"]
 
 
 def size(count: int) -> str:
