@@ -35,6 +35,7 @@ from . import aio, attest, samples, seal
 from ._prism import __version__
 from ._progress import Progress
 from .agents import Agent, Entry, Figures, Receipt, Status, Stream, connect
+from .algorithms import Algorithm
 from .assets import Asset
 from .audits import AuditReport, RuleFinding, audit
 from .errors import (
@@ -208,6 +209,7 @@ __all__ = [
     "StateRefused",
     "Status",
     "Stream",
+    "Timeline",
     "Usage",
     "VendorMisbehaved",
     "VendorUnreachable",

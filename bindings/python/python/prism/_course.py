@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import _prism
+from ._records import Entry
 from ._words import safe, text
 from .assets import Asset
 from .errors import PrismError, Usage
 from .terms import Manifest
-
-if TYPE_CHECKING:
-    from .agents import Entry
 
 __all__ = ["Course", "belongs", "state", "why"]
 

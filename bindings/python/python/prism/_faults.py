@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from . import _prism
+from ._tracebacks import ShortTraceback
 
 __all__ = ["PrismError", "of_code", "register"]
 
@@ -77,7 +78,7 @@ def _shared() -> dict[str, str]:
     return {code: hint for code, _, _, hint in _prism.codes()}
 
 
-class PrismError(Exception):
+class PrismError(ShortTraceback, Exception):
     """What Prism raises.
 
     Attributes:

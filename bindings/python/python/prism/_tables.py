@@ -55,10 +55,19 @@ def _written(frame: Any, file: IO[bytes], format: str, module: str, index: bool 
 
 
 def _pandas(frame: Any, file: IO[bytes], format: str) -> None:
-    if format == "parquet":
-        frame.to_parquet(file, index=False)
+    if format == "csv":
+        rows = max(1, _CELLS // max(1, len(frame.columns)))
+        frame.to_csv(file, index=False, chunksize=rows, lineterminator="\n")
         return
-    frame.to_csv(file, index=False, chunksize=_ROWS, lineterminator="\n")
+    pyarrow = _pyarrow()
+    types, writer = _types(pyarrow, frame), None
+    for begin in range(0, max(1, len(frame)), _ROWS):
+        rows = frame.iloc[begin : begin + _ROWS].set_axis(types.names, axis=1)
+        part = pyarrow.Table.from_pandas(rows, types, preserve_index=False)
+        writer = writer or pyarrow.parquet.ParquetWriter(file, part.schema)
+        writer.write_table(part)
+    if writer is not None:
+        writer.close()
 
 
 def _own_index(frame: Any) -> bool:
@@ -71,6 +80,28 @@ def _own_index(frame: Any) -> bool:
         f"expected index=True or index=False for a table with an index of its own, found neither; it is {shown}",
         hint="index=True writes it as the first columns, index=False leaves it out",
     )
+
+
+def _types(pyarrow: Any, frame: Any) -> Any:
+    """Arrow's types of all columns. Those of objects are seen in every row, and no column is converted for it."""
+    types = pyarrow.Schema.from_pandas(frame.iloc[:0], preserve_index=False).remove_metadata()
+    for at, kind in enumerate(frame.dtypes):
+        if str(kind) == "object":
+            found = pyarrow.infer_type(frame.iloc[:, at].to_numpy(), from_pandas=True)
+            types = types.set(at, pyarrow.field(types.field(at).name, found))
+    return types
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import pyarrow.csv  # type: ignore[import-not-found, import-untyped, unused-ignore]
+        import pyarrow.parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError:
+        raise Usage(
+            "expected pyarrow to write this table, found it not installed", hint="pip install pyarrow"
+        ) from None
+    return pyarrow
 
 
 def _types(pyarrow: Any, frame: Any) -> Any:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from . import _prism
 from ._course import Course, belongs, state, why
 from ._files import ours, place
 from ._progress import Progress, ProgressOption, display, say
+from ._records import Entry, Figures, Receipt, Status
 from ._streams import Stream, bounded
-from ._words import SIMULATED, need, safe, seconds, text
+from ._words import need, seconds, text
 from .assets import Asset
 from .errors import ApprovalMissing, DeadlinePassed, RunFailed, RunStopped, Usage
 from .keys import Key
@@ -27,119 +25,6 @@ from .terms import Manifest
 from .verdicts import Verdict
 
 __all__ = ["Agent", "Entry", "Figures", "Receipt", "Status", "Stream", "connect"]
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """The agent's signed word that an act was written into its log, verified.
-
-    >>> receipt = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
-    >>> receipt
-    SIMULATED: no hardware protects this data
-    Receipt asset.accepted, log entry ...
-    >>> receipt.index, receipt.entry["actor"], receipt.is_simulated, receipt.proof[:19]
-    (..., 'hospital-1', True, 'c2sp.org/tlog-proof')
-    """
-
-    index: int
-    """The entry's number, from 0."""
-    entry: dict[str, Any]
-    """What was logged."""
-    proof: str
-    """A C2SP tlog-proof, which anyone can verify."""
-    is_simulated: bool = False
-    """Whether the agent's machine was one that nothing protects."""
-
-    @classmethod
-    def _of(cls, told: dict[str, Any], simulated: bool) -> Receipt:
-        return cls(int(told["index"]), json.loads(told["entry"]), str(told["proof"]), simulated)
-
-    def save(self, path: str | PathLike[str]) -> Path:
-        """Writes the proof to a file; an older one of this name is replaced."""
-        to = place(path)
-        with ours(to):
-            to.write_text(self.proof, encoding="utf-8")
-        return to
-
-    def __repr__(self) -> str:
-        aloud = f"{SIMULATED}\n" if self.is_simulated else ""
-        return f"{aloud}Receipt {safe(str(self.entry['type']))}, log entry {self.index}"
-
-    def _repr_html_(self) -> str:
-        rows = [("act", str(self.entry["type"])), ("by", str(self.entry["actor"])), ("log entry", str(self.index))]
-        return _prism.card("Receipt: the agent has logged it", True, self.is_simulated, rows, [])
-
-
-@dataclass(frozen=True)
-class Status:
-    """What an agent says of the present state, without proof; :meth:`Agent.watch` shows what its log proves.
-
-    >>> status = agent.status()
-    >>> status.state, status.assets["h1.csv"], status.log_size > 0, status.is_simulated
-    ('WaitingForAlgorithm', False, True, True)
-    """
-
-    state: str
-    """The run's state, such as ``"WaitingForDatasets"``."""
-    assets: dict[str, bool]
-    """Whether each asset was accepted."""
-    log_size: int
-    """Entries of the log."""
-    is_simulated: bool
-    """Whether nothing protects what this machine is given."""
-
-    def __repr__(self) -> str:
-        missing = [name for name, accepted in self.assets.items() if not accepted]
-        waits = f", waiting for {', '.join(missing)}" if missing else ""
-        return f"{SIMULATED + chr(10) if self.is_simulated else ''}{self.state}{waits}"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of the log, shown only after a signed head has proven it.
-
-    >>> entry = done.timeline[0]
-    >>> entry.index, entry.type, entry.state, entry.actor, entry.time > 0, sorted(entry.body)
-    (0, 'log.open', ...)
-    """
-
-    index: int
-    """Its number, from 0."""
-    state: str
-    """The run's state after it."""
-    type: str
-    """What happened, such as ``"asset.accepted"``."""
-    actor: str
-    """Who did it."""
-    body: dict[str, Any]
-    """Everything that was logged."""
-    time: float
-    """When, in Unix seconds, as the agent's host claims."""
-
-    @classmethod
-    def _of(cls, item: tuple[int, str, str]) -> Entry:
-        index, state, text = item
-        entry = json.loads(text)
-        return cls(index, state, str(entry["type"]), str(entry["actor"]), entry, entry["ts"] / 1000)
-
-    def __repr__(self) -> str:
-        clock = time.strftime("%H:%M:%S", time.gmtime(self.time))
-        return f"{clock}  {self.state:19}  {safe(self.type)} by {safe(self.actor)}"
-
-
-@dataclass(frozen=True)
-class Figures:
-    """Figures that the program printed in one ``metrics`` line.
-
-    >>> figures = done.metrics[0]
-    >>> figures.step, figures.values
-    (1, {'accuracy': ...})
-    """
-
-    step: int | None
-    """The step they belong to, if the program said one."""
-    values: dict[str, float]
-    """The figures by name."""
 
 
 def connect(address: str, terms: Manifest, key: Key | None = None, *, timeout: float | None = None) -> Agent:
@@ -163,6 +48,13 @@ def connect(address: str, terms: Manifest, key: Key | None = None, *, timeout: f
             finding. Nothing was sent.
         LogForked: The agent's log contradicts one that was seen before.
         DeadlinePassed: ``timeout`` is over.
+
+    >>> agent = prism.connect(room.address, terms, hospital)
+    >>> agent.verdict.require().word
+    'trusted...'
+    >>> prism.connect("127.0.0.1:1", terms)
+    Traceback (most recent call last):
+    prism.errors.AgentUnreachable: ...
     """
     need(terms, Manifest, "read it with prism.Manifest.read(path)")
     need(key, Key | None, "read it with prism.Key.load(path)")
@@ -180,6 +72,18 @@ class Agent:
     """An agent that earned trust, made by :func:`connect`. Threads may share it; a forked child may not.
 
     Its connections end with :meth:`close`, with a ``with`` block, or when nothing refers to it any more.
+
+    >>> agent = prism.connect(room.address, terms, lab)
+    >>> _ = agent.upload("count.py", folder / "count.py", progress=False)
+    >>> _ = agent.upload("h1.csv", folder / "h1.csv", hospital, progress=False)
+    >>> agent.watch(until="delivering", show=False).state
+    'Delivering'
+    >>> agent.result(to=folder / "result.zip", progress=False).text("count.txt")
+    '3'
+    >>> prism.audit(agent.transcript(folder / "run.transcript"), agent.terms).require().holds
+    True
+    >>> agent.address == room.address, agent.verdict.is_simulated
+    (True, True)
     """
 
     def __init__(self, address: str, terms: Manifest) -> None:
@@ -341,7 +245,11 @@ class Agent:
 
         Args:
             key: Your private key, unless :func:`connect` was given it.
-            first: The number of the entry to begin with.
+            first: The number of the first entry that is wanted, from 0.
+
+        >>> entry = next(iter(agent.entries()))
+        >>> entry.index, entry.type
+        (0, 'log.open')
         """
         if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 1 << 63:
             raise Usage(f"expected the number of an entry as first, found {first!r}", hint="0 is the first")
@@ -404,11 +312,25 @@ class Agent:
         return None
 
     def logs(self, key: Key | None = None) -> Stream[tuple[str, bytes]]:
-        """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``."""
+        """What the program prints, as far as the manifest lets you read it: ``("stdout" | "stderr", bytes)``.
+
+        Args:
+            key: Your private key, unless :func:`connect` was given it.
+
+        >>> b"".join(piece for stream, piece in finished.logs() if stream == "stdout")
+        b'...counted...'
+        """
         return Stream(self._session(key).logs(), lambda piece: piece)
 
     def metrics(self, key: Key | None = None) -> Stream[Figures]:
-        """The figures that the program prints, as far as the manifest lets you read them."""
+        """The figures that the program prints, as far as the manifest lets you read them.
+
+        Args:
+            key: Your private key, unless :func:`connect` was given it.
+
+        >>> [(figures.step, figures.values) for figures in finished.metrics()]
+        [(1, {'rows': 3.0})]
+        """
         return Stream(self._session(key).metrics(), lambda item: Figures(item[0], dict(item[1])))
 
     def result(
@@ -437,6 +359,9 @@ class Agent:
             ResultReleased: It went to another recipient already.
             FileExists: Another file has that name.
             DeadlinePassed: ``timeout`` is over; call again to go on.
+
+        >>> finished.result(to=folder / "result.zip", progress=False).names
+        ['count.txt']
         """
         archive = place(to, "the path of an archive to write")
         shown = display("result", progress)

@@ -32,7 +32,11 @@ __all__ = ["Agent", "AsyncStream", "connect"]
 
 
 async def connect(address: str, terms: Manifest, key: Key | None = None, *, timeout: float | None = None) -> Agent:
-    """As :func:`prism.connect`."""
+    """As :func:`prism.connect`.
+
+    >>> asyncio.run(prism.aio.connect(room.address, terms, lab))
+    Agent at 127.0.0.1:...
+    """
     return Agent(await _call(lambda: agents.connect(address, terms, key, timeout=timeout)))
 
 

@@ -210,6 +210,13 @@ class Asset:
         Example::
 
             asset = prism.Asset.from_frame(patients, "h1.csv", index=False)   # the patients' numbers stay here
+
+        >>> import pandas as pd
+        >>> table = prism.Asset.from_frame(pd.DataFrame({"age": [61, 47], "label": [1, 0]}))
+        >>> table.size
+        20
+        >>> table.writer
+        'pandas ...'
         """
         need(index, bool | None, "True writes the index, False leaves it out")
         with ours(tempfile.gettempdir(), "a place for temporary files"), tempfile.TemporaryFile() as file:

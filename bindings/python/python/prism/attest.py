@@ -43,6 +43,16 @@ def verify(
         PlatformUnsupported: There is no such platform.
         PolicyUnconfirmed: Nobody has confirmed the policy yet.
         FileMissing: A file that is named is not there.
+
+    >>> transcript = json.loads(done.save_transcript(folder / "run.transcript").read_bytes())
+    >>> held = transcript["evidence"][0]
+    >>> evidence, endorsements = (base64.b64decode(held[part]) for part in ("evidence", "endorsements"))
+    >>> agreed = prism.Manifest.read(base64.b64decode(transcript["manifest"])).data["platform"]
+    >>> policy = json.dumps({"version": 1, "confirmed": True, **agreed}).encode()
+    >>> prism.attest.verify(evidence, endorsements, policy, platform=held["platform"], report_data="00" * 64)
+    SIMULATED: no hardware protects this data
+    REFUSED  simulated  ...
+      ✘ binding.report-data: expected 0000..., found ...
     """
     if not isinstance(evidence, bytes | bytearray | memoryview):
         raise Usage(f"expected evidence as bytes, found {type(evidence).__name__}", hint="read the file first")

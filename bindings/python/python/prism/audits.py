@@ -144,6 +144,10 @@ def audit(
     Raises:
         FileMissing: There is no such file.
         FileIo: It cannot be read.
+
+    >>> path = done.save_transcript(folder / "run.transcript")
+    >>> prism.audit(path).require().holds
+    True
     """
     need(manifest, Manifest | None, "read it with prism.Manifest.read(path)")
     content = transcript if isinstance(transcript, bytes) else read(transcript, "a transcript")

@@ -34,14 +34,30 @@ class PublicKey:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> PublicKey:
-        """Reads a public key, or the public half of a private one."""
+        """Reads a public key, or the public half of a private one.
+
+        Raises:
+            FileMissing: There is no such file.
+            KeyMalformed: It is no key.
+
+        >>> key = prism.Key.create(folder / "hospital-1.key")
+        >>> prism.PublicKey.load(folder / "hospital-1.pub") == key.public
+        True
+        """
         file = place(path)
         with ours(file, "a public key"):
             return cls(_prism.PublicKey.load(file))
 
     @classmethod
     def from_pem(cls, text: str) -> PublicKey:
-        """Reads SPKI PEM text."""
+        """Reads SPKI PEM text.
+
+        Raises:
+            KeyMalformed: It is no public key.
+
+        >>> prism.PublicKey.from_pem(lab.public.pem) == lab.public
+        True
+        """
         return cls(_prism.PublicKey.from_pem(written(text, "PEM text")))
 
     @property
@@ -112,7 +128,14 @@ class Key:
 
     @classmethod
     def generate(cls, algorithm: Algorithm = "ed25519") -> Key:
-        """A new key that lives in this process only."""
+        """A new key that lives in this process only.
+
+        Raises:
+            Usage: There is no such kind.
+
+        >>> prism.Key.generate("ecdsa-p384").public.algorithm
+        'ecdsa-p384'
+        """
         return cls(_prism.SigningKey.generate(written(algorithm, "a kind of key such as ed25519")))
 
     @classmethod

@@ -99,7 +99,14 @@ class Result:
             ) from None
 
     def bytes(self, name: str) -> bytes:
-        """One file, whole."""
+        """One file, whole.
+
+        Raises:
+            AssetUnknown: There is no such file.
+
+        >>> result.bytes("model.json")
+        b'{}'
+        """
         with self._readable(name), self.open(name) as file:
             return file.read()
 
@@ -107,7 +114,11 @@ class Result:
         """One file as text in UTF-8.
 
         Raises:
-            FileMalformed: It is no such text.
+            AssetUnknown: There is no such file.
+            FileMalformed: It is no UTF-8.
+
+        >>> result.text("model.json")
+        '{}'
         """
         return str(self._parsed(name, "text in UTF-8", builtins.bytes.decode))
 
@@ -115,7 +126,11 @@ class Result:
         """One file as JSON.
 
         Raises:
+            AssetUnknown: There is no such file.
             FileMalformed: It is no JSON.
+
+        >>> result.json("metrics.json")["accuracy"]
+        0.95
         """
         import json
 
@@ -177,7 +192,16 @@ class Result:
         """An ``.npy`` or ``.npz`` file through numpy, without pickles: an array, or arrays by name.
 
         Raises:
-            FileMalformed: It is no such file, or needs a pickle.
+            AssetUnknown: There is no such file.
+            FileMalformed: It is no array, or one of Python objects.
+            Usage: numpy is not installed.
+
+        >>> import numpy as np
+        >>> _ = np.save(folder / "weights.npy", np.ones((2, 3)))
+        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
+        ...     archive.write(folder / "weights.npy", "weights.npy")
+        >>> prism.Result(folder / "made.zip").numpy("weights.npy").shape
+        (2, 3)
         """
 
         def read(content: builtins.bytes) -> Any:
@@ -191,7 +215,16 @@ class Result:
         """Weights by name: of a ``.safetensors`` file, else through ``torch.load(weights_only=True)``.
 
         Raises:
+            AssetUnknown: There is no such file.
             FileMalformed: It holds something else, or needs a pickle.
+            Usage: Neither torch nor safetensors is installed.
+
+        >>> from safetensors.numpy import save
+        >>> import numpy as np
+        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
+        ...     archive.writestr("model.safetensors", save({"bias": np.zeros(3, dtype="f4")}))
+        >>> list(prism.Result(folder / "made.zip").state_dict("model.safetensors"))
+        ['bias']
         """
 
         def read(content: builtins.bytes) -> Any:
@@ -211,8 +244,15 @@ class Result:
         """A table of ``.csv`` or ``.parquet``.
 
         Raises:
+            AssetUnknown: There is no such file.
             FileMalformed: It is no such table.
             Usage: There is no such engine, or it is not installed.
+
+        >>> import pandas
+        >>> with zipfile.ZipFile(folder / "made.zip", "w") as archive:
+        ...     archive.writestr("rows.csv", "age,label\\n61,1\\n")
+        >>> prism.Result(folder / "made.zip").frame("rows.csv").shape
+        (1, 2)
         """
         import importlib
 

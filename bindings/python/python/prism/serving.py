@@ -100,6 +100,11 @@ class ServedAgent:
         """Ends it in order: stops the run, closes the log, destroys what it holds. Once more does nothing.
 
         An interrupt while this takes its time ends the agent at once: then its log is not closed.
+
+        >>> room.close()
+        >>> room.close()
+        >>> room.state is None
+        True
         """
         self._clean()
 

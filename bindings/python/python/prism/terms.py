@@ -52,7 +52,15 @@ class Approval:
 
     @classmethod
     def read(cls, path: str | PathLike[str]) -> Approval:
-        """Reads an approval from a file; whose it is and of what shows when it is assembled."""
+        """Reads an approval from a file; whose it is and of what shows when it is assembled.
+
+        Raises:
+            FileMissing: There is no such file.
+
+        >>> path = terms.approve(hospital).save(folder / "hospital-1.approval")
+        >>> prism.Approval.read(path)
+        Approval of manifest sha256:...
+        """
         return cls(read(path, "an approval", _MOST))
 
     def save(self, path: str | PathLike[str]) -> Path:
