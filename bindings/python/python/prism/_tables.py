@@ -104,28 +104,6 @@ def _pyarrow() -> Any:
     return pyarrow
 
 
-def _types(pyarrow: Any, frame: Any) -> Any:
-    """Arrow's types of all columns. Those of objects are seen in every row, and no column is converted for it."""
-    types = pyarrow.Schema.from_pandas(frame.iloc[:0], preserve_index=False).remove_metadata()
-    for at, kind in enumerate(frame.dtypes):
-        if str(kind) == "object":
-            found = pyarrow.infer_type(frame.iloc[:, at].to_numpy(), from_pandas=True)
-            types = types.set(at, pyarrow.field(types.field(at).name, found))
-    return types
-
-
-def _pyarrow() -> Any:
-    try:
-        import pyarrow  # type: ignore[import-not-found, import-untyped, unused-ignore]
-        import pyarrow.csv  # type: ignore[import-not-found, import-untyped, unused-ignore]
-        import pyarrow.parquet  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    except ImportError:
-        raise Usage(
-            "expected pyarrow to write this table, found it not installed", hint="pip install pyarrow"
-        ) from None
-    return pyarrow
-
-
 def _arrow(frame: Any, file: IO[bytes], format: str) -> None:
     pyarrow = _pyarrow()
     if isinstance(frame, pyarrow.Table):
