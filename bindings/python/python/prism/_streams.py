@@ -37,12 +37,9 @@ class Stream(Iterator[_T_co], Generic[_T_co]):
     What ends the waiting, an interrupt or a deadline, does not end the stream: iterate it again and it goes on with the
     item that was waited for. One thread reads it at a time.
 
-    Example::
-
-        entries = agent.entries()
-        first = next(entries)
-        for entry in entries:
-            print(entry)
+    >>> with agent.entries() as entries:
+    ...     next(entries).type
+    'log.open'
     """
 
     def __init__(self, native: Native, convert: Callable[[Any], _T_co]) -> None:
@@ -68,11 +65,20 @@ class Stream(Iterator[_T_co], Generic[_T_co]):
 
         Raises:
             DeadlinePassed: Nothing came in that time; the stream goes on.
+
+        >>> agent.entries().next_within(60).type
+        'log.open'
         """
         return bounded(timeout, lambda: next(self, None))
 
     def close(self) -> None:
-        """Ends the stream now; once more does nothing."""
+        """Ends the stream now; once more does nothing.
+
+        >>> entries = agent.entries()
+        >>> entries.close()
+        >>> list(entries)
+        []
+        """
         self._native = None
 
     def __enter__(self) -> Stream[_T_co]:

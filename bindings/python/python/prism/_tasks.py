@@ -87,11 +87,12 @@ class AsyncStream(AsyncIterator[_T_co], Generic[_T_co]):
 
     Cancelling what waits for an item loses none: iterate again and it goes on. One task reads it at a time.
 
-    Example::
-
-        async with agent.entries() as entries:
-            async for entry in entries:
-                print(entry)
+    >>> async def first():
+    ...     agent = await prism.aio.connect(room.address, terms, lab)
+    ...     async with agent.entries() as entries:
+    ...         return (await anext(entries)).type
+    >>> asyncio.run(first())
+    'log.open'
     """
 
     def __init__(self, begin: Callable[[], Stream[_T_co]]) -> None:
@@ -110,7 +111,14 @@ class AsyncStream(AsyncIterator[_T_co], Generic[_T_co]):
         return item  # type: ignore[no-any-return]
 
     async def next_within(self, timeout: float | None) -> _T_co | None:
-        """As :meth:`prism.agents.Stream.next_within`."""
+        """As :meth:`prism.agents.Stream.next_within`.
+
+        >>> async def first():
+        ...     agent = await prism.aio.connect(room.address, terms, lab)
+        ...     return (await agent.entries().next_within(60)).type
+        >>> asyncio.run(first())
+        'log.open'
+        """
         limit = seconds(timeout)
         try:
             async with asyncio.timeout(limit):
@@ -146,7 +154,16 @@ class AsyncStream(AsyncIterator[_T_co], Generic[_T_co]):
         return next(self._stream, _END)
 
     async def aclose(self) -> None:
-        """Ends the stream now; once more does nothing."""
+        """Ends the stream now; once more does nothing.
+
+        >>> async def nothing():
+        ...     agent = await prism.aio.connect(room.address, terms, lab)
+        ...     entries = agent.entries()
+        ...     await entries.aclose()
+        ...     return [entry async for entry in entries]
+        >>> asyncio.run(nothing())
+        []
+        """
         self._over = True
         if self._reading is not None:
             self._reading.cancel()

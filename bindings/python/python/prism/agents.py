@@ -146,7 +146,13 @@ class Agent:
             return known
 
     def close(self) -> None:
-        """Ends the connections once what uses them is done; calls are refused from then on. Once more does nothing."""
+        """Ends the connections once what uses them is done; calls are refused from then on. Once more does nothing.
+
+        >>> agent.close()
+        >>> agent.status()
+        Traceback (most recent call last):
+        prism.errors.Usage: ...
+        """
         if os.getpid() != self._process:
             return
         with self._lock:

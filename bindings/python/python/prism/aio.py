@@ -72,7 +72,11 @@ class Agent:
 
     @property
     def address(self) -> str:
-        """Where it listens."""
+        """Where it listens.
+
+        >>> asyncio.run(prism.aio.connect(room.address, terms)).address == room.address
+        True
+        """
         return self._inner.address
 
     @property
@@ -153,7 +157,14 @@ class Agent:
         return await _call(lambda: self._inner.transcript(to, key))
 
     async def close(self) -> None:
-        """As :meth:`prism.Agent.close`."""
+        """As :meth:`prism.Agent.close`.
+
+        >>> async def there_and_back():
+        ...     async with await prism.aio.connect(room.address, terms, lab) as agent:
+        ...         return (await agent.status()).state
+        >>> asyncio.run(there_and_back())
+        'WaitingForAlgorithm'
+        """
         self._inner.close()
 
     async def __aenter__(self) -> Agent:
