@@ -129,9 +129,6 @@ def _system(error: BaseException, number: int | None, filename: str | bytes | No
             error.strerror = os.strerror(number)
 
 
-PrismError.__module__ = "prism.errors"
-
-
 def _again(kind: type[PrismError], message: str, errno: int | None, filename: str | bytes | None) -> PrismError:
     return kind(message, errno=errno, filename=filename)
 
@@ -159,6 +156,3 @@ def of_code(code: str) -> type[PrismError]:
     'FileMissing'
     """
     return _classes.get(code, PrismError)
-
-
-of_code.__module__ = "prism.errors"
