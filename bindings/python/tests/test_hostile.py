@@ -129,6 +129,25 @@ class WrongThings(Table):
             ("saved over a key", lambda: terms.approve(key).save(folder / "lab.key"), prism.FileExists),
         ])  # fmt: skip
 
+    def test_what_is_no_program_and_no_data(self) -> None:
+        script = self.folder / "s.py"
+        script.write_text("pass")
+        make, run = prism.Algorithm.from_script, prism.simulate
+        anything: Any = 3
+        self.try_all([
+            ("a program as a number", lambda: make(anything), prism.Usage),
+            ("half a program", lambda: make(SURROGATE), prism.Usage),
+            ("a folder as a number", lambda: prism.Algorithm.from_folder(anything), prism.Usage),
+            ("requirements as a number", lambda: make(script, requirements=anything), prism.Usage),
+            ("arguments as text", lambda: make(script, args=anything), prism.Usage),
+            ("a number to simulate", lambda: run(anything, {"h1": self.data}), prism.Usage),
+            ("data as a number", lambda: run(script, anything), prism.Usage),
+            ("a dataset as a number", lambda: run(script, {"h1": anything}), prism.Usage),
+            ("a number as a dataset's name", lambda: run(script, {anything: self.data}), prism.Usage),
+            ("limits as a number", lambda: run(script, {"h1": self.data}, limits=anything), prism.Usage),
+            ("data to rehearse with as a number", lambda: make(script).rehearse(datasets=anything), prism.Usage),
+        ])  # fmt: skip
+
     def seal(self, recipients: Any) -> object:
         return prism.seal.seal(self.data, self.folder / "sealed", recipients=recipients)
 

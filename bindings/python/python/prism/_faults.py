@@ -90,6 +90,8 @@ class PrismError(ShortTraceback, Exception):
     """
 
     code: str = "internal"
+    hint: str
+    details: dict[str, Any]
 
     def __init__(
         self,
@@ -103,8 +105,8 @@ class PrismError(ShortTraceback, Exception):
     ) -> None:
         super().__init__(message)
         self.code = code or type(self).code
-        self.hint: str = hint or _HINTS.get(self.code) or _shared().get(self.code, "")
-        self.details: dict[str, Any] = details or {}
+        self.hint = hint or _HINTS.get(self.code) or _shared().get(self.code, "")
+        self.details = details or {}
         _system(self, errno or _NUMBERS.get(self.code), filename)
         if self.hint:
             self.add_note(f"hint: {self.hint}")
@@ -125,9 +127,6 @@ def _system(error: BaseException, number: int | None, filename: str | bytes | No
         error.errno, error.filename = number, filename
         if number is not None:
             error.strerror = os.strerror(number)
-
-
-PrismError.__module__ = "prism.errors"
 
 
 def _again(kind: type[PrismError], message: str, errno: int | None, filename: str | bytes | None) -> PrismError:
@@ -157,6 +156,3 @@ def of_code(code: str) -> type[PrismError]:
     'FileMissing'
     """
     return _classes.get(code, PrismError)
-
-
-of_code.__module__ = "prism.errors"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import _prism
+from ._files import place
 from ._lint import examine
 from ._words import safe, short, size
 from .assets import Asset
@@ -49,13 +50,13 @@ class Algorithm(PathLike[str]):
         devices: Sequence[str],
     ) -> None:
         for what, texts in (("args", args), ("devices", devices)):
-            if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
                 raise Usage(f"expected a list of texts as {what}, found {texts!r}", hint=f'give {what}=["…"]')
         self.path = path
         """The script, or the program's folder."""
         self.entry = entry
         """The file of the folder that runs; nothing for a script."""
-        self.requirements = Path(requirements) if requirements is not None else None
+        self.requirements = place(requirements, "the path of requirements") if requirements is not None else None
         """The lock, or the folder or archive with it and the wheels."""
         if self.requirements is not None and not self.requirements.exists():
             raise FileMissing(f"expected requirements at {requirements}, found nothing", hint="check the path")
@@ -87,7 +88,7 @@ class Algorithm(PathLike[str]):
             FileMissing: The script or the requirements are not there.
             Usage: It is a folder, or no Python program.
         """
-        path = Path(path)
+        path = place(path, "the path of a program")
         if path.is_dir():
             raise Usage(f"expected a Python file, found a folder at {path}", hint="use Algorithm.from_folder")
         algorithm = cls(path, None, requirements, args, devices)
@@ -126,7 +127,7 @@ class Algorithm(PathLike[str]):
         >>> prism.Algorithm.from_folder(folder / "program").asset.names
         ['helper.py', 'main.py']
         """
-        path = Path(path)
+        path = place(path, "the path of a program")
         if path.is_file():
             raise Usage(f"expected a folder, found a file at {path}", hint="use Algorithm.from_script")
         if not (path / entry).is_file():

@@ -14,7 +14,7 @@ and ``except prism.FileMissing`` both work. The codes are the same in Rust, in C
 
 from __future__ import annotations
 
-from typing import Any, TypeVar  # noqa: F401 - Any is named by what PrismError declares
+from typing import TypeVar
 
 from ._faults import PrismError, of_code, register
 

@@ -15,9 +15,10 @@ from typing import Any
 
 from . import _prism
 from ._failures import last_lines, matching
+from ._files import ours, place
 from ._plots import curves, spans, sparkline
 from ._progress import ProgressOption
-from ._words import safe
+from ._words import need, safe, text
 from .agents import Agent, Entry, Figures, connect
 from .algorithms import Algorithm
 from .assets import Asset
@@ -130,7 +131,9 @@ class Simulation:
         >>> done.save_transcript(folder / "run.transcript").name
         'run.transcript'
         """
-        return Path(shutil.copyfile(self.folder / "run.transcript", to))
+        file = place(to, "the path of a transcript")
+        with ours(file):
+            return Path(shutil.copyfile(self.folder / "run.transcript", file))
 
     def __repr__(self) -> str:
         lines = [f"{self.audit!r}", f"{safe(self.title)}: {len(self.timeline)} entries"]
@@ -191,7 +194,10 @@ def simulate(
     >>> mine.result.text("rows.txt")
     '3'
     """
-    folder = Path(tempfile.mkdtemp(prefix="prism-simulation-"))
+    need(datasets, Mapping | None, 'give datasets={"h1": "mock/h1"}')
+    need(limits, Mapping | None, 'give limits={"memory": "4 GiB"}')
+    with ours(tempfile.gettempdir(), "a place for temporary files"):
+        folder = Path(tempfile.mkdtemp(prefix="prism-simulation-"))
     try:
         scene = _Scene(folder, _algorithm(program, args, requirements), program, datasets or {}, dict(limits or {}))
         done = Simulation(scene.title, folder)
@@ -210,7 +216,7 @@ def _algorithm(
         if args is not None or requirements is not None:
             raise Usage("expected args and requirements in the algorithm, found them beside it", hint="give them there")
         return program
-    path = program.script if isinstance(program, Sample) else Path(program)
+    path = program.script if isinstance(program, Sample) else place(program, "a sample, an algorithm or a path")
     make = Algorithm.from_folder if path.is_dir() else Algorithm.from_script
     return make(path, requirements=requirements, args=args or [])
 
@@ -233,14 +239,14 @@ class _Scene:
             datasets = datasets or program.make(folder / "data")
         if not datasets:
             raise Usage("expected at least one dataset, found none", hint='give datasets={"h1": "mock/h1"}')
-        self.folders = {name for name, data in datasets.items() if not isinstance(data, Asset) and Path(data).is_dir()}
+        self.folders = {name for name, data in datasets.items() if not isinstance(data, Asset) and place(data).is_dir()}
         self.data = {
             name: data if isinstance(data, Asset) else Asset.from_path(data) for name, data in datasets.items()
         }
         needs = algorithm.requirements
         self.requirements = Asset.from_path(needs) if needs is not None else None
         for name in [*self.data, algorithm.name]:
-            if not _NAME.fullmatch(name):
+            if not _NAME.fullmatch(text(name, "a dataset's name")):
                 raise Usage(
                     f"expected a name of letters, digits, dots, - and _, found {safe(name)!r}", hint="rename it"
                 )
