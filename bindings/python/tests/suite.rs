@@ -126,6 +126,11 @@ fn watching_in_a_notebook() {
 }
 
 #[test]
+fn cards_are_fragments_without_markup_from_outside() {
+    run("test_cards");
+}
+
+#[test]
 fn runs_at_a_glance() {
     run("test_plots");
 }

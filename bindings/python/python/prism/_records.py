@@ -85,6 +85,11 @@ class Status:
         waits = f", waiting for {', '.join(missing)}" if missing else ""
         return f"{SIMULATED + chr(10) if self.is_simulated else ''}{self.state}{waits}"
 
+    def _repr_html_(self) -> str:
+        rows = [(safe(name), "accepted" if accepted else "awaited") for name, accepted in self.assets.items()]
+        rows.append(("log", f"{self.log_size} entries"))
+        return _prism.card(f"Status: {self.state}", None, self.is_simulated, rows, [])
+
 
 @dataclass(frozen=True)
 class Entry:

@@ -287,6 +287,17 @@ class Asset:
         amount = f", {size(length)}" if length is not None else ""
         return f"Asset {safe(self.name)}{files}{amount}{digest}"
 
+    def _repr_html_(self) -> str:
+        names, length = self.names, self._native.length()
+        rows: list[tuple[str, str]] = [] if length is None else [("size", size(length))]
+        if names:
+            more = f"\n… and {len(names) - 10} more" if len(names) > 10 else ""
+            rows.append((f"{len(names)} files", "\n".join(safe(name) for name in names[:10]) + more))
+        rows.append(("digest", self._measured[0] if self._measured else "not read yet: .digest reads everything once"))
+        if self.writer is not None:
+            rows.append(("written by", safe(self.writer)))
+        return _prism.card(f"Asset {safe(self.name)}", None, False, rows, [])
+
 
 def _called(name: str | None, otherwise: str) -> str:
     """A name that was given, or another one."""

@@ -110,6 +110,10 @@ class PublicKey:
     def __repr__(self) -> str:
         return f"PublicKey {self.algorithm} {self.fingerprint}"
 
+    def _repr_html_(self) -> str:
+        rows = [("kind", self.algorithm), ("fingerprint", self.fingerprint), ("private half", "not here")]
+        return _prism.card("Public key: give it to the owner of the computation", None, False, rows, [])
+
 
 class Key:
     """A participant's private key.
@@ -232,6 +236,11 @@ class Key:
     def __repr__(self) -> str:
         place = f"in {self._path}" if self._path else "in this process only"
         return f"Key {self.public.algorithm} {self.fingerprint}, the private half stays {place}"
+
+    def _repr_html_(self) -> str:
+        place = f"stays in {self._path}, which only you can read" if self._path else "is in this process only"
+        rows = [("kind", self.public.algorithm), ("fingerprint", self.fingerprint), ("private half", place)]
+        return _prism.card("Key", None, False, rows, [])
 
 
 def _home(path: str | PathLike[str]) -> Path:
