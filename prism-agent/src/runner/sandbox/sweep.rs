@@ -27,6 +27,12 @@ const EXECUTIONER: u32 = 0x7fff_ffff;
 /// which the kernel refuses the family another one.
 pub(super) fn everything(who: &Who, most: u64) -> u32 {
     for attempt in 0..=ATTEMPTS {
+        if reap() {
+            return 0;
+        }
+        if !who.separate {
+            halt(&BTreeSet::new());
+        }
         if (0..ROUNDS).any(|_| round(who, &BTreeSet::new()) == Left::Nobody) {
             return 0;
         }
@@ -37,6 +43,7 @@ pub(super) fn everything(who: &Who, most: u64) -> u32 {
         // Processes that beget others and die are gone whenever somebody looks. They cannot where their user has as
         // many as it may have. Who died during one look had no time to beget before the next.
         let (ballast, release) = load(most.min(BALLAST_MAX));
+        halt(&ballast);
         let mut quiet = 0;
         for _ in 0..ROUNDS {
             quiet = if round(who, &ballast) == Left::Nothing { quiet + 1 } else { 0 };
@@ -48,6 +55,23 @@ pub(super) fn everything(who: &Who, most: u64) -> u32 {
     }
     let left = u32::try_from(descendants().len()).unwrap_or(u32::MAX);
     if reap() { 0 } else { left.max(1) }
+}
+
+/// Stops every descendant but for `spared`, until nobody new is seen. Whoever is stopped still counts for the kernel, so a
+/// family that begets as fast as it is ended comes to its limit and stands still; the dead would leave it room.
+fn halt(spared: &BTreeSet<i32>) {
+    let (mut halted, mut quiet) = (spared.clone(), 0);
+    for _ in 0..ROUNDS {
+        let fresh: Vec<i32> = descendants().difference(&halted).copied().collect();
+        quiet = if fresh.is_empty() { quiet + 1 } else { 0 };
+        if quiet == 2 {
+            break;
+        }
+        for pid in fresh.iter().filter_map(|pid| Pid::from_raw(*pid)) {
+            let _ = rustix::process::kill_process(pid, Signal::STOP);
+        }
+        halted.extend(fresh);
+    }
 }
 
 /// What one round has left.
