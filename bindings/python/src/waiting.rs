@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::fault::{deadline_passed, fault, raised, usage};
 
 /// How often a waiting call asks whether to go on.
-const ASK: Duration = Duration::from_millis(50);
+const ASK: Duration = Duration::from_millis(20);
 
 /// The longest deadline that means anything, in seconds: about 30 years.
 const LONGEST: f64 = 1e9;

@@ -18,8 +18,8 @@ from test_interrupts import until
 
 ROUNDS = int(os.environ.get("PRISM_TEST_ROUNDS", "10000"))
 # What needs a connection or an agent of its own takes longer; all of it: PRISM_TEST_CONNECTIONS=10000.
-CONNECTIONS = int(os.environ.get("PRISM_TEST_CONNECTIONS", "150"))
-AGENTS = int(os.environ.get("PRISM_TEST_AGENTS", "20"))
+CONNECTIONS = int(os.environ.get("PRISM_TEST_CONNECTIONS", "80"))
+AGENTS = int(os.environ.get("PRISM_TEST_AGENTS", "10"))
 
 # What allocators keep for themselves may differ by this, in KiB, whatever the number of rounds.
 SLACK = 4 << 10
