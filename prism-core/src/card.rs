@@ -31,10 +31,12 @@ const SHOWN_MAX: usize = 12;
 
 /// Styles that reach nothing outside of a card. Notebooks bring their own colours in `--jp-*`.
 const STYLE: &str = ".prism-card{--ink:var(--jp-content-font-color1,#1b1f24);--soft:var(--jp-content-font-color2,#59636e);\
---line:var(--jp-border-color1,#d1d9e0);--good:#116329;--bad:#a40e26;--loud:#7d4e00;color:var(--ink);border:1px solid \
+--line:var(--jp-border-color1,#d1d9e0);--good:#116329;--bad:#a40e26;--loud:#7d4e00;--paper:\
+var(--jp-layout-color0,#fff);color:var(--ink);background:var(--paper);border:1px solid \
 var(--line);border-radius:8px;padding:.6rem 1rem;margin:.3rem 0;max-width:60rem;font:14px/1.5 system-ui,sans-serif}\
 @media(prefers-color-scheme:dark){.prism-card{--ink:var(--jp-content-font-color1,#f0f6fc);--soft:\
-var(--jp-content-font-color2,#9198a1);--line:var(--jp-border-color1,#3d444d);--good:#3fb950;--bad:#ff7b72;--loud:#e3b341}}\
+var(--jp-content-font-color2,#9198a1);--line:var(--jp-border-color1,#3d444d);--good:#3fb950;--bad:#ff7b72;--loud:#e3b341;\
+--paper:var(--jp-layout-color0,#0d1117)}}\
 [data-jp-theme-light=false] .prism-card{--good:#3fb950;--bad:#ff7b72;--loud:#e3b341}[data-jp-theme-light=true] \
 .prism-card{--good:#116329;--bad:#a40e26;--loud:#7d4e00}.prism-card b{font-size:1.05rem}.prism-card .good{color:\
 var(--good)}.prism-card .bad{color:var(--bad)}.prism-card p.loud{color:var(--loud);border:2px solid;border-radius:4px;\
@@ -42,7 +44,7 @@ padding:.1rem .5rem;margin:.3rem 0;font-weight:700}.prism-card.prism-card table{
 width:100%;margin:.4rem 0 0;font-size:.92rem}.prism-card.prism-card tr{background:none}\
 .prism-card.prism-card td{text-align:left;vertical-align:top;padding:.15rem .8rem .15rem 0;border-top:1px solid \
 var(--line);overflow-wrap:anywhere;white-space:normal;color:var(--ink)}.prism-card.prism-card td.key{color:var(--soft);\
-white-space:nowrap;width:1%}.prism-card pre{margin:.3rem 0;padding:0;background:none;color:var(--ink);font-size:.85rem;\
+min-width:6em;width:12em}.prism-card pre{margin:.3rem 0;padding:0;background:none;color:var(--ink);font-size:.85rem;\
 white-space:pre-wrap;overflow-wrap:anywhere}.prism-card summary{cursor:pointer;color:var(--soft)}";
 
 /// What stands in a row.
@@ -68,14 +70,14 @@ pub struct Card {
     simulated: bool,
     rows: Vec<(String, Fact)>,
     checks: Vec<(bool, String, String)>,
-    words: Option<String>,
+    folded: Option<(String, String)>,
 }
 
 impl Card {
     /// A card with a title.
     #[must_use]
     pub fn new(title: impl Into<String>, mood: Mood) -> Self {
-        Self { title: title.into(), mood, simulated: false, rows: Vec::new(), checks: Vec::new(), words: None }
+        Self { title: title.into(), mood, simulated: false, rows: Vec::new(), checks: Vec::new(), folded: None }
     }
 
     /// The same card, which says aloud whether a machine is simulated.
@@ -115,8 +117,8 @@ impl Card {
 
     /// The same card with a longer text of several lines below, folded until it is asked for.
     #[must_use]
-    pub fn words(mut self, text: impl Into<String>) -> Self {
-        self.words = Some(text.into());
+    pub fn folded(mut self, name: impl Into<String>, text: impl Into<String>) -> Self {
+        self.folded = Some((name.into(), text.into()));
         self
     }
 
@@ -159,8 +161,8 @@ impl Card {
         }
         kept.into_iter().try_for_each(|check| condition(html, check))?;
         html.push_str(if folded { "</table></details>" } else { "</table>" });
-        if let Some(text) = &self.words {
-            html.push_str("<details><summary>in plain words</summary>");
+        if let Some((name, text)) = &self.folded {
+            write!(html, "<details><summary>{}</summary>", cell(name))?;
             lines(html, text)?;
             html.push_str("</details>");
         }

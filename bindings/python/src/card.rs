@@ -14,14 +14,17 @@ pub(crate) enum Fact {
     Spans(Vec<(String, f64)>),
 }
 
-/// A card as HTML: its title, whether what was asked holds, facts, conditions.
+/// A card as HTML: its title, whether what was asked holds, facts, conditions, and a longer text under a name.
 #[pyfunction]
+#[pyo3(signature = (title, good, simulated, rows, checks, folded=None))]
+#[expect(clippy::too_many_arguments, reason = "arguments of one Python function")]
 pub(crate) fn card(
     title: String,
     good: Option<bool>,
     simulated: bool,
     rows: Vec<(String, Fact)>,
     checks: Vec<(bool, String, String)>,
+    folded: Option<(String, String)>,
 ) -> String {
     let mood = match good {
         None => Mood::Plain,
@@ -34,7 +37,8 @@ pub(crate) fn card(
         Fact::Figures(values) => card.figures(name, values),
         Fact::Spans(spans) => card.spans(name, spans),
     });
-    checks.into_iter().fold(card, |card, (holds, name, found)| card.check(holds, name, found)).to_html()
+    let card = checks.into_iter().fold(card, |card, (holds, name, found)| card.check(holds, name, found));
+    folded.into_iter().fold(card, |card, (name, text)| card.folded(name, text)).to_html()
 }
 
 /// A number of bytes for people: `412.6 MiB`.

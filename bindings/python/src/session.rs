@@ -102,6 +102,11 @@ impl Session {
         Ok(self.open()?.participant().to_string())
     }
 
+    /// The agent's boot, in hex.
+    fn boot(&self) -> PyResult<String> {
+        Ok(self.open()?.boot())
+    }
+
     /// The caller's roles.
     fn roles(&self) -> PyResult<Vec<String>> {
         Ok(self.open()?.roles().iter().map(ToString::to_string).collect())

@@ -13,6 +13,7 @@ use pyo3::types::PyBytes;
 
 use crate::fault::{fault, raised};
 use crate::keys::SigningKey;
+use crate::waiting::labour;
 
 /// The terms of a computation, approved by nobody or by some.
 #[pyclass(frozen, module = "prism._prism")]
@@ -31,7 +32,8 @@ impl Terms {
     fn complete(py: Python<'_>, draft: &str, folder: PathBuf, state: PathBuf, now: UnixSeconds) -> PyResult<Self> {
         let draft: Draft = serde_json::from_str(draft)
             .map_err(|error| raised(Code::ManifestMalformed, &format!("the draft: {error}"), None))?;
-        let manifest = py.detach(|| Desk { folder: &folder, state: &state, now }.complete(&draft)).map_err(fault)?;
+        // Files can be large, or pipes that nobody writes to: whoever waits can leave.
+        let manifest = labour(py, None, move |_, _| Desk { folder: &folder, state: &state, now }.complete(&draft))?;
         Self::read(&manifest.to_bytes().map_err(fault)?)
     }
 

@@ -109,6 +109,30 @@ class Interrupts(Scene):
             heard.append(next(entries))
         self.assertEqual([entry.index for entry in heard], list(range(len(heard))))
 
+    def test_an_item_that_did_not_arrive_comes_again(self) -> None:
+        room = self.serve()
+        entries = prism.connect(room.address, self.sign(), self.lab).entries()
+        convert = entries._convert
+
+        def interrupted(item: object) -> prism.Entry:
+            entries._convert = convert
+            raise KeyboardInterrupt
+
+        # Where the interpreter takes an interrupt is its own choice: here right after the item came.
+        entries._convert = interrupted
+        with self.assertRaises(KeyboardInterrupt):
+            next(entries)
+        self.assertEqual([next(entries).index, next(entries).index], [0, 1])
+
+    def test_the_entries_that_there_are_can_be_had_without_waiting_for_more(self) -> None:
+        room = self.serve()
+        agent = prism.connect(room.address, self.sign(), self.lab)
+        there = list(agent.entries(follow=False))
+        self.assertEqual([entry.index for entry in there], list(range(len(there))))
+        self.assertGreaterEqual(len(there), 4)
+        self.assertEqual([entry.index for entry in agent.entries(first=2, follow=False)][:2], [2, 3])
+        self.assertEqual(list(agent.entries(first=10_000, follow=False)), [])
+
     def test_an_interrupted_watch_is_watched_again(self) -> None:
         room = self.serve()
         agent = prism.connect(room.address, self.sign(), self.lab)

@@ -104,7 +104,7 @@ class Leaks(Scene):
             "Watch": (lambda: session.watch(0), ROUNDS),
             "Logs": (session.logs, ROUNDS),
             "Metrics": (session.metrics, ROUNDS),
-            "Watch that is read": (lambda: session.watch(0).next(), CONNECTIONS),
+            "Watch that is read": (lambda: session.watch(0).next(0), CONNECTIONS),
             "status": (session.status, CONNECTIONS),
         }
         before = files()

@@ -60,11 +60,27 @@ class Taken(Scene):
                 agent.result(to=to, progress=tell)
         self.assertEqual(agent.result(to=to, progress=False).names, ["count.txt"])
 
+    def test_the_result_of_an_earlier_run_is_not_taken_for_this_ones(self) -> None:
+        signed, to = self.sign(), self.folder / "result.zip"
+        for run in (1, 2):
+            with prism.serve(signed, "simulated") as room:
+                agent = prism.connect(room.address, signed, self.lab)
+                agent.upload("count.py", self.algorithm, progress=False)
+                agent.upload("h1.csv", self.data, self.hospital, progress=False)
+                agent.watch(until="delivering", show=False)
+                if run == 1:
+                    agent.result(to=to, progress=False)
+                    continue
+                with self.assertRaises(prism.FileExists):
+                    agent.result(to=to, progress=False)
+                other = agent.result(to=self.folder / "second.zip", progress=False)
+                self.assertEqual(other.text("count.txt"), "3")
+
     def test_the_receipt_beside_it_says_whose_it_is(self) -> None:
         agent, to = self.finished(), self.folder / "result.zip"
         agent.result(to=to, progress=False)
         first, _, proof = (self.folder / "result.zip.receipt").read_text().partition("\n")
-        self.assertEqual(first, f"{self.signed.digest} lab {prism.Asset.from_path(to).digest}")
+        self.assertRegex(first, f"^{self.signed.digest} [0-9a-f]{{32}} lab {prism.Asset.from_path(to).digest}$")
         self.assertTrue(proof.startswith("c2sp.org/tlog-proof@v1"), proof)
         self.assertEqual(sorted(glob.glob(f"{to}*")), [str(to), f"{to}.receipt"])
 

@@ -33,7 +33,7 @@ pub struct ResultOptions {
     pub keep_sealed: bool,
     /// Whether `<output>.receipt` is written, in place of an older one, before what resuming needs is removed: then
     /// there is no moment at which the output is confirmed and nothing here says whose it is. Its first line has the
-    /// manifest's digest, the consumer and the output's digest; the rest is the proof, a C2SP tlog-proof.
+    /// manifest's digest, the agent's boot, the consumer and the output's digest; the rest is the proof, a C2SP tlog-proof.
     pub keep_receipt: bool,
 }
 

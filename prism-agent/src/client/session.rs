@@ -79,6 +79,12 @@ impl Session {
         &self.0.participant
     }
 
+    /// The agent's boot, in hex: each run of a computation has another one.
+    #[must_use]
+    pub fn boot(&self) -> String {
+        hex::encode(self.live().facts.boot)
+    }
+
     /// The caller's roles.
     #[must_use]
     pub fn roles(&self) -> Vec<Role> {

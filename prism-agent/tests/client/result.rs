@@ -97,7 +97,7 @@ async fn a_kept_receipt_is_there_before_what_resuming_needs_goes() {
     assert_eq!(scene.beside(), ["results.zip", "results.zip.receipt"]);
     let (manifest, proof) = (scene.computation.signed.digest(), delivered.receipt.proof().to_text());
     let kept = fs::read_to_string(scene.out.with_file_name("results.zip.receipt")).unwrap();
-    assert_eq!(kept, format!("{manifest} institute {}\n{proof}", delivered.digest));
+    assert_eq!(kept, format!("{manifest} {} institute {}\n{proof}", institute.boot(), delivered.digest));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -32,7 +32,8 @@ pub(super) fn figures(html: &mut String, values: &[f64]) -> fmt::Result {
     html.push_str("<polyline fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" points=\"");
     for (place, value) in thinned(&shown) {
         // The halves are taken before the difference, which of two great numbers would be infinite.
-        let height = if high > low { (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) } else { 0.5 };
+        let height = (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0);
+        let height = if height.is_finite() { height } else { 0.5 };
         let x = EDGE + place * (WIDTH - 2.0 * EDGE);
         let y = HEIGHT - EDGE - height * (HEIGHT - 2.0 * EDGE);
         write!(html, "{x:.1},{y:.1} ")?;
@@ -67,14 +68,14 @@ fn extremes(column: &[f64], first: usize) -> Vec<(f64, f64)> {
 /// Draws spans one after the other, each as wide as its share of the time, and names them beneath.
 pub(super) fn spans(html: &mut String, spans: &[Span]) -> fmt::Result {
     let bounded = bounded(spans);
-    let total: f64 = bounded.iter().map(|span| span.1).sum();
+    let total: f64 = bounded.iter().map(|span| span.1).sum::<f64>().min(f64::MAX);
     if bounded.is_empty() {
         return html.write_str("nothing happened");
     }
     open(html, &format!("{} states in {total:.1} seconds", bounded.len()))?;
     let mut x = 0.0;
     for (at, (name, seconds)) in bounded.iter().enumerate() {
-        let width = if total > 0.0 { WIDTH * seconds / total } else { WIDTH / share(bounded.len(), 1) };
+        let width = if total > 0.0 { WIDTH * (seconds / total) } else { WIDTH / share(bounded.len(), 1) };
         let shade = if at % 2 == 0 { "0.25" } else { "0.55" };
         write!(html, "<rect x=\"{x:.1}\" y=\"8\" width=\"{width:.1}\" height=\"20\" fill=\"currentColor\" ")?;
         write!(html, "fill-opacity=\"{shade}\"><title>{}: {seconds:.1} s</title></rect>", cell(name))?;
@@ -143,7 +144,7 @@ mod tests {
         for values in [&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY][..], &[]] {
             assert_eq!(drawn(values), "no figures");
         }
-        for values in [&[f64::MAX, f64::MIN, 0.0][..], &[f64::NAN, 1.0], &[7.0; 9], &[-0.0], &[1e-300, 2e-300]] {
+        for values in [&[f64::MAX, f64::MIN, 0.0][..], &[f64::NAN, 1.0], &[7.0; 9], &[-0.0], &[1e-300, 2e-300], &[0.0, 5e-324]] {
             let html = drawn(values);
             let points = html.split_once("points=\"").unwrap().1.split_once('"').unwrap().0;
             let numbers = points.split([' ', ',']).filter(|number| !number.is_empty());

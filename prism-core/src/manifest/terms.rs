@@ -133,7 +133,7 @@ impl Terms {
         let all = self.manifest.participants.len();
         let card = card.row("approved", format!("by {} of {all}: {}", approved.len(), join(&approved)));
         let card = if missing.is_empty() { card } else { card.row("missing", join(&missing)) };
-        card.words(self.words().to_string())
+        card.folded("in plain words", self.words().to_string())
     }
 }
 

@@ -8,7 +8,7 @@ from . import _prism
 from ._records import Entry
 from ._words import safe, text
 from .assets import Asset
-from .errors import PrismError, Usage
+from .errors import Cancelled, PrismError, Usage
 from .terms import Manifest
 
 __all__ = ["Course", "belongs", "state", "why"]
@@ -48,13 +48,15 @@ def state(name: str) -> str:
 
 
 def belongs(archive: Path, mine: str) -> bool:
-    """Whether a receipt is of this computation, this participant and this very archive."""
+    """Whether a receipt is of this computation, this run, this participant and this very archive."""
     receipt = Path(f"{archive}.receipt")
     try:
         if not archive.exists():
             return False
         first = receipt.read_text(encoding="utf-8").partition("\n")[0]
         return first == f"{mine} {Asset.from_path(archive).digest}"
+    except Cancelled:
+        raise
     except (OSError, UnicodeDecodeError, PrismError):
         return False
 

@@ -18,7 +18,7 @@ _T_co = TypeVar("_T_co", covariant=True)
 class Native(Protocol):
     """A stream of the native half."""
 
-    def next(self) -> Any: ...
+    def next(self, had: int) -> Any: ...
 
 
 def bounded(timeout: float | None, work: Callable[[], _T]) -> _T:
@@ -42,20 +42,25 @@ class Stream(Iterator[_T_co], Generic[_T_co]):
     'log.open'
     """
 
-    def __init__(self, native: Native, convert: Callable[[Any], _T_co]) -> None:
+    def __init__(self, native: Native, convert: Callable[[Any], _T_co], most: int | None = None) -> None:
         self._native: Native | None = native
         self._convert = convert
+        self._had = 0
+        self._most = most
 
     def __iter__(self) -> Stream[_T_co]:
         return self
 
     def __next__(self) -> _T_co:
-        native = self._native
-        item = native.next() if native is not None else None
+        native = self._native if self._most is None or self._had < self._most else None
+        item = native.next(self._had) if native is not None else None
         if item is None:
             self._native = None
             raise StopIteration
-        return self._convert(item)
+        converted = self._convert(item)
+        # An interrupt before this gives the same item again; between this and the return the interpreter takes none.
+        self._had += 1
+        return converted
 
     def next_within(self, timeout: float | None) -> _T_co | None:
         """The next item, or nothing at the end.

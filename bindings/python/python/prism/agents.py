@@ -18,7 +18,7 @@ from ._streams import Stream, bounded
 from ._watching import Silent, WatchOption, watching
 from ._words import need, seconds, text
 from .assets import Asset
-from .errors import ApprovalMissing, DeadlinePassed, RunFailed, RunStopped, Usage
+from .errors import ApprovalMissing, DeadlinePassed, FileExists, ResultGone, RunFailed, RunStopped, Usage
 from .keys import Key
 from .results import Result
 from .terms import Manifest
@@ -138,12 +138,18 @@ class Agent:
                     raise Usage("expected a key, found none", hint="give key= here, or to prism.connect")
                 return self._last
             known = self._sessions.get(key.fingerprint)
-            if known is None:
-                # A channel is one participant's: another key gets one of its own, which is attested anew.
-                channel, self._channel = self._channel or self._attest(), None
-                known = self._sessions[key.fingerprint] = channel.authenticate(key._native)
+            if known is not None:
+                return known
+            channel, self._channel = self._channel, None
+        # A channel is one participant's: another key gets one of its own, which is attested anew; other calls go on.
+        session = (channel or self._attest()).authenticate(key._native)
+        with self._lock:
+            if self._open:
+                known = self._sessions.setdefault(key.fingerprint, session)
                 self._last = self._last or known
-            return known
+        if known is not session:
+            session.close()
+        return known or self._session(key)
 
     def close(self) -> None:
         """Ends the connections once what uses them is done; calls are refused from then on. Once more does nothing.
@@ -246,12 +252,13 @@ class Agent:
         finally:
             shown.end()
 
-    def entries(self, key: Key | None = None, first: int = 0) -> Stream[Entry]:
+    def entries(self, key: Key | None = None, first: int = 0, *, follow: bool = True) -> Stream[Entry]:
         """The log's entries as they are proven, until the log is closed. Interrupting ends the waiting only.
 
         Args:
             key: Your private key, unless :func:`connect` was given it.
             first: The number of the first entry that is wanted, from 0.
+            follow: ``False`` for those only that there are now; nothing is waited for that has not happened yet.
 
         >>> entry = next(iter(agent.entries()))
         >>> entry.index, entry.type
@@ -259,7 +266,9 @@ class Agent:
         """
         if isinstance(first, bool) or not isinstance(first, int) or not 0 <= first < 1 << 63:
             raise Usage(f"expected the number of an entry as first, found {first!r}", hint="0 is the first")
-        return Stream(self._session(key).watch(first), Entry._of)
+        session = self._session(key)
+        most = None if follow else max(0, session.status()["log_size"] - first)
+        return Stream(session.watch(first), Entry._of, most)
 
     def watch(
         self,
@@ -366,7 +375,7 @@ class Agent:
         Raises:
             ResultNotReady: There is none yet.
             ResultReleased: It went to another recipient already.
-            FileExists: Another file has that name.
+            FileExists: Another file has that name, such as the result of an earlier run.
             DeadlinePassed: ``timeout`` is over; call again to go on.
 
         >>> finished.result(to=folder / "result.zip", progress=False).names
@@ -383,10 +392,13 @@ class Agent:
 
         def take() -> Result:
             session = self._session(key)
-            if belongs(archive, f"{self.terms.digest} {session.participant()}"):
-                return Result(archive, session.simulated())
-            session.result(archive, True, bool(keep_sealed), tell)
-            shown.show(last, last=True)
+            try:
+                session.result(archive, True, bool(keep_sealed), tell)
+                shown.show(last, last=True)
+            except (FileExists, ResultGone):
+                # It may have come before, and be confirmed.
+                if not belongs(archive, f"{self.terms.digest} {session.boot()} {session.participant()}"):
+                    raise
             return Result(archive, session.simulated())
 
         try:

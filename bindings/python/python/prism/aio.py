@@ -110,9 +110,9 @@ class Agent:
         """As :meth:`prism.Agent.upload`; a callback for progress is called on another thread."""
         return await _call(lambda: self._inner.upload(name, asset, key, salt=salt, progress=progress, timeout=timeout))
 
-    def entries(self, key: Key | None = None, first: int = 0) -> AsyncStream[agents.Entry]:
+    def entries(self, key: Key | None = None, first: int = 0, *, follow: bool = True) -> AsyncStream[agents.Entry]:
         """As :meth:`prism.Agent.entries`; it begins with the first item that is awaited."""
-        return AsyncStream(lambda: self._inner.entries(key, first))
+        return AsyncStream(lambda: self._inner.entries(key, first, follow=follow))
 
     async def watch(
         self, until: str = "closed", key: Key | None = None, *, timeout: float | None = None

@@ -125,9 +125,11 @@ class Rehearsal:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        rows = self._facts()
+        rows = [(name, safe(value)) for name, value in self._facts()]
         printed = last_lines(self.log, 20 if self.failure else 5).splitlines()
-        rows += [("printed" if number == 0 else "", line) for number, line in enumerate(printed)]
+        if printed:
+            # A line break makes it text as it was printed.
+            rows.append(("printed", "\n".join(safe(line) for line in printed) + "\n"))
         checks = [(False, one.place, f"{one.found}; {one.hint}") for one in self.lint.problems]
         good = False if self.failure else None if self.lint.problems else True
         return _prism.card(self._title(), good, True, rows, checks)

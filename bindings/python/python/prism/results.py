@@ -22,6 +22,9 @@ from .errors import ArchiveUnsafe, AssetUnknown, FileExists, FileMalformed, Pris
 
 __all__ = ["Result"]
 
+# What is said of a result without files.
+NOTHING = "nothing: the program wrote no file below results/"
+
 
 class Result:
     """What a computation made, in files.
@@ -267,10 +270,10 @@ class Result:
         return self._parsed(name, "a table", read)
 
     def __repr__(self) -> str:
-        files = ", ".join(f"{safe(name)} ({size(self._sizes[name])})" for name in self.names[:10])
+        files = ", ".join(f"{safe(name)} ({size(self._sizes[name])})" for name in self.names[:10]) or NOTHING
         aloud = f"{SIMULATED}\n" if self.is_simulated else ""
         return f"{aloud}Result {safe(str(self.path))}: {files}"
 
     def _repr_html_(self) -> str:
-        rows = [(name, size(self._sizes[name])) for name in self.names[:20]]
+        rows = [(safe(name), size(self._sizes[name])) for name in self.names[:20]] or [("files", NOTHING)]
         return _prism.card(f"Result {self.path.name}", None, self.is_simulated, rows, [])

@@ -25,7 +25,7 @@ from .assets import Asset
 from .audits import AuditReport, audit
 from .errors import PrismError, RequirementsFailed, RunFailed, Usage
 from .keys import Key
-from .results import Result
+from .results import NOTHING, Result
 from .serving import remove, serve
 from .terms import Manifest
 from .verdicts import Verdict
@@ -146,13 +146,12 @@ class Simulation:
     def _repr_html_(self) -> str:
         rows: list[tuple[str, str | list[float] | list[tuple[str, float]]]] = [("run", spans(self.timeline))]
         rows += list(curves(self.metrics).items())[:_CURVES]
-        rows.append(("result", ", ".join(self.result.names)))
+        rows.append(("result", ", ".join(map(safe, self.result.names)) or NOTHING))
         kept = sum(finding.ok for finding in self.audit.findings)
         rows.append(("audit", f"{kept} of {len(self.audit.findings)} checks hold"))
         begin = self.timeline[0].time if self.timeline else 0.0
-        for entry in self.timeline:
-            rows.append((f"{entry.time - begin:.1f} s", f"{entry.state}: {entry.type} by {entry.actor}"))
-        return _prism.card(self.title, self.audit.holds, True, rows, [])
+        log = [f"{entry.time - begin:6.1f} s  {entry.state:19}  {safe(entry.words)}" for entry in self.timeline]
+        return _prism.card(self.title, self.audit.holds, True, rows, [], ("the log", "\n".join(log)))
 
 
 def simulate(
@@ -233,7 +232,7 @@ class _Scene:
         limits: dict[str, Any],
     ) -> None:
         self.folder, self.algorithm, self.limits = folder, algorithm, limits
-        self.title = f"Rehearsal of {algorithm.name}"
+        self.title = f"Simulation of {algorithm.name}"
         if isinstance(program, Sample):
             self.title = program.title
             datasets = datasets or program.make(folder / "data")

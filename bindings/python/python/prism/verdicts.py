@@ -6,7 +6,6 @@ import json
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from . import _prism
 from ._words import SIMULATED, safe
 from .errors import EvidenceRefused
 
@@ -128,21 +127,14 @@ class Verdict:
         raise TypeError("a verdict is not true or false: use .require(), which raises with the reasons")
 
     def _repr_html_(self) -> str:
-        # Not the page, which is for a file of its own: its styles would reach the whole notebook.
-        met = len(self.findings) - len(self.unmet)
-        title = f"{self.word.upper()}: {met} of {len(self.findings)} conditions hold"
-        told = {"platform": self.platform, "evidence": str(self.data.get("evidence", ""))}
-        claims = self.data.get("claims") or {}
-        told |= {name: str(claims[name]) for name in ("product", "measurement") if claims.get(name)}
-        checks = [
-            (f.ok, f.check, f.found if f.ok else f"expected {f.expected}, found {f.found}") for f in self.findings
-        ]
-        return _prism.card(title, self._good, self.is_simulated, list(told.items()), checks)
+        return self._html
 
     def __repr__(self) -> str:
         lines = [SIMULATED] if self.is_simulated else []
         met = len(self.findings) - len(self.unmet)
         lines.append(f"{self.word.upper()}  {self.platform}  {met} of {len(self.findings)} conditions hold")
+        if self.data.get("binding") == "none":
+            lines.append("  bound to nothing: what a machine signed, and not whom you talk to")
         for finding in self.unmet:
             lines.append(f"  ✘ {finding.check}: expected {safe(finding.expected)}, found {safe(finding.found)}")
         return "\n".join(lines)

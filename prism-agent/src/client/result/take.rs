@@ -201,7 +201,8 @@ impl<'a> Take<'a> {
     /// Writes beside the output whose it is, and the proof.
     async fn keep_receipt(&self, receipt: &Receipt, opened: Measured) -> Result<(), ResultError> {
         let (manifest, participant) = (self.session.manifest().digest(), self.session.participant());
-        let text = format!("{manifest} {participant} {}\n{}", opened.digest, receipt.proof().to_text());
+        let (boot, digest) = (self.session.boot(), opened.digest);
+        let text = format!("{manifest} {boot} {participant} {digest}\n{}", receipt.proof().to_text());
         let place = self.place.clone();
         blocking(move || place.keep_receipt(&text)).await
     }
