@@ -7,6 +7,7 @@ use prism_agent::client::{LogChunk, Observed, SessionError};
 use prism_core::code::Code;
 use prism_core::lifecycle::Phase;
 use prism_core::metric;
+use pyo3::IntoPyObjectExt as _;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -136,5 +137,5 @@ impl Metrics {
 }
 
 fn object<'py>(py: Python<'py>, value: impl IntoPyObject<'py, Error = PyErr>) -> PyResult<Py<PyAny>> {
-    Ok(value.into_pyobject(py)?.into_any().unbind())
+    Ok(value.into_bound_py_any(py)?.unbind())
 }

@@ -129,6 +129,12 @@ impl Session {
         self.inner.participant()
     }
 
+    /// The agent's boot, in hex: each run of a computation has another one.
+    #[must_use]
+    pub fn boot(&self) -> String {
+        self.inner.boot()
+    }
+
     /// The caller's roles.
     #[must_use]
     pub fn roles(&self) -> Vec<Role> {

@@ -144,7 +144,9 @@ mod tests {
         for values in [&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY][..], &[]] {
             assert_eq!(drawn(values), "no figures");
         }
-        for values in [&[f64::MAX, f64::MIN, 0.0][..], &[f64::NAN, 1.0], &[7.0; 9], &[-0.0], &[1e-300, 2e-300], &[0.0, 5e-324]] {
+        for values in
+            [&[f64::MAX, f64::MIN, 0.0][..], &[f64::NAN, 1.0], &[7.0; 9], &[-0.0], &[1e-300, 2e-300], &[0.0, 5e-324]]
+        {
             let html = drawn(values);
             let points = html.split_once("points=\"").unwrap().1.split_once('"').unwrap().0;
             let numbers = points.split([' ', ',']).filter(|number| !number.is_empty());
