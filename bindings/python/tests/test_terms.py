@@ -54,8 +54,26 @@ class Terms(Scene):
         again = prism.Manifest.read(path)
         self.assertTrue(again.is_signed)
         self.assertEqual((again, again.approved_by), (self.terms, ["hospital-1", "lab"]))
+        bare = self.folder / "manifest.json"
+        self.terms.save(bare)
         with self.assertRaises(prism.FileExists):
-            again.save(path)
+            again.save(bare)
+
+    def test_what_is_saved_again_is_left_as_it_is_and_something_else_is_never_overwritten(self) -> None:
+        approval = self.terms.approve(self.lab)
+        for kind, save, content in (
+            ("manifest", self.terms.save, self.terms.content),
+            ("approval", approval.save, approval.content),
+        ):
+            with self.subTest(kind):
+                path = self.folder / kind
+                self.assertEqual((save(path), save(path)), (path, path))
+                for other in (content[:-1], content + b" ", b""):
+                    path.write_bytes(other)
+                    with self.assertRaises(prism.FileExists) as caught:
+                        save(path)
+                    self.assertIn("use another name or an empty folder", caught.exception.hint)
+                    self.assertEqual((path.read_bytes(), caught.exception.filename), (other, str(path)))
 
     def test_terms_are_said_in_plain_words_before_they_are_signed(self) -> None:
         words = self.terms.show()

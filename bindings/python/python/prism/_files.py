@@ -87,15 +87,24 @@ def read(path: str | PathLike[str], what: str = "a file", most: int | None = Non
 
 
 def write_new(path: str | PathLike[str], content: bytes) -> Path:
-    """Writes a new file; one that could not be written whole is removed again.
+    """Writes a new file; one that could not be written whole is removed again. The very same file is left as it is.
 
     Raises:
-        FileExists: Something is there already.
+        FileExists: Something else is there already.
         FileIo: It cannot be written.
     """
     given = place(path)
     with ours(given):
-        with open(given, "xb") as file:
+        try:
+            file = open(given, "xb")
+        except FileExistsError:
+            if _holds(given, content):
+                return given
+            raise FileExists(
+                f"expected a free name, found something else at {safe(str(given))}",
+                hint="an earlier run may have written it: use another name or an empty folder",
+            ) from None
+        with file:
             try:
                 file.write(content)
                 file.flush()
@@ -103,3 +112,11 @@ def write_new(path: str | PathLike[str], content: bytes) -> Path:
                 given.unlink(missing_ok=True)
                 raise
     return given
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """Whether a file is there with exactly this content."""
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(content) + 1) == content

@@ -64,10 +64,10 @@ class Approval:
         return cls(read(path, "an approval", _MOST))
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Writes a new file.
+        """Writes a new file; one with the very same bytes is left as it is.
 
         Raises:
-            FileExists: Something is there already.
+            FileExists: Something else is there already.
 
         >>> terms.approve(lab).save(folder / "lab.approval").name
         'lab.approval'
@@ -290,10 +290,11 @@ class Manifest:
         return Manifest(signed.terms(), signed)
 
     def save(self, path: str | PathLike[str]) -> Path:
-        """Writes a new file: the signed manifest, or the bare one while approvals are missing.
+        """Writes a new file: the signed manifest, or the bare one while approvals are missing. One with the
+        very same bytes is left as it is.
 
         Raises:
-            FileExists: Something is there already.
+            FileExists: Something else is there already.
 
         >>> prism.Manifest.read(terms.save(folder / "again.prism")) == terms
         True
