@@ -15,6 +15,9 @@ from scene import Scene
 # What only the command line has: its name before a verb, options with dashes, its variables, commands.
 COMMAND_LINE = re.compile(r"`prism |\bprism [a-z]+ [A-Za-z-]+|(?<!\w)--[a-z]|PRISM_[A-Z]|\bcommands?\b", re.ASCII)
 
+# The command by its name, wherever it stands; hints give commands of uv and pip, with their options.
+COMMAND = re.compile(r"[`\"']prism |\bprism [a-z]+ [a-z-]+", re.ASCII)
+
 
 class Errors(Scene):
     def test_every_code_has_a_class_and_every_class_a_code(self) -> None:
@@ -44,6 +47,19 @@ class Errors(Scene):
                         self.assertIsNone(COMMAND_LINE.search(str(text)), f"{path.name}: {text!r}")
                         tried += 1
         self.assertGreater(tried, 30)
+
+    def test_no_text_in_the_package_names_the_command(self) -> None:
+        tried = 0
+        for path in Path(prism.__file__).parent.rglob("*.py"):
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            parts = [part for part in ast.walk(tree) if isinstance(part, ast.Constant)]
+            described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+            for text in [part.value for part in parts if isinstance(part.value, str) and id(part) not in described]:
+                self.assertIsNone(COMMAND.search(text), f"{path.name}: {text!r}")
+                tried += 1
+        self.assertGreater(tried, 1000)
+        for named in ('lock with "prism requirements lock"', "`prism explain usage` says more"):
+            self.assertIsNotNone(COMMAND.search(named))
 
     def test_a_hint_that_was_given_goes_before_the_one_of_the_class(self) -> None:
         self.assertEqual(prism.Usage("x", hint="do y").hint, "do y")

@@ -17,7 +17,7 @@ print("counted", *sys.argv[1:])
 
 # What a program does wrong, and the one hint that fits.
 FAILURES = {
-    "import torch\n": "add torch to the requirements",
+    "import torch\n": "add torch to requirements.txt, `uv pip compile --generate-hashes",
     "open('datasets/h3')\n": "datasets/h1, datasets/h2",
     "open('/data/patients.csv')\n": "bring /data/patients.csv",
     "import urllib.request\nurllib.request.urlopen('http://192.0.2.1/x')\n": "the run has no network",
@@ -140,7 +140,7 @@ class Rehearsals(unittest.TestCase):
         self.assertIn("no wheel of nothing 1", repr(trial))
         with self.assertRaises(prism.RequirementsFailed) as failed:
             trial.require()
-        self.assertIn("wheels", failed.exception.hint)
+        self.assertIn("`pip download --only-binary :all: --require-hashes -r", failed.exception.hint)
 
     def test_an_algorithm_is_uploaded_as_any_asset_is(self) -> None:
         algorithm = self.algorithm(GOOD)

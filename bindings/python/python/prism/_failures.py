@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["last_lines", "matching"]
+__all__ = ["FETCHING", "LOCKING", "last_lines", "matching"]
+
+# From the names of packages to a folder that goes along with a program.
+LOCKING = "uv pip compile --generate-hashes requirements.txt -o needs/requirements.lock"
+FETCHING = "pip download --only-binary :all: --require-hashes -r needs/requirements.lock -d needs"
 
 # How a run ended or what it said last, and what to do. The first that matches is the one.
 _HINTS: tuple[tuple[str, str], ...] = (
     (r"memory.limit|MemoryError|Cannot allocate memory", 'give it more memory: limits={"memory": "8 GiB"}'),
-    (r"requirements-failed", "see to the wheels: each package of the lock needs one for this interpreter"),
+    (r"requirements-failed", f"each package of the lock needs a wheel for this interpreter beside it: `{FETCHING}`"),
     (r"sandbox-unavailable", "this machine lacks a layer of the sandbox: try a newer kernel, or another machine"),
     (r"wall.limit", 'give it more time: limits={"time": "2h"}'),
     (r"disk.limit|No space left on device", 'give it more disk: limits={"disk": "20 GiB"}'),
@@ -21,7 +25,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"output.limit", "print less, or write it to a file below results/"),
     (
         r"No module named '(?P<what>[\w.]+)'",
-        "add {what} to the requirements and lock them: a run has Python and nothing else",
+        f"add {{what}} to requirements.txt, `{LOCKING}`, `{FETCHING}`, and give requirements='needs':"
+        " a run has Python and nothing else",
     ),
     (
         r"URLError|gaierror|ConnectionError|Name or service not known|Temporary failure in name resolution"
@@ -57,7 +62,7 @@ def matching(end: str, stderr: str, names: list[str]) -> str:
     """The one hint that fits how a run ended; nothing when none does.
 
     >>> matching("exited 1", "ModuleNotFoundError: No module named 'torch'", ["h1"])
-    'add torch to the requirements and lock them: a run has Python and nothing else'
+    'add torch to requirements.txt, `uv pip compile ...` ... a run has Python and nothing else'
     >>> matching("exited 3", "the model does not converge", ["h1"])
     ''
     """

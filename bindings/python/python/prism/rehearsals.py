@@ -54,7 +54,7 @@ class Rehearsal:
     Traceback (most recent call last):
     prism.errors.RunFailed: ...
     >>> trial.failure.hint
-    'add torch to the requirements and lock them: a run has Python and nothing else'
+    "add torch to requirements.txt, `uv pip compile ..."
     """
 
     def __init__(self, lint: Lint, run: Simulation | None, failure: PrismError | None) -> None:

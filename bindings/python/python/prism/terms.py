@@ -116,7 +116,7 @@ class Manifest:
         """Writes a manifest from the short form that people write: digests, sizes, keys and a salt are filled in.
 
         Args:
-            draft: A TOML file, or its content as a mapping; ``prism manifest new --help`` shows every part.
+            draft: A TOML file, or its content as a mapping, as in the example below.
             folder: Where relative paths start: by default at the file's own folder.
 
         Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .._failures import FETCHING, LOCKING
 from ..lint import Level, LintFinding
 from . import accesses
 from .lock import Requirements
@@ -13,8 +14,9 @@ from .values import Values, clean, place
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _SHARED = ("/tmp", "/var/tmp", "/dev/shm")
-_LOCK = 'lock with hashes, for example with "uv pip compile --generate-hashes" or "prism requirements lock"'
-_FETCH = 'fetch it with "pip download --only-binary :all: --require-hashes", or "prism requirements wheelhouse"'
+_LOCK = f"lock with hashes: `{LOCKING}`"
+_FETCH = f"fetch it: `{FETCHING}`"
+_ADD = f"add it to requirements.txt, `{LOCKING}`, `{FETCHING}`, and give requirements='needs'"
 
 
 @dataclass
@@ -68,7 +70,7 @@ def about_imports(reading: Reading, modules: dict[str, bool]) -> Iterator[LintFi
             )
             level: Level = "note" if one.optional else "problem"
             found = f"imports {top}, but {where}"
-            hint = "the program seems to do without it" if one.optional else "add it to the requirements and lock them"
+            hint = "the program seems to do without it" if one.optional else _ADD
             yield _finding("import-not-locked", level, file, one.line, found, hint)
 
 
@@ -85,7 +87,7 @@ def about_requirements(reading: Reading) -> Iterator[LintFinding]:
         yield _finding("requirements", "problem", requirements.name, None, found, _LOCK)
     if not requirements.wheels and not requirements.faults:
         found = "no wheels lie beside the lock, so the agent has to fetch them from an index"
-        hint = "for a rehearsal here, give a folder with requirements.lock and the wheels"
+        hint = f"for a rehearsal here, give a folder with requirements.lock and the wheels: `{FETCHING}`"
         yield _finding("requirements", "note", requirements.name, None, found, hint)
 
 
