@@ -2,6 +2,7 @@
 
 import tempfile
 import unittest
+import zipfile
 from pathlib import Path
 
 import prism
@@ -130,12 +131,23 @@ class Rehearsals(unittest.TestCase):
     def test_packages_come_from_the_requirements(self) -> None:
         lock = self.folder / "requirements.lock"
         lock.write_text("torch==2.6.0\n")
-        with self.assertRaises(prism.PrismError) as caught:
-            prism.Algorithm.from_script(self.algorithm(GOOD).path, lock).rehearse(self.data)
-        self.assertEqual(caught.exception.code, "file.malformed")
         folder = self.folder / "requirements"
         folder.mkdir()
         (folder / "requirements.lock").write_text(f"nothing==1 --hash=sha256:{'0' * 64}\n")
+        with zipfile.ZipFile(self.folder / "packed.zip", "w") as archive:
+            archive.write(folder / "requirements.lock", "requirements.lock")
+        script = self.algorithm(GOOD).path
+        for needs in (lock, folder, self.folder / "packed.zip"):
+            for call in (
+                lambda given=needs: prism.simulate(script, self.data, requirements=given),
+                lambda given=needs: prism.Algorithm.from_script(script, given).rehearse(self.data),
+            ):
+                with self.assertRaises(prism.Usage) as caught:
+                    call()
+                self.assertIn("expected a folder with requirements.lock and its wheels", str(caught.exception))
+                self.assertIn("pip download", caught.exception.hint)
+        with zipfile.ZipFile(folder / "other-1-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("other.py", "")
         trial = prism.Algorithm.from_script(self.folder / "count.py", folder).rehearse(self.data)
         self.assertIn("no wheel of nothing 1", repr(trial))
         with self.assertRaises(prism.RequirementsFailed) as failed:

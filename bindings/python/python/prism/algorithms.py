@@ -199,7 +199,7 @@ class Algorithm(PathLike[str]):
             What it read, wrote and printed, how long it took, or why it failed.
 
         Raises:
-            Usage: There is no dataset, or a name that no manifest takes.
+            Usage: There is no dataset, a name that no manifest takes, or requirements without wheels.
 
         >>> script = folder / "count.py"
         >>> _ = script.write_text("open('results/rows', 'w').write(open('datasets/h1').read())")

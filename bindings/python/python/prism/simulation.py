@@ -16,6 +16,7 @@ from typing import Any
 from . import _prism
 from ._failures import last_lines, matching
 from ._files import ours, place
+from ._lint.lock import require_wheels
 from ._plots import curves, spans, sparkline
 from ._progress import ProgressOption
 from ._words import need, safe, text
@@ -182,6 +183,7 @@ def simulate(
     Raises:
         RunFailed: The program failed; ``details["stderr"]`` is the end of what it printed, and ``hint`` what may help.
         RequirementsFailed: Its packages could not be installed.
+        Usage: There is no dataset, or the requirements have no wheels; nothing was started.
 
     >>> _ = (folder / "count.py").write_text('''
     ... import pathlib
@@ -243,6 +245,8 @@ class _Scene:
             name: data if isinstance(data, Asset) else Asset.from_path(data) for name, data in datasets.items()
         }
         needs = algorithm.requirements
+        if needs is not None:
+            require_wheels(needs)
         self.requirements = Asset.from_path(needs) if needs is not None else None
         for name in [*self.data, algorithm.name]:
             if not _NAME.fullmatch(text(name, "a dataset's name")):

@@ -9,6 +9,10 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from .._failures import FETCHING
+from .._words import safe
+from ..errors import Usage
+
 LOCK = "requirements.lock"
 """How the lock is called in a folder with its wheels."""
 
@@ -91,6 +95,17 @@ def read(path: Path) -> Requirements:
         absent = sorted(set(found.packages) - set(found.modules))
         found.faults += [(None, f"no wheel of {name} {found.packages[name]} lies beside the lock") for name in absent]
     return found
+
+
+def require_wheels(path: Path) -> None:
+    """Refuses packages that are named and not brought: here nothing fetches them."""
+    found = read(path)
+    if found.modules or not (found.packages or path.is_file()):
+        return
+    raise Usage(
+        f"expected a folder with {LOCK} and its wheels as requirements, found no wheels at {safe(str(path))}",
+        hint=f"`{FETCHING}`, and give requirements='needs'",
+    )
 
 
 def _archive(found: Requirements, archive: zipfile.ZipFile) -> str:
