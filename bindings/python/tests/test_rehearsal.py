@@ -23,6 +23,7 @@ FAILURES = {
     "open('/data/patients.csv')\n": "bring /data/patients.csv",
     "import urllib.request\nurllib.request.urlopen('http://192.0.2.1/x')\n": "the run has no network",
     "input('how many?')\n": "nobody answers",
+    "int('sixty')\n": "correct the line that the traceback names, and rehearse again",
     "open(__file__, 'a')\n": "write below results/",
     "x = bytearray(3 << 30)\n": "more memory",
     "import time\ntime.sleep(60)\n": "more time",
@@ -98,6 +99,11 @@ class Rehearsals(unittest.TestCase):
         self.assertEqual(len(set(hints)), len(_HINTS))
         for end, words in (("exited 1", "ValueError: 3"), ("signalled 11", ""), ("exited 1", "")):
             self.assertEqual(matching(end, words, ["h1"]), "")
+        # Where a traceback names a line and no other hint fits, that line is what is to be corrected.
+        place = '  File "/algorithm/count.py", line 3, in <module>\n'
+        self.assertIn("correct the line", matching("exited 1", place + "ValueError: 3", ["h1"]))
+        both = place + "ModuleNotFoundError: No module named 'PIL'\n" + place + "ValueError: 3"
+        self.assertIn("add PIL", matching("exited 1", both, ["h1"]))
         # The last words count, not what stands above them.
         both = "  File 'x', in socket.socket(\nModuleNotFoundError: No module named 'PIL'"
         self.assertIn("add PIL", matching("exited 1", both, ["h1"]))

@@ -48,6 +48,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     (r"SyntaxError|IndentationError", "correct the program: this interpreter cannot read it"),
 )
 
+# A place in the program, as a traceback names it, and what to do where no other hint fits.
+_TRACEBACK = re.compile(r'^ +File ".+", line \d+', re.MULTILINE)
+_CORRECT = "correct the line that the traceback names, and rehearse again"
+
 
 def last_lines(text: str, count: int = 20) -> str:
     """The end of what a program printed.
@@ -63,6 +67,8 @@ def matching(end: str, stderr: str, names: list[str]) -> str:
 
     >>> matching("exited 1", "ModuleNotFoundError: No module named 'torch'", ["h1"])
     'add torch to requirements.txt, `uv pip compile ...` ... a run has Python and nothing else'
+    >>> matching("exited 1", '  File "/algorithm/count.py", line 3, in <module>\\nValueError: 3', ["h1"])
+    'correct the line that the traceback names, and rehearse again'
     >>> matching("exited 3", "the model does not converge", ["h1"])
     ''
     """
@@ -74,4 +80,4 @@ def matching(end: str, stderr: str, names: list[str]) -> str:
             if found is not None:
                 what = found.groupdict().get("what") or ""
                 return hint.replace("{what}", what).replace("{known}", known)
-    return ""
+    return _CORRECT if _TRACEBACK.search(stderr) else ""
