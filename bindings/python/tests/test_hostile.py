@@ -2,6 +2,7 @@
 
 import array
 import ctypes
+import importlib
 import io
 import os
 import sys
@@ -129,6 +130,53 @@ class WrongThings(Table):
             ("saved over a key", lambda: terms.approve(key).save(folder / "lab.key"), prism.FileExists),
         ])  # fmt: skip
 
+    def test_what_was_meant_is_named_where_a_path_is_expected(self) -> None:
+        script, anything = self.folder / "s.py", ["data.csv", Path("b/h1")]
+        script.write_text("pass")
+        calls: dict[str, Callable[[Any], object]] = {
+            'give {"data.csv": "data.csv", "h1": "b/h1"}': lambda given: prism.simulate(script, given),
+            "prism.Key.load(path)": prism.Key,
+            "prism.PublicKey.load(path)": prism.PublicKey,
+            "prism.Manifest.read(path)": prism.Manifest,
+        }
+        for hint, call in calls.items():
+            with self.subTest(hint):
+                self.assertIn(hint, self.hint_of(call, anything))
+        self.assertIn('give {"x.csv": "a/x.csv"}', self.hint_of(lambda data: prism.simulate(script, data), "a/x.csv"))
+        self.assertIn("by its name", self.hint_of(lambda data: prism.simulate(script, data), [self.data]))
+
+    def test_content_where_a_path_is_expected_names_what_brings_it(self) -> None:
+        values: dict[str, list[Any]] = {"Asset.from_bytes": [b"61,1", bytearray(b"61,1"), memoryview(b"61,1")]}
+        for package, make, called in (
+            ("numpy", "zeros", "Asset.from_numpy"),
+            ("pandas", "DataFrame", "Asset.from_frame"),
+            ("polars", "DataFrame", "Asset.from_frame"),
+            ("pyarrow", "table", "Asset.from_frame"),
+        ):
+            try:
+                made = getattr(importlib.import_module(package), make)(3 if make == "zeros" else {"age": [61]})
+                values.setdefault(called, []).append(made)
+            except ImportError:
+                print(f"skipped: {package} is not installed", file=sys.stderr)
+        script = self.folder / "s.py"
+        script.write_text("pass")
+        uses: list[Callable[[Any], object]] = [
+            prism.Asset.from_path,
+            lambda data: prism.simulate(script, {"h1": data}),
+            lambda data: self.terms.rehearse(self.hospital, {"h1.csv": data}),
+        ]
+        for called, contents in values.items():
+            for content in contents:
+                for use in uses:
+                    with self.subTest(called, found=type(content).__name__):
+                        self.assertIn(f"prism.{called}(", self.hint_of(use, content))
+        self.assertNotIn("Asset", self.hint_of(prism.Asset.from_path, 3))
+
+    def hint_of(self, call: Callable[[Any], object], value: Any) -> str:
+        with self.assertRaises(prism.Usage) as caught:
+            call(value)
+        return caught.exception.hint
+
     def test_what_is_no_program_and_no_data(self) -> None:
         script = self.folder / "s.py"
         script.write_text("pass")
@@ -145,6 +193,10 @@ class WrongThings(Table):
             ("a dataset as a number", lambda: run(script, {"h1": anything}), prism.Usage),
             ("a number as a dataset's name", lambda: run(script, {anything: self.data}), prism.Usage),
             ("limits as a number", lambda: run(script, {"h1": self.data}, limits=anything), prism.Usage),
+            ("a key by its path", lambda: prism.Key(anything), prism.Usage),
+            ("a public key by its path", lambda: prism.PublicKey(anything), prism.Usage),
+            ("a manifest by its path", lambda: prism.Manifest(anything), prism.Usage),
+            ("an asset by its path", lambda: prism.Asset(anything, "x"), prism.Usage),
             ("data to rehearse with as a number", lambda: make(script).rehearse(datasets=anything), prism.Usage),
         ])  # fmt: skip
 
@@ -203,7 +255,7 @@ class Calls(Table):
             ("half a name", lambda: agent.upload(SURROGATE, self.data), prism.Usage),
             ("a name that drives a terminal", lambda: agent.upload("\x1b[2J", self.data), prism.AssetUnknown),
             ("a huge name", lambda: agent.upload("x" * (1 << 20), self.data), prism.AssetUnknown),
-            ("an asset as bytes", lambda: agent.upload("h1.csv", b"x"), prism.FileMissing),  # type: ignore[arg-type]
+            ("an asset as bytes", lambda: agent.upload("h1.csv", b"x"), prism.Usage),  # type: ignore[arg-type]
             ("an asset as a number", lambda: agent.upload("h1.csv", 3), prism.Usage),  # type: ignore[arg-type]
             ("no salt", lambda: agent.upload("h1.csv", self.data, salt="zz"), prism.Usage),
             ("a salt as a number", lambda: agent.upload("h1.csv", self.data, salt=3), prism.Usage),  # type: ignore[arg-type]

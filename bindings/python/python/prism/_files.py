@@ -26,8 +26,10 @@ def place(path: Any, what: str = "a path") -> Path:
     """
     try:
         text = os.fspath(path)
+        if isinstance(path, bytes):
+            raise TypeError
     except TypeError:
-        raise Usage(f"expected {what}, found {type(path).__name__}", hint="give a str or a pathlib.Path") from None
+        raise Usage(f"expected {what}, found {type(path).__name__}", hint=_instead(path)) from None
     try:
         if not isinstance(text, str):
             text = os.fsdecode(text)
@@ -37,6 +39,18 @@ def place(path: Any, what: str = "a path") -> Path:
     if "\0" in text or not text:
         raise Usage(f"expected {what}, found {'nothing' if not text else 'a NUL character in it'}")
     return Path(text)
+
+
+def _instead(value: Any) -> str:
+    """What to give where a path is expected."""
+    path, kind = "give a str or a pathlib.Path", type(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"{path}; to bring the bytes themselves, prism.Asset.from_bytes(data)"
+    if hasattr(kind, "__array_interface__"):
+        return f"{path}; to bring an array, prism.Asset.from_numpy(array)"
+    if hasattr(kind, "__arrow_c_stream__") or kind.__module__.partition(".")[0] in ("pandas", "polars", "pyarrow"):
+        return f"{path}; to bring a table, prism.Asset.from_frame(frame)"
+    return path
 
 
 @contextmanager

@@ -44,6 +44,7 @@ class Asset:
     """
 
     def __init__(self, native: _prism.Source, name: str, keep: object = None, path: Path | None = None) -> None:
+        need(native, _prism.Source, "prism.Asset.from_path(path) brings a file or folder")
         self._native = native
         self._keep = keep
         self._measured: tuple[str, int] | None = None

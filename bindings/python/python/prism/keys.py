@@ -8,6 +8,7 @@ from typing import Literal
 
 from . import _prism
 from ._files import ours, place
+from ._words import need
 from ._words import text as written
 from .errors import FileMissing, Usage
 
@@ -30,6 +31,7 @@ class PublicKey:
     """
 
     def __init__(self, native: _prism.PublicKey) -> None:
+        need(native, _prism.PublicKey, "prism.PublicKey.load(path) reads a public key")
         self._native = native
 
     @classmethod
@@ -127,6 +129,7 @@ class Key:
     """
 
     def __init__(self, native: _prism.SigningKey, path: Path | None = None) -> None:
+        need(native, _prism.SigningKey, "prism.Key.load(path) reads a key, prism.Key.create(path) makes one")
         self._native = native
         self._path = path
 

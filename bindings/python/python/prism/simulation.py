@@ -195,7 +195,7 @@ def simulate(
     >>> mine.result.text("rows.txt")
     '3'
     """
-    need(datasets, Mapping | None, 'give datasets={"h1": "mock/h1"}')
+    need(datasets, Mapping | None, f"give {_by_name(datasets)}")
     need(limits, Mapping | None, 'give limits={"memory": "4 GiB"}')
     with ours(tempfile.gettempdir(), "a place for temporary files"):
         folder = Path(tempfile.mkdtemp(prefix="prism-simulation-"))
@@ -220,6 +220,15 @@ def _algorithm(
     path = program.script if isinstance(program, Sample) else place(program, "a sample, an algorithm or a path")
     make = Algorithm.from_folder if path.is_dir() else Algorithm.from_script
     return make(path, requirements=requirements, args=args or [])
+
+
+def _by_name(datasets: object) -> str:
+    """Data that were given without their names, as they are to be given."""
+    given = datasets if isinstance(datasets, list | tuple) else [datasets]
+    paths = [os.fspath(data) for data in given if isinstance(data, str | PathLike)]
+    if not paths or len(paths) < len(given):
+        return '{"h1": "mock/h1"}: each dataset by its name'
+    return "{" + ", ".join(f'"{safe(Path(path).name)}": "{safe(path)}"' for path in paths) + "}"
 
 
 class _Scene:

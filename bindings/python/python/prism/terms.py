@@ -106,6 +106,7 @@ class Manifest:
     """
 
     def __init__(self, native: _prism.Terms, signed: _prism.SignedManifest | None = None) -> None:
+        need(native, _prism.Terms, "prism.Manifest.read(path) reads a manifest, prism.Manifest.new(draft) writes one")
         self._native = native
         self._signed = signed
         self.data: dict[str, Any] = json.loads(native.json())
