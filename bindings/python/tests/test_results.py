@@ -109,6 +109,16 @@ class Archives(Scene):
             with self.subTest(name), self.assertRaises(prism.FileMalformed):
                 prism.Result(path).json("x.json")
 
+    def test_a_name_that_is_not_in_it_is_told_where_the_names_are(self) -> None:
+        for result, found, hint in (
+            (self.archive(a_txt=b"1", b_txt=b"2"), "there are a.txt, b.txt", "result.names lists the files"),
+            (self.archive(), "there are none", "the program wrote no file below results/"),
+        ):
+            with self.assertRaises(prism.AssetUnknown) as caught:
+                result.text("model.json")
+            self.assertIn(found, str(caught.exception))
+            self.assertEqual(caught.exception.hint, hint)
+
     def test_a_damaged_file_in_an_archive_is_an_error_of_ours(self) -> None:
         path = self.archive(x_json=b"[1]" * 1000).path
         content = bytearray(path.read_bytes())

@@ -77,8 +77,11 @@ class Result:
         b'{}'
         """
         if text(name, "the name of a file of the result") not in self._sizes:
-            there = ", ".join(safe(known) for known in self.names)
-            raise AssetUnknown(f"expected a file of the result, found {safe(name)}; there are {there}")
+            there = ", ".join(safe(known) for known in self.names) or "none"
+            raise AssetUnknown(
+                f"expected a file of the result, found {safe(name)}; there are {there}",
+                hint="result.names lists the files" if self.names else "the program wrote no file below results/",
+            )
         # The opened file holds the archive open for as long as it needs it.
         with self._readable(name), self._archive() as archive:
             return archive.open(name)
