@@ -230,7 +230,7 @@ class WrongThings(Table):
             ("terms to serve as text", lambda: prism.serve("x", "simulated"), prism.Usage),  # type: ignore[arg-type]
             ("an address as a number", lambda: prism.connect(1, self.sign()), prism.Usage),  # type: ignore[arg-type]
             ("half an address", lambda: prism.connect(SURROGATE, self.sign()), prism.Usage),
-            ("no address", lambda: prism.connect("nonsense", self.sign()), prism.AgentUnreachable),
+            ("no address", lambda: prism.connect("nonsense", self.sign()), prism.Usage),
             ("nobody there", lambda: prism.connect("127.0.0.1:1", self.sign()), prism.AgentUnreachable),
             ("a platform to serve", lambda: self.serve_with(platform="sgx"), prism.Usage),
             ("a list as a platform to serve", lambda: self.serve_with(platform=["snp"]), prism.Usage),

@@ -7,6 +7,22 @@ from scene import Scene
 
 
 class Run(Scene):
+    def test_an_address_is_a_host_with_its_port(self) -> None:
+        signed, address = self.sign(), self.serve().address
+        port = address.rpartition(":")[2]
+        for wrong in (
+            "localhost", "http://agent.example:6110", f"http://{address}", "agent.example:", ":6110", "a b:6110", "",
+            "agent.example:0", "agent.example:65536", "agent.example:http", "https://agent.example", f"{address}/path",
+        ):  # fmt: skip
+            with self.subTest(wrong), self.assertRaises(prism.Usage) as caught:
+                prism.connect(wrong, signed)
+            self.assertIn("expected host:port, such as agent.example:6110, found", str(caught.exception))
+        for right in (address, f"https://{address}/", f"localhost:{port}"):
+            with prism.connect(right, signed) as agent:
+                self.assertIn(agent.address, (address, f"localhost:{port}"))
+        with self.assertRaises(prism.AgentUnreachable):
+            prism.connect("[::1]:1", signed)
+
     def test_everybody_plays_their_part(self) -> None:
         room = self.serve()
         lab = prism.connect(room.address, self.sign_again(), self.lab)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -9,7 +10,10 @@ from . import _prism
 from ._prism import SIMULATED
 from .errors import Usage
 
-__all__ = ["SIMULATED", "moment", "need", "safe", "seconds", "short", "size", "text"]
+# Where an agent listens: a name, or a number, which may be one of IPv6 in brackets, and a port.
+_ADDRESS = re.compile(r"(?:https://)?(?P<where>(?:\[[^\[\]\s/]+\]|[^\[\]\s/@]+):(?P<port>[0-9]{1,5}))/?")
+
+__all__ = ["SIMULATED", "address", "moment", "need", "safe", "seconds", "short", "size", "text"]
 
 
 def size(count: int) -> str:
@@ -65,6 +69,24 @@ def text(value: Any, what: str) -> str:
     except UnicodeEncodeError:
         raise Usage(f"expected {what} in Unicode, found half a character in {safe(value)}") from None
     return value
+
+
+def address(value: Any) -> str:
+    """Where an agent listens.
+
+    >>> address("agent.example:6110"), address("[::1]:6110")
+    ('agent.example:6110', '[::1]:6110')
+    >>> address("localhost")
+    Traceback (most recent call last):
+    prism.errors.Usage: ...
+    """
+    found = _ADDRESS.fullmatch(plain := text(value, "an address such as agent.example:6110").strip())
+    if found is None or not 0 < int(found["port"]) < 1 << 16:
+        raise Usage(
+            f"expected host:port, such as agent.example:6110, found {safe(plain) or 'nothing'}",
+            hint="the agent's operator says where it listens; prism.serve(...) has it as .address",
+        )
+    return found["where"]
 
 
 def seconds(value: Any) -> float | None:

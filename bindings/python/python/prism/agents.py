@@ -16,6 +16,7 @@ from ._progress import Progress, ProgressOption, display
 from ._records import Entry, Figures, Receipt, Status
 from ._streams import Stream, bounded
 from ._watching import Silent, WatchOption, watching
+from ._words import address as host_and_port
 from ._words import need, seconds, text
 from .assets import Asset
 from .errors import ApprovalMissing, DeadlinePassed, FileExists, ResultGone, RunFailed, RunStopped, Usage
@@ -44,6 +45,7 @@ def connect(address: str, terms: Manifest, key: Key | None = None, *, timeout: f
     Raises:
         ApprovalMissing: Somebody has not approved the terms yet.
         AgentUnreachable: Nobody answers there.
+        Usage: The address is no host with its port.
         EvidenceRefused: The machine is not genuine, or not the one that was agreed. ``details["verdict"]`` has every
             finding. Nothing was sent.
         LogForked: The agent's log contradicts one that was seen before.
@@ -94,7 +96,7 @@ class Agent:
                 f"expected terms that everybody approved, found {', '.join(missing)} missing",
                 hint="assemble everybody's approvals first: terms.assemble(approvals)",
             )
-        self.address = text(address, "an address such as agent.example:6110").removeprefix("https://").rstrip("/")
+        self.address = host_and_port(address)
         """Where it listens."""
         self.terms = terms
         """The terms that it works under."""
