@@ -71,6 +71,14 @@ class Notebooks(unittest.TestCase):
             self.assertEqual(first["cell_type"], "markdown")
             self.assertIn("`SIMULATED`", "".join(first["source"]))
 
+    def test_the_program_from_somebodys_desk_has_as_many_faults_as_the_notebook_says(self) -> None:
+        book = notebooks.read("algorithm_provider")
+        said = "\n".join("".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "markdown")
+        first = [cell for cell in book["cells"] if cell["cell_type"] == "code"][:2]
+        shown = "\n".join(notebooks.play({"cells": first}).shown)
+        self.assertIn("it has six faults", " ".join(said.split()))
+        self.assertIn("6 problems", shown)
+
     def test_every_cell_has_a_name_of_its_own_and_no_path_of_somebodys_machine(self) -> None:
         for name in notebooks.names():
             book = notebooks.read(name)
