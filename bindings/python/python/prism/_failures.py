@@ -66,7 +66,7 @@ def matching(end: str, stderr: str, names: list[str]) -> str:
     """The one hint that fits how a run ended; nothing when none does.
 
     >>> matching("exited 1", "ModuleNotFoundError: No module named 'torch'", ["h1"])
-    'add torch to requirements.txt, `uv pip compile ...` ... a run has Python and nothing else'
+    "add torch to requirements.txt, `uv pip compile ...`, ...: a run has Python and nothing else"
     >>> matching("exited 1", '  File "/algorithm/count.py", line 3, in <module>\\nValueError: 3', ["h1"])
     'correct the line that the traceback names, and rehearse again'
     >>> matching("exited 3", "the model does not converge", ["h1"])
