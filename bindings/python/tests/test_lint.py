@@ -267,6 +267,27 @@ class Lint(unittest.TestCase):
                 prism.Algorithm.from_script(self.folder / name)
 
 
+class Hints(unittest.TestCase):
+    def test_what_is_missing_is_brought_with_two_commands_that_are_given_whole(self) -> None:
+        lock = "`uv pip compile --generate-hashes requirements.txt -o needs/requirements.lock`"
+        fetch = "`pip download --only-binary :all: --require-hashes -r needs/requirements.lock -d needs`"
+        with tempfile.TemporaryDirectory() as place:
+            script, needs = Path(place) / "main.py", Path(place) / "needs"
+            script.write_text("import six\n" + PLAIN)
+            needs.mkdir()
+            for content, expected in (
+                (None, (lock, fetch, "requirements='needs'")),
+                ("six==1.17.0\n", (lock,)),
+                (f"six==1.17.0 {HASH}\n", (fetch,)),
+            ):
+                if content is not None:
+                    (needs / "requirements.lock").write_text(content)
+                program = prism.Algorithm.from_script(script, needs if content is not None else None)
+                hints = " ".join(problem.hint for problem in program.lint().problems)
+                for command in expected:
+                    self.assertIn(command, hints, content)
+
+
 class Algorithms(unittest.TestCase):
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
