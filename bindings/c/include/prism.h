@@ -25,8 +25,9 @@
  * - Handles move between threads. Two threads must not be in calls on one handle at the same time; on
  *   different handles they may.
  * - Nothing is written to standard output. No signal handler, no thread and no state outlives a call but
- *   in the handles. No panic of Rust unwinds into the caller or aborts: it becomes PRISM_INTERNAL, after
- *   one line on standard error. Only memory that cannot be had ends the process.
+ *   in the handles. No panic of Rust unwinds into the caller or aborts: it becomes PRISM_INTERNAL (in a
+ *   function that returns no status: its neutral value), after what Rust says about it on standard error.
+ *   Only memory that cannot be had ends the process, and an exception of C++ that leaves a callback.
  * - PRISM_ABI of the header has to equal prism_abi() of the library: compare them once.
  */
 

@@ -146,3 +146,21 @@ fn the_static_library_is_enough_too() {
     let said = run(Command::new(&program).arg(&terms));
     assert!(said.contains(&world().signed.digest().to_string()), "{said}");
 }
+
+#[test]
+fn the_code_of_the_page_runs() {
+    let page = fs::read_to_string(here().join("README.md")).unwrap();
+    let (_, rest) = page.split_once("```c\n").unwrap();
+    let (code, _) = rest.split_once("```").unwrap();
+    let place = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let (source, program) = (place.path().join("page.c"), place.path().join("page"));
+    fs::write(&source, format!("#include <prism.h>\n#include <stdio.h>\nint main(void) {{\n{code}return 0;\n}}\n"))
+        .unwrap();
+    let built = build(&source, &program, &[]);
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let missing = Command::new(&program).current_dir(place.path()).output().unwrap();
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("file.missing"));
+    fs::write(place.path().join("covid19.prism"), world().signed.bytes()).unwrap();
+    let said = run(Command::new(&program).current_dir(place.path()));
+    assert!(said.contains(&world().signed.manifest().title), "{said}");
+}
