@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import time
 import unittest
 import zipfile
 from pathlib import Path
@@ -237,6 +238,48 @@ class Lint(unittest.TestCase):
         script = self.folder / "gpu.py"
         script.write_text("model = object()\nmodel.cuda()\n" + PLAIN)
         self.assertEqual(prism.Algorithm.from_script(script, devices=["nvidia-gpu"]).lint().findings, [])
+
+    def test_a_program_that_is_nested_deeply_is_read_all_the_same(self) -> None:
+        for deep in ("a" + ".b" * 2000 + "()", "a" + "()" * 2000, "socket(weights=" + "+".join(["1"] * 2000) + ")"):
+            lint = self.lint(f"from socket import socket\nimport requests\n{deep}\n" + PLAIN)
+            self.assertIn(("network", 2), [(finding.rule, finding.line) for finding in lint.problems])
+        branches = "if a: pass\n" + "elif a: pass\n" * 900 + "else:\n    import requests\n"
+        self.assertIn("network", [finding.rule for finding in self.lint(branches).problems])
+
+    def test_a_program_that_is_nested_too_deeply_to_be_read_is_a_finding_and_the_other_files_are_read(self) -> None:
+        (self.folder / "main.py").write_text("import requests\n" + PLAIN)
+        (self.folder / "deep.py").write_text("a" + ".b" * 4000 + "()\n")
+        lint = prism.Algorithm.from_folder(self.folder).lint()
+        found = [(f.file, f.found) for f in lint.notes if f.rule == "syntax"]
+        self.assertEqual(
+            found, [("deep.py", "expected a program that can be read, found expressions nested too deeply")]
+        )
+        self.assertIn("network", [finding.rule for finding in lint.problems])
+
+    def test_the_longest_forms_of_paths_are_told_of_whatever_sorts_between_them(self) -> None:
+        lint = self.lint("x = ['datasets/h1', 'datasets/h1-b', 'datasets/h1/c/d', 'datasets/h1/c', 'datasets/h10']\n")
+        self.assertEqual(lint.reads, ["datasets/h1-b", "datasets/h1/c/d", "datasets/h10"])
+
+    def test_much_work_is_bounded(self) -> None:
+        many = "x = [" + ",".join(f"'datasets/{n}'" for n in range(30_000)) + "]\n"
+        lock = self.folder / "long.lock"
+        lock.write_text("a \\\n" * 400_000)
+        imports = "".join(f"import zz{n}\n" for n in range(300))
+        (self.folder / "s.py").write_text(many + imports)
+        begin = time.process_time()
+        lint = prism.Algorithm.from_script(self.folder / "s.py", lock).lint()
+        self.assertEqual((len(lint.reads), len(lint.missing)), (30_000, 300))
+        self.assertIn("a is not pinned to one version", [finding.found for finding in lint.problems])
+        self.assertLess(time.process_time() - begin, 30)
+
+    def test_an_archive_of_requirements_is_read_with_care(self) -> None:
+        bomb, broken = self.folder / "bomb.zip", self.folder / "broken.zip"
+        with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("requirements.lock", bytes(5 << 20))
+        broken.write_bytes(b"x" * 10 + b"PK\x05\x06" + bytes(18))
+        for path, told in ((bomb, "the lock is longer than 4 MiB"), (broken, "")):
+            lint = prism.Algorithm.from_script(prism.samples.covid19.script, path).lint()
+            self.assertTrue([f for f in lint.problems if f.rule == "requirements" and told in f.found], repr(lint))
 
     def test_hostile_sources_are_findings_or_our_errors(self) -> None:
         deep = "x = " + "(" * 3000 + ")" * 3000

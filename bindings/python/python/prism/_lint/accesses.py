@@ -74,7 +74,7 @@ def argument(call: ast.Call, position: int, keyword: str) -> ast.expr | None:
 
 def accesses(file: File, values: Values) -> Iterator[Access]:
     """Every file or folder that a call of this file names."""
-    for call, name in file.calls():
+    for call, name in file.calls:
         for node, kind in _paths(call, name, values):
             yield Access(kind, values.of(node), call.lineno)
 
@@ -121,8 +121,8 @@ def _mode(node: ast.expr | None, values: Values) -> Kind:
 
 def mentions(file: File, values: Values) -> Iterator[str]:
     """Every text that the file's expressions can stand for, sentences left out."""
-    sentences = {node.value for node in ast.walk(file.tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(file.tree):
+    sentences = {node.value for node in file.nodes if isinstance(node, ast.Expr)}
+    for node in file.nodes:
         if isinstance(node, ast.expr) and node not in sentences:
             if isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp | ast.Call | ast.Subscript):
                 yield from values.of(node)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ..lint import Level, LintFinding
 from .accesses import argument
 from .rules import Reading
-from .source import File
+from .source import File, names_in, shown
 from .values import Values, place
 
 _NETWORK = "the run has no network: bring the file as a dataset"
@@ -52,7 +52,7 @@ def about_calls(reading: Reading) -> Iterator[LintFinding]:
                 found = f"imports {one.module}, which is made for a network"
                 level: Level = "note" if one.optional else "problem"
                 yield LintFinding("network", level, file.name, one.line, found, _NETWORK)
-        for call, name in file.calls():
+        for call, name in file.calls:
             yield from _network(file, call, name, values)
             yield from _people(file, call, name)
             yield from _installer(file, call, name, values)
@@ -61,20 +61,19 @@ def about_calls(reading: Reading) -> Iterator[LintFinding]:
 
 
 def _network(file: File, call: ast.Call, name: str, values: Values) -> Iterator[LintFinding]:
-    shown = ast.unparse(call.func)
     found, hint = "", _NETWORK
     if _FETCHES.fullmatch(name):
-        found = f"{shown} needs a network"
-    elif name == "socket.socket" and "AF_UNIX" not in ast.unparse(call):
+        found = f"{shown(call.func)} needs a network"
+    elif name == "socket.socket" and "AF_UNIX" not in names_in(call):
         found = "opens a socket"
     elif (weights := _weights(call)) is not None:
-        found, hint = f"{shown}({weights}) downloads", _WEIGHTS
+        found, hint = f"{shown(call.func)}({weights}) downloads", _WEIGHTS
     elif isinstance(call.func, ast.Attribute) and call.func.attr == "from_pretrained" and _is_remote(call, values):
-        found, hint = f"{shown} downloads a model by its name", _WEIGHTS
+        found, hint = f"{shown(call.func)} downloads a model by its name", _WEIGHTS
     elif _is_true(argument(call, 99, "download")):
-        found = f"{shown}(download=True) downloads"
+        found = f"{shown(call.func)}(download=True) downloads"
     elif (address := _address(call, name, values)) is not None:
-        found = f"{shown} reads {address}"
+        found = f"{shown(call.func)} reads {address}"
     if found:
         yield LintFinding("network", "problem", file.name, call.lineno, found, hint)
 
@@ -82,12 +81,11 @@ def _network(file: File, call: ast.Call, name: str, values: Values) -> Iterator[
 def _weights(call: ast.Call) -> str | None:
     """The argument by which a model fetches its weights."""
     for keyword in call.keywords:
-        text = ast.unparse(keyword.value)
         if keyword.arg == "weights":
-            constant = isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, str)
-            named = constant and re.fullmatch(r"'(DEFAULT|imagenet|IMAGENET\w*|COCO\w*)'", text)
-            if named or re.search(r"_Weights\b", text):
-                return f"weights={text}"
+            text = keyword.value.value if isinstance(keyword.value, ast.Constant) else None
+            named = isinstance(text, str) and re.fullmatch(r"DEFAULT|imagenet|IMAGENET\w*|COCO\w*", text)
+            if named or any(name.endswith("_Weights") for name in names_in(keyword.value)):
+                return f"weights={shown(keyword.value)}"
         if keyword.arg == "pretrained" and _is_true(keyword.value):
             return "pretrained=True"
     return None
@@ -111,16 +109,16 @@ def _address(call: ast.Call, name: str, values: Values) -> str | None:
 
 
 def _people(file: File, call: ast.Call, name: str) -> Iterator[LintFinding]:
-    shown = ast.unparse(call.func)
     if _PEOPLE.fullmatch(name):
+        found = f"{shown(call.func)}() waits for somebody"
         hint = "give it as an argument: in a run nobody answers, and standard input is empty"
-        yield LintFinding("waits-for-people", "problem", file.name, call.lineno, f"{shown}() waits for somebody", hint)
+        yield LintFinding("waits-for-people", "problem", file.name, call.lineno, found, hint)
     elif name in ("matplotlib.pyplot.show", "matplotlib.pyplot.pause"):
-        hint = 'save the picture: plt.savefig("results/plot.png")'
-        yield LintFinding("shows-window", "note", file.name, call.lineno, f"{shown}() shows it to nobody", hint)
+        found, hint = f"{shown(call.func)}() shows it to nobody", 'save the picture: plt.savefig("results/plot.png")'
+        yield LintFinding("shows-window", "note", file.name, call.lineno, found, hint)
     elif _WINDOWS.fullmatch(name):
-        hint = "write a file below results/: a run has no screen"
-        yield LintFinding("shows-window", "problem", file.name, call.lineno, f"{shown}() needs a screen", hint)
+        found, hint = f"{shown(call.func)}() needs a screen", "write a file below results/: a run has no screen"
+        yield LintFinding("shows-window", "problem", file.name, call.lineno, found, hint)
 
 
 def _installer(file: File, call: ast.Call, name: str, values: Values) -> Iterator[LintFinding]:
@@ -143,7 +141,7 @@ def _gpu(file: File, call: ast.Call, name: str, values: Values) -> Iterator[Lint
     given += [device] if device is not None else []
     on_cuda = any(text.startswith("cuda") for node in given for text in values.of(node))
     if (method == "cuda" and name.startswith("*")) or on_cuda or name.startswith("cupy."):
-        found = f"{ast.unparse(call.func)} wants a GPU, and none was asked for"
+        found = f"{shown(call.func)} wants a GPU, and none was asked for"
         hint = 'ask with devices=["nvidia-gpu"], or use torch.cuda.is_available()'
         yield LintFinding("gpu-not-asked", "problem", file.name, call.lineno, found, hint)
 
@@ -151,7 +149,7 @@ def _gpu(file: File, call: ast.Call, name: str, values: Values) -> Iterator[Lint
 def _asks_for_gpu(file: File) -> bool:
     """Whether the program looks whether there is a GPU."""
     asks = ("is_available", "device_count", "list_physical_devices", "current_accelerator")
-    return any(isinstance(node, ast.Attribute) and node.attr in asks for node in ast.walk(file.tree))
+    return any(isinstance(node, ast.Attribute) and node.attr in asks for node in file.nodes)
 
 
 def _is_true(node: ast.expr | None) -> bool:

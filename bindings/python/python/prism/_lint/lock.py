@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import struct
 import zipfile
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -17,6 +21,17 @@ LOCK = "requirements.lock"
 """How the lock is called in a folder with its wheels."""
 
 _LONGEST = 4 << 20
+# What an archive raises that is damaged, or encrypted, or packed in a way that nobody knows here.
+_DAMAGED = (
+    OSError,
+    ValueError,
+    zipfile.BadZipFile,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
 _PINNED = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*==\s*(?P<version>[^\s;]+)")
 _HASH = re.compile(r"--hash[ =]sha256:[0-9a-f]{64}\b")
 # Packages that are called otherwise than what is imported.
@@ -60,11 +75,17 @@ class Requirements:
         top = module.partition(".")[0]
         if any(top in modules for modules in self.modules.values()):
             return True
-        named = [top, *_CALLED.get(top, []), *metadata.packages_distributions().get(top, [])]
+        named = [top, *_CALLED.get(top, []), *_installed().get(top, [])]
         if any(normalized(name) in self.packages for name in named):
             return True
         # The parts of one namespace, such as google.cloud.storage.
         return any(package.startswith(normalized(top) + "-") for package in self.packages) and "." in module
+
+
+@cache
+def _installed() -> Mapping[str, list[str]]:
+    """Which packages bring a module here: the names differ, and every file of every package has to be read."""
+    return metadata.packages_distributions()
 
 
 def normalized(name: str) -> str:
@@ -85,8 +106,12 @@ def read(path: Path) -> Requirements:
             _wheel(found, wheel.name, wheel)
     elif zipfile.is_zipfile(path):
         found = Requirements(f"{path.name}: {LOCK}", False)
-        with zipfile.ZipFile(path) as archive:
-            text = _archive(found, archive)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                text = _archive(found, archive)
+        except _DAMAGED:
+            found.faults.append((None, "the archive cannot be read"))
+            text = ""
     else:
         found = Requirements(path.name, False)
         text = _text(path, found)
@@ -116,16 +141,25 @@ def _archive(found: Requirements, archive: zipfile.ZipFile) -> str:
             found.wheels = True
             with archive.open(name) as wheel:
                 _wheel(found, PurePosixPath(name).name, wheel)
-    return archive.read(locks[0]).decode(errors="replace") if locks else _none(found)
+    if not locks:
+        return _none(found)
+    with archive.open(locks[0]) as lock:
+        return _bounded(found, lock)
 
 
 def _text(path: Path, found: Requirements) -> str:
     if not path.is_file():
         return _none(found)
-    if path.stat().st_size > _LONGEST:
+    with path.open("rb") as lock:
+        return _bounded(found, lock)
+
+
+def _bounded(found: Requirements, lock: IO[bytes]) -> str:
+    content = lock.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
         found.faults.append((None, "the lock is longer than 4 MiB"))
         return ""
-    return path.read_bytes().decode(errors="replace")
+    return content.decode(errors="replace")
 
 
 def _none(found: Requirements) -> str:
@@ -135,29 +169,33 @@ def _none(found: Requirements) -> str:
 
 def _lines(found: Requirements, text: str) -> None:
     """Reads ``name==version --hash=sha256:…``; a backslash continues a line."""
-    begin, whole = 0, ""
+    begin, parts = 0, list[str]()
     for number, line in enumerate(text.split("\n"), 1):
         line = re.sub(r"(^|\s)#.*", "", line).strip()
-        if not whole:
+        if not parts:
             begin = number
-        whole = f"{whole} {line.removesuffix(chr(92))}".strip()
-        if whole and not line.endswith("\\"):
-            _line(found, begin, whole)
-            whole = ""
-    if whole:
-        _line(found, begin, whole)
+        parts += line.removesuffix(chr(92)).split()
+        if parts and not line.endswith("\\"):
+            _line(found, begin, " ".join(parts))
+            parts = []
+    if parts:
+        _line(found, begin, " ".join(parts))
 
 
 def _line(found: Requirements, number: int, line: str) -> None:
     pinned = _PINNED.match(line)
     if line.startswith("-"):
-        found.faults.append((number, f"an option, {line.split()[0]}, where only packages may stand"))
+        found.faults.append((number, f"an option, {_first(line)}, where only packages may stand"))
     elif pinned is None:
-        found.faults.append((number, f"{line.split()[0]} is not pinned to one version"))
+        found.faults.append((number, f"{_first(line)} is not pinned to one version"))
     else:
         found.packages[normalized(pinned["name"])] = pinned["version"]
         if not _HASH.search(line):
             found.faults.append((number, f"{pinned['name']}=={pinned['version']} has no hash"))
+
+
+def _first(line: str) -> str:
+    return line.split(maxsplit=1)[0][:100]
 
 
 def _wheel(found: Requirements, name: str, file: Path | IO[bytes]) -> None:
@@ -171,5 +209,5 @@ def _wheel(found: Requirements, name: str, file: Path | IO[bytes]) -> None:
                     top = top.partition(".")[0] if top.endswith((".py", ".so")) else ""
                 if top and not top.endswith((".dist-info", ".data", ".libs")):
                     modules.add(top)
-    except (OSError, zipfile.BadZipFile):
+    except _DAMAGED:
         found.faults.append((None, f"{name} is not a wheel that can be read"))

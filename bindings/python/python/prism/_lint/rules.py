@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .._failures import FETCHING, LOCKING
 from ..lint import Level, LintFinding
 from . import accesses
 from .lock import Requirements
-from .source import File, Program, is_stray
+from .source import TOO_DEEP, File, Program, is_stray
 from .values import Values, clean, place
 
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
@@ -40,9 +41,8 @@ def about_source(reading: Reading) -> Iterator[LintFinding]:
     program = reading.program
     for name, line, why in program.broken:
         level: Level = "problem" if name == program.entry else "note"
-        yield _finding(
-            "syntax", level, name, line, f"this cannot be read as Python: {why}", "correct it, or leave the file out"
-        )
+        found = why if why == TOO_DEEP else f"this cannot be read as Python: {why}"
+        yield _finding("syntax", level, name, line, found, "correct it, or leave the file out")
     if program.whole:
         for path in sorted(program.folder.rglob("*")):
             if is_stray(path) and not any(is_stray(parent) for parent in path.parents):
@@ -97,7 +97,9 @@ def paths(reading: Reading, where: str) -> list[str]:
     for file in reading.program.files:
         texts = accesses.mentions(file, reading.values[file.name])
         found |= {clean(text) for text in texts if place(text) == where}
-    return sorted(text for text in found if not any(other.startswith(text + "/") for other in found))
+    # A path stands directly before those below it once "/" sorts before everything else.
+    ordered = sorted(found, key=lambda text: text.replace("/", "\0"))
+    return sorted(text for text, after in pairwise([*ordered, ""]) if not after.startswith(text + "/"))
 
 
 def about_files(reading: Reading) -> Iterator[LintFinding]:

@@ -7,12 +7,16 @@ import builtins
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 UNKNOWN = "*"
+TOO_DEEP = "expected a program that can be read, found expressions nested too deeply"
 _BUILTINS = frozenset(dir(builtins))
 _STRAY = {"__pycache__", ".git", ".venv", "venv", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".DS_Store"}
 _LONGEST = 4 << 20
+# How many parts of what is called a finding shows.
+_SHOWN = 8
 _CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 
 
@@ -45,8 +49,13 @@ class File:
 
     def dotted(self, node: ast.expr) -> str:
         """The full name of what is called: ``numpy.save``, ``open``, ``*.cuda`` for a method of something unknown."""
-        if isinstance(node, ast.Attribute):
-            return f"{self.dotted(node.value)}.{node.attr}"
+        attributes: list[str] = []
+        while isinstance(node, ast.Attribute):
+            attributes.append(node.attr)
+            node = node.value
+        return ".".join([self._first(node), *reversed(attributes)])
+
+    def _first(self, node: ast.expr) -> str:
         if isinstance(node, ast.Name):
             if node.id in self.aliases:
                 return self.aliases[node.id]
@@ -54,11 +63,15 @@ class File:
                 return node.id
         return UNKNOWN
 
-    def calls(self) -> Iterator[tuple[ast.Call, str]]:
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Every node of the tree."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
+    def calls(self) -> list[tuple[ast.Call, str]]:
         """Every call with its full name."""
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call):
-                yield node, self.dotted(node.func)
+        return [(node, self.dotted(node.func)) for node in self.nodes if isinstance(node, ast.Call)]
 
 
 @dataclass
@@ -112,7 +125,9 @@ def read(program: Program) -> Program:
             program.files.append(_parse(name, (program.folder / name).read_bytes()))
         except SyntaxError as error:
             program.broken.append((name, error.lineno, error.msg))
-        except (ValueError, RecursionError, MemoryError) as error:
+        except RecursionError:
+            program.broken.append((name, None, TOO_DEEP))
+        except (ValueError, MemoryError) as error:
             program.broken.append((name, None, str(error) or type(error).__name__))
     return program
 
@@ -122,7 +137,7 @@ def _parse(name: str, content: bytes) -> File:
         warnings.simplefilter("ignore")
         file = File(name, ast.parse(content, name))
     _imports(file, file.tree.body, False)
-    for node in ast.walk(file.tree):
+    for node in file.nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             file.bound.add(node.id)
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -132,8 +147,35 @@ def _parse(name: str, content: bytes) -> File:
     return file
 
 
+def names_in(node: ast.AST) -> set[str]:
+    """Every name and attribute below a node."""
+    names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+    return names | {one.attr for one in ast.walk(node) if isinstance(one, ast.Attribute)}
+
+
+def shown(node: ast.expr) -> str:
+    """What is called, or named, as it is written; of a long one the end.
+
+    >>> import ast
+    >>> shown(ast.parse("models.resnet18(weights).cuda", mode="eval").body)
+    'models.resnet18(…).cuda'
+    """
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute | ast.Call) and len(parts) < _SHOWN:
+        if isinstance(node, ast.Attribute):
+            parts.append(f".{node.attr}")
+            node = node.value
+        else:
+            parts.append("(…)" if node.args or node.keywords else "()")
+            node = node.func
+    first = node.id if isinstance(node, ast.Name) else repr(node.value) if isinstance(node, ast.Constant) else "…"
+    return "".join([first, *reversed(parts)])
+
+
 def _imports(file: File, nodes: list[ast.stmt], optional: bool) -> None:
-    for node in nodes:
+    pending = [(node, optional) for node in reversed(nodes)]
+    while pending:
+        node, optional = pending.pop()
         if isinstance(node, ast.Import):
             for name in node.names:
                 file.imports.append(Import(name.name, node.lineno, optional))
@@ -141,15 +183,23 @@ def _imports(file: File, nodes: list[ast.stmt], optional: bool) -> None:
                 file.aliases[name.asname or top] = name.name if name.asname else top
         elif isinstance(node, ast.ImportFrom):
             _from(file, node, optional)
-        elif isinstance(node, ast.Try | ast.TryStar):
-            _imports(file, node.body, optional or any(_catches(handler) for handler in node.handlers))
-            _imports(file, [*(s for h in node.handlers for s in h.body), *node.orelse, *node.finalbody], optional)
-        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            _imports(file, node.orelse, optional)
         else:
-            _imports(file, [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt)], optional)
-            for handler in (c for c in ast.iter_child_nodes(node) if isinstance(c, ast.match_case)):
-                _imports(file, handler.body, optional)
+            pending += reversed(list(_inside(node, optional)))
+
+
+def _inside(node: ast.stmt, optional: bool) -> Iterator[tuple[ast.stmt, bool]]:
+    """The statements in a statement, and whether the program goes on when they fail to import."""
+    if isinstance(node, ast.Try | ast.TryStar):
+        caught = optional or any(_catches(handler) for handler in node.handlers)
+        yield from ((child, caught) for child in node.body)
+        handled = [child for handler in node.handlers for child in handler.body]
+        yield from ((child, optional) for child in [*handled, *node.orelse, *node.finalbody])
+    elif isinstance(node, ast.If) and "TYPE_CHECKING" in names_in(node.test):
+        yield from ((child, optional) for child in node.orelse)
+    else:
+        for child in ast.iter_child_nodes(node):
+            within = child.body if isinstance(child, ast.match_case) else [child]
+            yield from ((one, optional) for one in within if isinstance(one, ast.stmt))
 
 
 def _from(file: File, node: ast.ImportFrom, optional: bool) -> None:
