@@ -1,7 +1,9 @@
 """Programs that are tried here before anything is sent."""
 
 import tempfile
+import traceback
 import unittest
+import unittest.mock
 import zipfile
 from pathlib import Path
 
@@ -115,6 +117,44 @@ class Rehearsals(unittest.TestCase):
         assert trial.failure is not None
         fitting = [matching(end, words, list(self.data)) for end, words in LAST_WORDS]
         self.assertNotIn(trial.failure.hint, fitting)
+
+    def test_what_a_program_printed_drives_no_terminal(self) -> None:
+        source = "import sys\nsys.stderr.write('\\x1b[2J\\x1b]0;title\\x07audit ok\\n')\nopen('\\x1b[1mx')\n"
+        failure = self.algorithm(source).rehearse(self.data).failure
+        assert failure is not None
+        self.assertIn("\x1b[2J", failure.details["stderr"])
+        shown = "".join(traceback.format_exception(failure)) + "".join(failure._render_traceback_())
+        self.assertIn("audit ok", shown)
+        self.assertFalse([c for c in shown if not c.isprintable() and c != "\n"])
+
+    def test_a_line_of_any_length_is_looked_at_for_its_first_4_kib(self) -> None:
+        known = "No module named 'torch'"
+        for before, hint in ((" " * 4000, True), (" " * 5000, False)):
+            failure = self.algorithm(f"raise SystemExit({before + known!r})").rehearse(self.data).failure
+            assert failure is not None
+            self.assertEqual("add torch" in failure.hint, hint)
+            self.assertLess(max(map(len, failure.__notes__)), 5000)
+        self.assertEqual(matching("exited 1", "PermissionError" * 66_000, []), "")
+
+    def test_a_program_that_cannot_be_read_is_rehearsed_all_the_same(self) -> None:
+        trial = self.algorithm("if 0: a" + ".b" * 2000 + "()\n" + GOOD).rehearse(self.data)
+        self.assertEqual(trial.require().result.json("rows.json"), 4)
+        with unittest.mock.patch("prism.algorithms.examine", side_effect=RecursionError("too deep")):
+            trial = self.algorithm(GOOD).rehearse(self.data)
+        self.assertTrue(trial.ok)
+        self.assertIn("RecursionError", trial.lint.notes[0].found)
+
+    def test_a_transcript_never_takes_the_place_of_another_file(self) -> None:
+        run, to = self.algorithm(GOOD).rehearse(self.data).require(), self.folder / "run.transcript"
+        self.assertTrue(prism.audit(run.save_transcript(to)).findings)
+        before = to.read_bytes()
+        with self.assertRaises(prism.FileExists):
+            run.save_transcript(to)
+        self.assertEqual(to.read_bytes(), before)
+        run.close()
+        with self.assertRaises(prism.FileMissing):
+            run.save_transcript(self.folder / "other")
+        self.assertFalse((self.folder / "other").exists())
 
     def test_what_reading_tells_stands_beside_what_running_tells(self) -> None:
         source = (

@@ -49,6 +49,33 @@ class Taken(Scene):
         with self.assertRaises(prism.ResultGone):
             agent.result(to=self.folder / "other.zip", progress=False)
 
+    def test_what_a_callback_raises_stays_as_it_is(self) -> None:
+        agent, to = self.finished(), self.folder / "result.zip"
+        (self.folder / "x").write_text("x")
+
+        def tell(at: object) -> None:
+            raise FileNotFoundError(errno.ENOENT, "gone", "progress.log")
+
+        asset = prism.Asset.from_path(self.folder / "x")
+        for call in (lambda: agent.result(to=to, progress=tell), lambda: asset.measure(tell)):
+            with self.assertRaises(FileNotFoundError) as caught:
+                call()
+            self.assertNotIsInstance(caught.exception, prism.PrismError)
+            self.assertEqual(caught.exception.filename, "progress.log")
+        with self.assertRaises(prism.FileMissing) as missing:
+            agent.result(to=self.folder / "nowhere" / "result.zip", progress=False)
+        self.assertIn("nowhere", str(missing.exception.filename))
+
+    def test_what_is_extracted_is_for_its_owner_alone(self) -> None:
+        archive, to = self.folder / "made.zip", self.folder / "out"
+        with zipfile.ZipFile(archive, "w") as made:
+            made.writestr("a/b/c", "c")
+            made.writestr("d", "d")
+        found = prism.Result(archive).extract(to)
+        self.assertEqual([path.read_text() for path in found], ["c", "d"])
+        self.assertEqual({path.stat().st_mode & 0o777 for path in found}, {0o600})
+        self.assertEqual((to / "a" / "b").stat().st_mode & 0o777, 0o700)
+
     def test_a_callback_that_raises_loses_nothing(self) -> None:
         agent, to = self.finished(), self.folder / "result.zip"
 

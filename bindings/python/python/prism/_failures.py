@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["FETCHING", "LOCKING", "last_lines", "matching"]
+from ._words import safe
+
+__all__ = ["FETCHING", "LOCKING", "last_lines", "matching", "shown"]
 
 # From the names of packages to a folder that goes along with a program.
 LOCKING = "uv pip compile --generate-hashes requirements.txt -o needs/requirements.lock"
 FETCHING = "pip download --only-binary :all: --require-hashes -r needs/requirements.lock -d needs"
+
+# How much of one line is looked at: a program may print lines of any length.
+_LINE = 4096
 
 # How a run ended or what it said last, and what to do. The first that matches is the one.
 _HINTS: tuple[tuple[str, str], ...] = (
@@ -62,6 +67,15 @@ def last_lines(text: str, count: int = 20) -> str:
     return "\n".join(text.splitlines()[-count:])
 
 
+def shown(text: str) -> str:
+    """The same lines for people: none too long, nothing in them that drives a terminal.
+
+    >>> shown("a\\x1b[2J\\nb")
+    'a\\\\x1b[2J\\nb'
+    """
+    return "\n".join(safe(line[:_LINE]) for line in text.splitlines())
+
+
 def matching(end: str, stderr: str, names: list[str]) -> str:
     """The one hint that fits how a run ended; nothing when none does.
 
@@ -74,10 +88,10 @@ def matching(end: str, stderr: str, names: list[str]) -> str:
     """
     known = ", ".join(f"datasets/{name}" for name in names)
     # How it ended tells most, then its last words, then those before.
-    for said in (end, *reversed(stderr.splitlines())):
+    for said in (line[:_LINE] for line in (end, *reversed(stderr.splitlines()))):
         for pattern, hint in _HINTS:
             found = re.search(pattern, said)
             if found is not None:
-                what = found.groupdict().get("what") or ""
+                what = safe(found.groupdict().get("what") or "")
                 return hint.replace("{what}", what).replace("{known}", known)
     return _CORRECT if _TRACEBACK.search(stderr) else ""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any
 
 from ._words import safe
 from .errors import FileExists, FileIo, FileMalformed, FileMissing, PrismError, Usage
 
-__all__ = ["ours", "place", "read", "write_new"]
+__all__ = ["Callback", "copy_new", "ours", "place", "read", "write_new"]
 
 
 def place(path: Any, what: str = "a path") -> Path:
@@ -53,17 +54,36 @@ def _instead(value: Any) -> str:
     return path
 
 
+class Callback:
+    """Somebody's function: what it raises is theirs, and not about our files."""
+
+    def __init__(self, call: Callable[..., object]) -> None:
+        self._call = call
+        self.raised: BaseException | None = None
+        """What it raised last."""
+
+    def __call__(self, *told: object) -> object:
+        try:
+            return self._call(*told)
+        except BaseException as error:
+            self.raised = error
+            raise
+
+
 @contextmanager
-def ours(path: str | PathLike[str], what: str = "a file") -> Iterator[None]:
-    """Makes errors of the system ours, with the file they are about."""
+def ours(path: str | PathLike[str], what: str = "a file", theirs: Callback | None = None) -> Iterator[None]:
+    """Makes errors of the system ours, with the file they are about, but for those that a callback raised."""
     shown = safe(os.fspath(path))
     try:
         yield
     except PrismError as error:
-        if isinstance(error, OSError) and error.filename is None:
+        own = theirs is not None and error is theirs.raised
+        if not own and isinstance(error, OSError) and error.filename is None:
             error.filename = os.fspath(path)
         raise
     except OSError as error:
+        if theirs is not None and error is theirs.raised:
+            raise
         raise _translated(error, os.fspath(path), shown, what) from error
 
 
@@ -134,3 +154,22 @@ def _holds(path: Path, content: bytes) -> bool:
         return False
     with open(path, "rb") as file:
         return file.read(len(content) + 1) == content
+
+
+def copy_new(source: Path, to: str | PathLike[str], what: str) -> Path:
+    """Copies a file to a new one; one that could not be written whole is removed again.
+
+    Raises:
+        FileExists: Something is there already.
+        FileMissing: There is nothing to copy.
+        FileIo: It cannot be written.
+    """
+    file = place(to, "the path of a new file")
+    with ours(source, what), open(source, "rb") as content, ours(file), open(file, "xb") as target:
+        try:
+            copyfileobj(content, target)
+            target.flush()
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+    return file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from . import _prism
@@ -13,7 +14,9 @@ from .errors import Usage
 # Where an agent listens: a name, or a number, which may be one of IPv6 in brackets, and a port.
 _ADDRESS = re.compile(r"(?:https://)?(?P<where>(?:\[[^\[\]\s/]+\]|[^\[\]\s/@]+):(?P<port>[0-9]{1,5}))/?")
 
-__all__ = ["SIMULATED", "address", "moment", "need", "safe", "seconds", "short", "size", "text"]
+_Fact = str | list[float] | list[tuple[str, float]]
+
+__all__ = ["SIMULATED", "address", "card", "moment", "need", "safe", "seconds", "short", "size", "text"]
 
 
 def size(count: int) -> str:
@@ -42,6 +45,36 @@ def safe(text: str) -> str:
     'a\\\\x1b[2Jb'
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def card(
+    title: str,
+    good: bool | None,
+    simulated: bool,
+    rows: Iterable[tuple[str, _Fact]],
+    checks: Iterable[tuple[bool, str, str]],
+    folded: tuple[str, str] | None = None,
+) -> str:
+    """A card, whatever characters are in its texts: names of files need not be Unicode.
+
+    >>> "a\\\\udcff" in card("a\\udcff", None, False, [], [])
+    True
+    """
+    facts = [(_lines(name), _harmless(fact)) for name, fact in rows]
+    told = [(holds, _lines(name), _lines(found)) for holds, name, found in checks]
+    more = (_lines(folded[0]), _lines(folded[1])) if folded is not None else None
+    return _prism.card(_lines(title), good, simulated, facts, told, more)
+
+
+def _harmless(fact: _Fact) -> _Fact:
+    if isinstance(fact, str):
+        return _lines(fact)
+    spans = [(_lines(one[0]), one[1]) for one in fact if isinstance(one, tuple)]
+    return spans or fact
+
+
+def _lines(text: str) -> str:
+    return "\n".join(map(safe, text.split("\n")))
 
 
 def need(value: object, kind: Any, hint: str) -> None:

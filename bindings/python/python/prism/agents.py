@@ -11,7 +11,7 @@ from types import TracebackType
 
 from . import _prism
 from ._course import Course, belongs, state, why
-from ._files import ours, place
+from ._files import Callback, ours, place
 from ._progress import Progress, ProgressOption, display
 from ._records import Entry, Figures, Receipt, Status
 from ._streams import Stream, bounded
@@ -385,12 +385,13 @@ class Agent:
         """
         archive = place(to, "the path of an archive to write")
         shown = display("result", progress)
+        show = Callback(shown.show)
         last = Progress(0, 0, 0)
 
         def tell(received: int, total: int) -> None:
             nonlocal last
             last = Progress(received, 0, total)
-            shown.show(last)
+            show(last)
 
         def take() -> Result:
             session = self._session(key)
@@ -404,7 +405,7 @@ class Agent:
             return Result(archive, session.simulated())
 
         try:
-            with ours(archive):
+            with ours(archive, theirs=show):
                 return bounded(timeout, take)
         except (KeyboardInterrupt, DeadlinePassed) as interrupt:
             interrupt.add_note("paused: the same call goes on from what lies beside the archive")

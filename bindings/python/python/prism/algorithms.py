@@ -8,13 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _prism
 from ._files import place
 from ._lint import examine
-from ._words import safe, short, size
+from ._words import card, safe, short, size
 from .assets import Asset
 from .errors import FileMissing, RequirementsFailed, RunFailed, Usage
-from .lint import Lint
+from .lint import Lint, LintFinding
 
 if TYPE_CHECKING:
     from ._progress import ProgressOption
@@ -179,6 +178,17 @@ class Algorithm(PathLike[str]):
         """
         return examine(self.path, self.entry, self.requirements, self.args, self.devices)
 
+    def _read(self) -> Lint:
+        """What reading tells: a help, so that a program that cannot be read can run all the same."""
+        try:
+            return self.lint()
+        except Exception as error:
+            found = f"expected a program that can be read, found {type(error).__name__}: {error}"
+            hint = "nothing was told of the source: look at how it ran"
+            return Lint(
+                self.name, [LintFinding("syntax", "note", self.entry or self.name, None, found, hint)], [], [], {}
+            )
+
     def rehearse(
         self,
         datasets: Mapping[str, str | PathLike[str] | Asset],
@@ -210,7 +220,7 @@ class Algorithm(PathLike[str]):
         from .rehearsals import Rehearsal
         from .simulation import simulate
 
-        lint = self.lint()
+        lint = self._read()
         try:
             return Rehearsal(lint, simulate(self, datasets, limits=limits, progress=progress), None)
         except (RunFailed, RequirementsFailed) as error:
@@ -230,7 +240,7 @@ class Algorithm(PathLike[str]):
         rows += [("arguments", " ".join(self.args))] if self.args else []
         rows += [("packages", self.requirements.name)] if self.requirements else []
         rows += [("devices", ", ".join(self.devices))] if self.devices else []
-        return _prism.card(f"Algorithm {self.name}", None, False, rows, [])
+        return card(f"Algorithm {self.name}", None, False, rows, [])
 
 
 def _other_kind(path: Path) -> str | None:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from . import _prism
-from ._files import ours, place
+from ._files import Callback, ours, place
 from ._numpy import array_pieces, arrays_pieces
 from ._pieces import Pieces
 from ._tables import write_table
-from ._words import need, safe, short, size, text
+from ._words import card, need, safe, short, size, text
 from .errors import FileIo, PrismError, Usage
 
 __all__ = ["Asset", "BinaryFile"]
@@ -277,8 +277,9 @@ class Asset:
             if self.path is None:
                 self._measured = self._native.measure(progress)
             else:
-                with ours(self.path):
-                    self._measured = self._native.measure(progress)
+                tell = Callback(progress) if progress is not None else None
+                with ours(self.path, theirs=tell):
+                    self._measured = self._native.measure(tell)
         return self._measured
 
     def __repr__(self) -> str:
@@ -297,7 +298,7 @@ class Asset:
         rows.append(("digest", self._measured[0] if self._measured else "not read yet: .digest reads everything once"))
         if self.writer is not None:
             rows.append(("written by", safe(self.writer)))
-        return _prism.card(f"Asset {safe(self.name)}", None, False, rows, [])
+        return card(f"Asset {safe(self.name)}", None, False, rows, [])
 
 
 def _called(name: str | None, otherwise: str) -> str:

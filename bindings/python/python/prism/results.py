@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import errno
 import io
+import os
 import struct
 import zipfile
 import zlib
@@ -15,9 +16,8 @@ from pathlib import Path, PurePosixPath
 from shutil import copyfileobj
 from typing import IO, Any, Literal
 
-from . import _prism
-from ._files import ours, place
-from ._words import SIMULATED, safe, size, text
+from ._files import copy_new, ours, place
+from ._words import SIMULATED, card, safe, size, text
 from .errors import ArchiveUnsafe, AssetUnknown, FileExists, FileMalformed, PrismError, Usage
 
 __all__ = ["Result"]
@@ -155,7 +155,7 @@ class Result:
             raise FileMalformed(f"expected {kind} in {safe(name)}, found: {safe(str(error))}") from error
 
     def extract(self, to: str | PathLike[str]) -> list[Path]:
-        """Writes every file below a new or empty folder.
+        """Writes every file below a new or empty folder, for you alone to read.
 
         Raises:
             FileExists: The folder is there and not empty.
@@ -173,7 +173,7 @@ class Result:
             if plain.is_absolute() or ".." in plain.parts or str(plain) != name:
                 raise ArchiveUnsafe(f"expected a plain name in the archive, found {safe(name)}", hint="do not trust it")
         with ours(folder, "a folder"), self._readable("every file"), self._archive() as archive:
-            return [Path(archive.extract(name, folder)) for name in self.names]
+            return [_extracted(archive, name, folder) for name in self.names]
 
     def zip(self, to: str | PathLike[str]) -> Path:
         """Copies the archive.
@@ -184,15 +184,7 @@ class Result:
         >>> result.zip(folder / "copy.zip").name
         'copy.zip'
         """
-        file = place(to, "the path of a new file")
-        with ours(file), open(self.path, "rb") as source, open(file, "xb") as target:
-            try:
-                copyfileobj(source, target)
-                target.flush()
-            except BaseException:
-                file.unlink(missing_ok=True)
-                raise
-        return file
+        return copy_new(self.path, to, "a result")
 
     def numpy(self, name: str) -> Any:
         """An ``.npy`` or ``.npz`` file through numpy, without pickles: an array, or arrays by name.
@@ -279,4 +271,18 @@ class Result:
 
     def _repr_html_(self) -> str:
         rows = [(safe(name), size(self._sizes[name])) for name in self.names[:20]] or [("files", NOTHING)]
-        return _prism.card(f"Result {self.path.name}", None, self.is_simulated, rows, [])
+        return card(f"Result {self.path.name}", None, self.is_simulated, rows, [])
+
+
+def _extracted(archive: zipfile.ZipFile, name: str, folder: Path) -> Path:
+    """One file of an archive, below a folder; nobody else may read it, as nobody else may read the archive."""
+    target = folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for above in reversed(PurePosixPath(name).parents):
+        (folder / above).mkdir(mode=0o700, exist_ok=True)
+    with (
+        archive.open(name) as source,
+        open(target, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file,
+    ):
+        copyfileobj(source, file)
+    return target

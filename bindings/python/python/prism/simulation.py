@@ -13,13 +13,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from . import _prism
-from ._failures import last_lines, matching
-from ._files import ours, place
+from ._failures import last_lines, matching, shown
+from ._files import copy_new, ours, place
 from ._lint.lock import require_wheels
 from ._plots import curves, spans, sparkline
 from ._progress import ProgressOption
-from ._words import need, safe, text
+from ._words import card, need, safe, text
 from .agents import Agent, Entry, Figures, connect
 from .algorithms import Algorithm
 from .assets import Asset
@@ -127,14 +126,16 @@ class Simulation:
         self._place.clean()
 
     def save_transcript(self, to: str | PathLike[str]) -> Path:
-        """Copies the transcript: with it anyone can repeat the audit.
+        """Copies the transcript to a new file: with it anyone can repeat the audit.
+
+        Raises:
+            FileExists: Something is there already.
+            FileMissing: The simulation was closed.
 
         >>> done.save_transcript(folder / "run.transcript").name
         'run.transcript'
         """
-        file = place(to, "the path of a transcript")
-        with ours(file):
-            return Path(shutil.copyfile(self.folder / "run.transcript", file))
+        return copy_new(self.folder / "run.transcript", to, "a transcript")
 
     def __repr__(self) -> str:
         lines = [f"{self.audit!r}", f"{safe(self.title)}: {len(self.timeline)} entries"]
@@ -152,7 +153,7 @@ class Simulation:
         rows.append(("audit", f"{kept} of {len(self.audit.findings)} checks hold"))
         begin = self.timeline[0].time if self.timeline else 0.0
         log = [f"{entry.time - begin:6.1f} s  {entry.state:19}  {safe(entry.words)}" for entry in self.timeline]
-        return _prism.card(self.title, self.audit.holds, True, rows, [], ("the log", "\n".join(log)))
+        return card(self.title, self.audit.holds, True, rows, [], ("the log", "\n".join(log)))
 
 
 def simulate(
@@ -323,7 +324,7 @@ class _Scene:
         kind = RequirementsFailed if "requirements" in end else RunFailed
         told = kind(str(error), hint=hint, details=error.details | {"stderr": tail})
         if tail:
-            told.add_note(tail)
+            told.add_note(shown(tail))
         return told
 
 
