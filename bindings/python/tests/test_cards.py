@@ -1,6 +1,7 @@
 """Cards: a fragment each, whoever chose the names in it."""
 
 import unittest
+import zipfile
 from xml.etree import ElementTree
 
 import prism
@@ -43,6 +44,23 @@ class Cards(Scene):
                 attributes = {attribute for element in root.iter() for attribute in element.attrib}
                 self.assertFalse([one for one in attributes if one.startswith("on") or one in ("src", "href")], html)
                 self.assertNotIn("\u202e", html)
+
+    def test_names_that_are_not_unicode_are_shown(self) -> None:
+        program, archive = self.folder / "\udcff.py", self.folder / "\udcff.zip"
+        program.write_text("open('\\\\ud800')\n")
+        with zipfile.ZipFile(archive, "w") as made:
+            made.writestr("a", "b")
+        algorithm = prism.Algorithm.from_script(program, args=["\udc80"])
+        for one in (
+            prism.Result(archive),
+            algorithm,
+            algorithm.lint(),
+            algorithm.asset,
+            prism.Readiness("\udcff", ("\udcff",)),
+            prism.Timeline([prism.Entry(0, "\udcff", "\udcff", "\udcff", {}, 1.0, "\udcff")]),
+        ):
+            with self.subTest(type(one).__name__):
+                self.assertIn("\\udc", one._repr_html_())
 
     def test_a_card_tells_what_its_text_tells(self) -> None:
         asset = prism.Asset.from_bytes(b"abc", "h1.csv")

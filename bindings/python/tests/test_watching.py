@@ -75,6 +75,16 @@ class Watching(Scene):
         card.show(one)
         self.assertIn("SIMULATED", place.drawn[-1])
 
+    def test_a_run_that_was_closed_is_good_only_when_it_was_completed(self) -> None:
+        for outcome, good in (("completed", True), ("failed", False), ("stopped", False), (None, False)):
+            place, course, card = self.card()
+            body = {} if outcome is None else {"outcome": outcome}
+            one = prism.Entry(0, "Closed", "log.close", "agent", {"body": body}, 1.0, "closed")
+            course.take(one)
+            card.show(one)
+            told = "Run: Closed" if good else f"Run: Closed, {outcome or 'without an outcome'}"
+            self.assertIn(prism._words.card(told, good, False, [], []).partition("</b>")[0], place.drawn[-1])
+
     def test_a_function_hears_every_entry_in_plain_words_and_ends_the_watching_when_it_raises(self) -> None:
         with self.serve() as room:
             agent = prism.connect(room.address, self.sign(), self.lab)

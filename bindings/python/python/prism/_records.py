@@ -11,7 +11,7 @@ from typing import Any
 
 from . import _prism
 from ._files import ours, place
-from ._words import SIMULATED, safe
+from ._words import SIMULATED, card, safe
 
 __all__ = ["Entry", "Figures", "Receipt", "Status"]
 
@@ -59,7 +59,7 @@ class Receipt:
 
     def _repr_html_(self) -> str:
         rows = [("act", str(self.entry["type"])), ("by", str(self.entry["actor"])), ("log entry", str(self.index))]
-        return _prism.card("Receipt: the agent has logged it", True, self.is_simulated, rows, [])
+        return card("Receipt: the agent has logged it", True, self.is_simulated, rows, [])
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Status:
     def _repr_html_(self) -> str:
         rows = [(safe(name), "accepted" if accepted else "awaited") for name, accepted in self.assets.items()]
         rows.append(("log", f"{self.log_size} entries"))
-        return _prism.card(f"Status: {self.state}", None, self.is_simulated, rows, [])
+        return card(f"Status: {self.state}", None, self.is_simulated, rows, [])
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-from . import _prism
 from ._course import Course
 from ._plots import spans
 from ._progress import INTERVAL, notebook, say
 from ._records import Entry
-from ._words import safe
+from ._words import card, safe
 from .errors import Usage
 
 __all__ = ["WatchOption", "watching"]
@@ -56,11 +55,13 @@ class Card(Silent):
         # Where the state changed, and the last entry: a long log is as long as its states.
         self._moments: list[Entry] = []
         self._last: Entry | None = None
-        self._place = ""
+        self._place = self._outcome = ""
         self._simulated = False
         self._handle = shown(markup(self.html()), display_id=True)
 
     def show(self, entry: Entry) -> None:
+        if entry.type == "log.close":
+            self._outcome = str(entry.body.get("body", {}).get("outcome", ""))
         self._simulated = self._simulated or entry.body.get("body", {}).get("simulated") is True
         if self._last is None or self._last.state != entry.state:
             self._moments.append(entry)
@@ -92,9 +93,12 @@ class Card(Silent):
             rows.append(("states", spans([*self._moments, self._last])))
         if self._limit is not None:
             rows.append(("deadline", f"watching ends after {self._limit:g} s; the run goes on"))
-        good = {"Failed": False, "Stopped": False, "Delivering": True, "Closed": True}.get(self._course.state or "")
+        good = {"Failed": False, "Stopped": False, "Delivering": True}.get(self._course.state or "")
         title = f"Run: {self._course.state or 'nothing of its log yet'}"
-        return _prism.card(title, good, self._simulated, rows, [])
+        if self._course.state == "Closed":
+            good = self._outcome == "completed"
+            title += "" if good else f", {safe(self._outcome or 'without an outcome')}"
+        return card(title, good, self._simulated, rows, [])
 
 
 def watching(option: WatchOption, course: Course, limit: float | None) -> Silent:

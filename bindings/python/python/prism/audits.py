@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from . import _prism
 from ._files import read
-from ._words import SIMULATED, moment, need, safe
+from ._words import SIMULATED, card, moment, need, safe
 from .errors import AuditFailed
 from .terms import Manifest
 
@@ -125,7 +125,7 @@ class AuditReport:
         told = ("title", "manifest", "outcome")
         rows: list[tuple[str, str]] = [(name, str(self.summary[name])) for name in told if name in self.summary]
         checks = [(f.ok, f.rule, f"{f.place}: {f.found}") for f in self.findings]
-        return _prism.card(title, self.holds, self.is_simulated, rows, checks)
+        return card(title, self.holds, self.is_simulated, rows, checks)
 
 
 def audit(

@@ -8,7 +8,7 @@ from typing import Literal
 
 from . import _prism
 from ._files import ours, place
-from ._words import need
+from ._words import card, need
 from ._words import text as written
 from .errors import FileMissing, Usage
 
@@ -114,7 +114,7 @@ class PublicKey:
 
     def _repr_html_(self) -> str:
         rows = [("kind", self.algorithm), ("fingerprint", self.fingerprint), ("private half", "not here")]
-        return _prism.card("Public key: give it to the owner of the computation", None, False, rows, [])
+        return card("Public key: give it to the owner of the computation", None, False, rows, [])
 
 
 class Key:
@@ -243,7 +243,7 @@ class Key:
     def _repr_html_(self) -> str:
         place = f"stays in {self._path}, which only you can read" if self._path else "is in this process only"
         rows = [("kind", self.public.algorithm), ("fingerprint", self.fingerprint), ("private half", place)]
-        return _prism.card("Key", None, False, rows, [])
+        return card("Key", None, False, rows, [])
 
 
 def _home(path: str | PathLike[str]) -> Path:

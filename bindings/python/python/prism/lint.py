@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NoReturn
 
-from . import _prism
-from ._words import safe
+from ._words import card, safe
 
 __all__ = ["Lint", "LintFinding"]
 
@@ -134,4 +133,4 @@ class Lint:
         rows = [*self._facts(), ("this is", _HONEST)]
         rows += [(f"note: {note.place}", f"{note.found}; {note.hint}") for note in self.notes]
         checks = [(False, problem.place, f"{problem.found}; {problem.hint}") for problem in self.problems]
-        return _prism.card(self._title(), False if self.problems else None, False, rows, checks)
+        return card(self._title(), False if self.problems else None, False, rows, checks)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
-from . import _prism
 from ._failures import last_lines
-from ._words import SIMULATED, safe
+from ._words import SIMULATED, card, safe
 from .errors import PrismError
 from .lint import Lint
 from .simulation import Simulation
@@ -37,7 +36,7 @@ class Readiness:
     def _repr_html_(self) -> str:
         checks = [(True, "key", f"the manifest names it: {self.participant}")]
         checks += [(True, name, "the bytes that were agreed") for name in self.assets]
-        return _prism.card(f"Ready: {self.participant}", True, self.is_simulated, [("sent", "nothing yet")], checks)
+        return card(f"Ready: {self.participant}", True, self.is_simulated, [("sent", "nothing yet")], checks)
 
 
 class Rehearsal:
@@ -132,4 +131,4 @@ class Rehearsal:
             rows.append(("printed", "\n".join(safe(line) for line in printed) + "\n"))
         checks = [(False, one.place, f"{one.found}; {one.hint}") for one in self.lint.problems]
         good = False if self.failure else None if self.lint.problems else True
-        return _prism.card(self._title(), good, True, rows, checks)
+        return card(self._title(), good, True, rows, checks)

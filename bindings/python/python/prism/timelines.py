@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import _prism
 from ._plots import curves, spans, sparkline
-from ._words import SIMULATED, safe
+from ._words import SIMULATED, card, safe
 from .agents import Entry, Figures
 
 __all__ = ["Timeline"]
@@ -78,4 +77,4 @@ class Timeline:
         if self.entries:
             rows.append(("states", self.states))
         rows += list(self.figures.items())[:_CURVES]
-        return _prism.card(self._title, None, self.is_simulated, rows, [])
+        return card(self._title, None, self.is_simulated, rows, [])
