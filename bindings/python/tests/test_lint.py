@@ -353,6 +353,20 @@ class Algorithms(unittest.TestCase):
         with self.assertRaises(prism.Usage):
             make.from_script(self.folder / "main.py", args="--epochs 1")
 
+    def test_the_bytes_that_are_read_are_those_that_are_rehearsed_and_measured(self) -> None:
+        script, data = self.folder / "count.py", {"h1": prism.Asset.from_bytes(b"1")}
+        for change in ("replaced", "rewritten"):
+            with self.subTest(change):
+                script.write_text("open('results/n', 'w').write('old' + open('datasets/h1').read())\n")
+                algorithm, digest = prism.Algorithm.from_script(script), prism.Asset.from_path(script).digest
+                other = self.folder / "other.py" if change == "replaced" else script
+                other.write_text("import requests\n")
+                other.replace(script)
+                trial = algorithm.rehearse(data)
+                self.assertEqual(trial.lint.findings, [])
+                self.assertEqual(trial.require().result.text("n"), "old1")
+                self.assertEqual((algorithm.digest, algorithm.asset.path), (digest, script))
+
     def test_it_is_shown_with_everything_that_belongs_to_it(self) -> None:
         algorithm = prism.Algorithm.from_folder(self.folder, args=["--epochs", "1"], devices=["nvidia-gpu"])
         for shown in (repr(algorithm), algorithm._repr_html_()):

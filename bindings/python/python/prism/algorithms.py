@@ -8,8 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ._files import place
-from ._lint import examine
+from ._files import place, read
+from ._lint import LONGEST, Program, examine
 from ._words import card, safe, short, size
 from .assets import Asset
 from .errors import FileMissing, RequirementsFailed, RunFailed, Usage
@@ -64,7 +64,13 @@ class Algorithm(PathLike[str]):
         self.devices = list(devices)
         """Devices without which the run is refused, such as ``"nvidia-gpu"``."""
         self.asset = Asset.from_path(path)
-        """The program as an asset: its digest, its size."""
+        """The program as an asset: its digest, its size. A script is as it was when this was made, whatever becomes of
+        its file: the same bytes are read, rehearsed and measured."""
+        self._content: bytes | None = None
+        if entry is None and self.asset.size <= LONGEST:
+            self._content = read(path, "a program", LONGEST)
+            self.asset = Asset.from_bytes(self._content, self.asset.name)
+            self.asset.path = path
 
     @classmethod
     def from_script(
@@ -176,7 +182,11 @@ class Algorithm(PathLike[str]):
         It is a help, not a check: a program can do what its source does not show. What protects the data is the
         sandbox of the run; what people agree to is the program's digest.
         """
-        return examine(self.path, self.entry, self.requirements, self.args, self.devices)
+        path, entry = self.path, self.entry
+        folder = path if entry is not None else path.parent
+        name = entry if entry is not None else path.name
+        program = Program(name, entry is not None, folder, self.args, self.devices, self._content)
+        return examine(path.name, program, self.requirements)
 
     def _read(self) -> Lint:
         """What reading tells: a help, so that a program that cannot be read can run all the same."""

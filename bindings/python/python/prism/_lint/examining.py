@@ -13,20 +13,17 @@ from .source import Program, read
 from .values import Values
 
 
-def examine(path: Path, entry: str | None, requirements: Path | None, args: list[str], devices: list[str]) -> Lint:
+def examine(name: str, program: Program, requirements: Path | None) -> Lint:
     """What reading a program tells; nothing of it is executed.
 
     Args:
-        path: The script, or the program's folder.
-        entry: The file of the folder that runs; nothing for a script.
+        name: What the program is called.
+        program: The program, of which nothing was read yet.
         requirements: The lock, or a folder or archive with it and the wheels.
-        args: The program's arguments.
-        devices: The devices that it asks for.
     """
-    whole = entry is not None
-    program = read(Program(entry or path.name, whole, path if whole else path.parent, args, devices))
+    read(program)
     needs = lock.read(requirements) if requirements is not None else None
-    reading = Reading(program, needs, {file.name: Values(file, args) for file in program.files})
+    reading = Reading(program, needs, {file.name: Values(file, program.args) for file in program.files})
     packages = _packages(program, needs)
     findings = [
         *about_source(reading),
@@ -37,7 +34,7 @@ def examine(path: Path, entry: str | None, requirements: Path | None, args: list
     ]
     once = {(f.rule, f.file, f.line, f.found): f for f in findings}.values()
     in_order = sorted(once, key=lambda f: (f.level == "note", f.file, f.line is None, f.line or 0, f.rule))
-    return Lint(path.name, in_order, paths(reading, "datasets"), paths(reading, "results"), packages)
+    return Lint(name, in_order, paths(reading, "datasets"), paths(reading, "results"), packages)
 
 
 def _packages(program: Program, needs: lock.Requirements | None) -> dict[str, bool]:

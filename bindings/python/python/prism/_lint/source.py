@@ -14,7 +14,8 @@ UNKNOWN = "*"
 TOO_DEEP = "expected a program that can be read, found expressions nested too deeply"
 _BUILTINS = frozenset(dir(builtins))
 _STRAY = {"__pycache__", ".git", ".venv", "venv", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".DS_Store"}
-_LONGEST = 4 << 20
+LONGEST = 4 << 20
+"""The most bytes of a file that is read."""
 # How many parts of what is called a finding shows.
 _SHOWN = 8
 _CATCHES = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
@@ -88,6 +89,8 @@ class Program:
     """Its arguments."""
     devices: list[str]
     """The devices that it asks for."""
+    content: bytes | None = None
+    """The bytes of the file that runs, when they are known; else its file is read."""
     files: list[File] = field(default_factory=list)
     """The files that could be parsed."""
     broken: list[tuple[str, int | None, str]] = field(default_factory=list)
@@ -120,9 +123,7 @@ def read(program: Program) -> Program:
         names = sorted({program.entry, *(path.as_posix() for path in found if not _STRAY & set(path.parts))})
     for name in names:
         try:
-            if (program.folder / name).stat().st_size > _LONGEST:
-                raise ValueError("it is longer than 4 MiB")
-            program.files.append(_parse(name, (program.folder / name).read_bytes()))
+            program.files.append(_parse(name, _content(program, name)))
         except SyntaxError as error:
             program.broken.append((name, error.lineno, error.msg))
         except RecursionError:
@@ -130,6 +131,16 @@ def read(program: Program) -> Program:
         except (ValueError, MemoryError) as error:
             program.broken.append((name, None, str(error) or type(error).__name__))
     return program
+
+
+def _content(program: Program, name: str) -> bytes:
+    if program.content is not None and name == program.entry:
+        return program.content
+    with (program.folder / name).open("rb") as file:
+        content = file.read(LONGEST + 1)
+    if len(content) > LONGEST:
+        raise ValueError("it is longer than 4 MiB")
+    return content
 
 
 def _parse(name: str, content: bytes) -> File:
