@@ -69,8 +69,9 @@ class Algorithm(PathLike[str]):
         self._content: bytes | None = None
         if entry is None and self.asset.size <= LONGEST:
             self._content = read(path, "a program", LONGEST)
-            self.asset = Asset.from_bytes(self._content, self.asset.name)
-            self.asset.path = path
+            name, self.asset = self.asset.name, Asset.from_bytes(self._content)
+            # A file may have a name that no manifest takes, and be looked at all the same.
+            self.asset.name, self.asset.path = name, path
 
     @classmethod
     def from_script(
