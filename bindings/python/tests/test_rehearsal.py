@@ -119,7 +119,8 @@ class Rehearsals(unittest.TestCase):
         self.assertNotIn(trial.failure.hint, fitting)
 
     def test_what_a_program_printed_drives_no_terminal(self) -> None:
-        source = "import sys\nsys.stderr.write('\\x1b[2J\\x1b]0;title\\x07audit ok\\n')\nopen('\\x1b[1mx')\n"
+        source = "import sys\nsys.stderr.write('\\x1b[2J\\x1b]0;title\\x07audit ok\\n')\n"
+        source += "sys.exit(\"No such file or directory: '\\x1b[1mx'\")\n"
         failure = self.algorithm(source).rehearse(self.data).failure
         assert failure is not None
         self.assertIn("\x1b[2J", failure.details["stderr"])
