@@ -1,5 +1,6 @@
 //! What an agent tells as it happens: its log, what the program prints, the figures among that.
 
+use std::mem;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use prism_agent::client::blocking;
@@ -17,10 +18,16 @@ use crate::waiting::{Home, Own, wait};
 /// A stream, and what came of it and may not have arrived: an interrupt can come between any two steps of the interpreter.
 struct Reading<S, T> {
     stream: Own<S>,
-    /// What the stream gave last, until it is an object; nothing in it at the end.
-    fetched: Option<Option<T>>,
+    fetched: Fetched<T>,
     /// The last object, with how many the caller had before it.
     handed: Option<(u64, Py<PyAny>)>,
+}
+
+/// What a stream gave last, until it is an object.
+enum Fetched<T> {
+    Nothing,
+    Item(T),
+    End,
 }
 
 impl<S: Iterator<Item = Result<T, SessionError>>, T> Reading<S, T> {
@@ -29,8 +36,9 @@ impl<S: Iterator<Item = Result<T, SessionError>>, T> Reading<S, T> {
     }
 
     fn fetch(&mut self, had: u64) -> Result<(), SessionError> {
-        if self.fetched.is_none() && !self.is_handed(had) {
-            self.fetched = Some(self.stream.get_mut().and_then(Iterator::next).transpose()?);
+        if matches!(self.fetched, Fetched::Nothing) && !self.is_handed(had) {
+            let given = self.stream.get_mut().and_then(Iterator::next).transpose()?;
+            self.fetched = given.map_or(Fetched::End, Fetched::Item);
         }
         Ok(())
     }
@@ -63,7 +71,7 @@ where
     })??;
     let mut reading = alone(reading)?;
     if !reading.is_handed(had) {
-        let Some(Some(item)) = reading.fetched.take() else { return Ok(None) };
+        let Fetched::Item(item) = mem::replace(&mut reading.fetched, Fetched::Nothing) else { return Ok(None) };
         reading.handed = Some((had, convert(item)?));
     }
     Ok(reading.handed.as_ref().map(|(_, item)| item.clone_ref(py)))
@@ -80,7 +88,7 @@ macro_rules! streams {
 
         impl $name {
             pub(crate) fn new(stream: blocking::$name, home: Home) -> Self {
-                let reading = Reading { stream: Own::new(stream), fetched: None, handed: None };
+                let reading = Reading { stream: Own::new(stream), fetched: Fetched::Nothing, handed: None };
                 Self { reading: Mutex::new(reading), home }
             }
         }
