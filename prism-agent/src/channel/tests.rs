@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use rustls::{ClientConfig, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::config::client_config;
@@ -130,6 +130,10 @@ async fn connecting_to_something_that_is_not_an_agent_says_so() {
     let Err(error) = connect(&address).await else { panic!("connected") };
     assert_eq!(error.code(), Code::AgentMisbehaved);
     other.await.unwrap();
+    // Bound and not listening: nobody answers there, and nobody else gets the port meanwhile.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = silent.local_addr().unwrap().to_string();
     let Err(error) = connect(&address).await else { panic!("connected") };
     assert_eq!(error.code(), Code::AgentUnreachable);
 }
