@@ -72,8 +72,11 @@ fn run(place: &Place, line: &str, uv: bool) -> Said {
     let mut command = place.command(&line.split(' ').collect::<Vec<_>>());
     let index = place.path("index");
     command.env("PIP_NO_INDEX", "1").env("PIP_FIND_LINKS", &index).env("PIP_CONFIG_FILE", "/dev/null");
-    command.env("UV_NO_INDEX", "1").env("UV_FIND_LINKS", &index).env("UV_NO_CONFIG", "1");
-    command.env("UV_CACHE_DIR", place.path("uv-cache"));
+    // There is no variable that takes uv's index away.
+    let config = tempfile::NamedTempFile::new().unwrap();
+    fs::write(config.path(), format!("no-index = true\nfind-links = [{:?}]\n", index.to_str().unwrap())).unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    command.env("UV_CONFIG_FILE", config.path()).env("UV_CACHE_DIR", cache.path());
     if !uv {
         command.env("PATH", "/usr/bin:/bin");
     }
