@@ -17,6 +17,9 @@ from cable import cable_to
 from prism import _prism
 from scene import Scene
 
+# A shell starts what it puts into the background deaf to Ctrl-C, and Python leaves it so.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 BIG = b"""\
 import os, pathlib
 pathlib.Path("results").mkdir(exist_ok=True)
