@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use prism_core::archive::Packer;
 use prism_core::digest::Digest;
 
 use crate::support::{Place, Said, drafted, said};
@@ -34,12 +33,22 @@ fn wheel(place: &Place, name: &str, needs: &str) -> String {
     let record = files.iter().map(line).collect::<Vec<_>>().concat() + &format!("{info}/RECORD,,\n");
     files.push((format!("{info}/RECORD"), record));
     files.sort();
-    let mut packer = Packer::new(Vec::new());
+    // As every tool writes them: some read no archive whose entries say their size behind them.
+    let parts = place.path(&format!("index/{name}.parts"));
     for (path, content) in &files {
-        packer.file(path, &mut content.as_bytes()).unwrap();
+        place.write(&format!("index/{name}.parts/{path}"), content);
     }
-    let bytes = packer.finish().unwrap();
-    place.write(&format!("index/{name}-1.0-py3-none-any.whl"), &bytes);
+    let wheel = place.path(&format!("index/{name}-1.0-py3-none-any.whl"));
+    let mut command = Command::new("python3");
+    command.args([
+        "-I",
+        "-c",
+        "import sys, zipfile\nwith zipfile.ZipFile(sys.argv[1], 'w') as z:\n for name in sys.argv[2:]: z.write(name)",
+    ]);
+    command.arg(&wheel).args(files.iter().map(|(path, _)| path)).current_dir(&parts);
+    assert!(command.status().unwrap().success());
+    fs::remove_dir_all(parts).unwrap();
+    let bytes = fs::read(wheel).unwrap();
     Digest::sha256(&bytes).to_hex()
 }
 
