@@ -31,8 +31,8 @@ pub struct ResultOptions {
     pub kind: RecipientKind,
     /// Whether the sealed file `<output>.age` stays, with `<output>.identity`, which opens it with the `age` tool.
     pub keep_sealed: bool,
-    /// Whether `<output>.receipt` is written, in place of an older one, before what resuming needs is removed: then
-    /// there is no moment at which the output is confirmed and nothing here says whose it is. Its first line has the
+    /// Whether `<output>.receipt` is written, in place of an older one, before what resuming needs is removed: whoever is
+    /// ended between the confirmation and this goes on with the same call, and nothing is lost. Its first line has the
     /// manifest's digest, the agent's boot, the consumer and the output's digest; the rest is the proof, a C2SP tlog-proof.
     pub keep_receipt: bool,
 }

@@ -161,6 +161,12 @@ impl Group {
     }
 }
 
+/// Moves this process, which has one thread, into the groups with these [doors](Cgroup::doors); all that it will start is
+/// in them as well.
+pub(super) fn enter(doors: &BTreeSet<PathBuf>) -> io::Result<()> {
+    doors.iter().try_for_each(|door| write(door, "0"))
+}
+
 /// Writes to a control file, which must exist.
 fn write(path: &Path, value: &str) -> io::Result<()> {
     use io::Write;
@@ -199,6 +205,17 @@ fn limit_cpu(group: &Group, limits: &Limits) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_that_is_not_there_cannot_be_entered_and_is_not_made() {
+        let home = tempfile::tempdir().unwrap();
+        let (there, gone) = (home.path().join("tasks"), home.path().join("gone"));
+        fs::write(&there, "").unwrap();
+        enter(&[there.clone()].into()).unwrap();
+        assert_eq!(fs::read_to_string(&there).unwrap(), "0");
+        assert_eq!(enter(&[there, gone.clone()].into()).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(!gone.exists());
+    }
 
     #[test]
     fn swap_that_nobody_accounts_for_is_not_bounded() {

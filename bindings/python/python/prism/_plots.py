@@ -6,7 +6,10 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-__all__ = ["curves", "sparkline", "spans"]
+__all__ = ["CURVES", "curves", "sparkline", "spans"]
+
+# How many of a program's figures are drawn.
+CURVES = 8
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40

@@ -16,7 +16,7 @@ from typing import Any
 from ._failures import last_lines, matching, shown
 from ._files import copy_new, ours, place
 from ._lint.lock import require_wheels
-from ._plots import curves, spans, sparkline
+from ._plots import CURVES, curves, spans, sparkline
 from ._progress import ProgressOption
 from ._words import card, need, safe, text
 from .agents import Agent, Entry, Figures, connect
@@ -29,9 +29,6 @@ from .results import NOTHING, Result
 from .serving import remove, serve
 from .terms import Manifest
 from .verdicts import Verdict
-
-# How many of a program's figures are drawn.
-_CURVES = 8
 
 # What a manifest calls assets.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -141,13 +138,13 @@ class Simulation:
         lines = [f"{self.audit!r}", f"{safe(self.title)}: {len(self.timeline)} entries"]
         states = [f"{safe(state)} {seconds:.1f} s" for state, seconds in spans(self.timeline)]
         lines.append(f"  {', '.join(states)}")
-        for name, values in list(curves(self.metrics).items())[:_CURVES]:
+        for name, values in list(curves(self.metrics).items())[:CURVES]:
             lines.append(f"  {safe(name)} {sparkline(values)} {values[-1]:g}")
         return "\n".join([*lines, repr(self.result)])
 
     def _repr_html_(self) -> str:
         rows: list[tuple[str, str | list[float] | list[tuple[str, float]]]] = [("run", spans(self.timeline))]
-        rows += list(curves(self.metrics).items())[:_CURVES]
+        rows += list(curves(self.metrics).items())[:CURVES]
         rows.append(("result", ", ".join(map(safe, self.result.names)) or NOTHING))
         kept = sum(finding.ok for finding in self.audit.findings)
         rows.append(("audit", f"{kept} of {len(self.audit.findings)} checks hold"))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._plots import curves, spans, sparkline
+from ._plots import CURVES, curves, spans, sparkline
 from ._words import SIMULATED, card, safe
 from .agents import Entry, Figures
 
 __all__ = ["Timeline"]
-
-# How many of a program's figures are drawn.
-_CURVES = 8
 
 
 class Timeline:
@@ -68,7 +65,7 @@ class Timeline:
         lines.append(self._title)
         if self.entries:
             lines.append("  " + ", ".join(f"{safe(state)} {seconds:.1f} s" for state, seconds in self.states))
-        for name, values in list(self.figures.items())[:_CURVES]:
+        for name, values in list(self.figures.items())[:CURVES]:
             lines.append(f"  {safe(name)} {sparkline(values)} {values[-1]:g}")
         return "\n".join(lines)
 
@@ -76,5 +73,5 @@ class Timeline:
         rows: list[tuple[str, str | list[float] | list[tuple[str, float]]]] = []
         if self.entries:
             rows.append(("states", self.states))
-        rows += list(self.figures.items())[:_CURVES]
+        rows += list(self.figures.items())[:CURVES]
         return card(self._title, None, self.is_simulated, rows, [])

@@ -11,6 +11,7 @@ use super::identity::{self, Who};
 use super::line::Line;
 use super::wire::{Ended, Message, Order};
 use super::{During, Failure, REFUSED, exec, first, namespaces, sweep, sys};
+use crate::runner::cgroup;
 use crate::runner::layers::{Layer, Layers};
 use crate::runner::scratch::remove_tree;
 
@@ -61,7 +62,7 @@ fn prepare(order: &Order) -> Result<(Who, Layers), Failure> {
     rustix::process::setsid().during("start a session")?;
     rustix::process::umask(Mode::WGRP | Mode::WOTH);
     // Before it starts anything: nothing of the run can be outside the groups.
-    order.groups.iter().try_for_each(|group| std::fs::write(group, "0")).during("enter the control groups")?;
+    cgroup::enter(&order.groups).during("enter the control groups")?;
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).during("adopt orphans")?;
     let mut layers = order.layers.clone();
     namespaces::leave(&mut layers)?;
