@@ -46,7 +46,7 @@ pub(crate) use self::options::Retries;
 pub use self::options::{Listener, Notice, Options, RetryPolicy};
 pub use self::receipt::Receipt;
 pub use self::release::ReleaseError;
-pub use self::result::{Delivered, ResultError, ResultOptions, ResultProgress, ResultStep};
+pub use self::result::{Delivered, Held, ResultError, ResultOptions, ResultProgress, ResultStep};
 pub use self::session::Session;
 pub use self::status::{AssetStatus, PullStatus, ResultStatus, Status};
 pub use self::transcript::TranscriptFileError;

@@ -220,10 +220,10 @@ impl Home {
     fn tell(&self) {
         let news = mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
         for notice in news {
-            let Some((level, text)) = words(&notice) else { continue };
+            let Some(level) = level(&notice) else { continue };
             let log = |py: Python<'_>| {
                 let logger = py.import("logging")?.getattr("getLogger")?.call1(("prism",))?;
-                logger.call_method1(level, ("%s: %s", &*self.address, text)).map(drop)
+                logger.call_method1(level, ("%s: %s", &*self.address, notice.to_string())).map(drop)
             };
             if let Some(Err(error)) = Python::try_attach(log) {
                 later(error);
@@ -232,17 +232,12 @@ impl Home {
     }
 }
 
-/// A notice as a record of a log: its level and text.
-fn words(notice: &Notice) -> Option<(&'static str, String)> {
+/// How loud a notice is in a log.
+fn level(notice: &Notice) -> Option<&'static str> {
     Some(match notice {
-        Notice::Retrying { reason, attempt, attempts, pause } => {
-            let seconds = pause.as_secs_f32();
-            let text =
-                format!("connection lost ({reason}); trying again in {seconds} s, attempt {attempt} of {attempts}");
-            ("warning", text)
-        }
-        Notice::Recovered => ("info", "connected and attested again".to_owned()),
-        Notice::GaveUp { reason } => ("error", format!("gave up: {reason}")),
+        Notice::Retrying { .. } => "warning",
+        Notice::Recovered => "info",
+        Notice::GaveUp { .. } => "error",
         _ => return None,
     })
 }

@@ -24,8 +24,8 @@ pub use self::worker::Interrupt;
 
 use self::worker::Worker;
 use super::{
-    AttestError, AuthenticateError, ConnectError, Delivered, Options, Progress, Receipt, ReleaseError, ResultError,
-    ResultOptions, ResultProgress, SessionError, Status, TranscriptFileError, UploadError, UploadOptions,
+    AttestError, AuthenticateError, ConnectError, Delivered, Held, Options, Progress, Receipt, ReleaseError,
+    ResultError, ResultOptions, ResultProgress, SessionError, Status, TranscriptFileError, UploadError, UploadOptions,
 };
 use crate::files::Source;
 
@@ -56,7 +56,7 @@ impl Client {
 #[derive(Debug)]
 pub struct Connecting {
     inner: super::Connecting,
-    worker: Arc<Worker>,
+    worker: Worker,
 }
 
 impl Connecting {
@@ -82,7 +82,7 @@ impl Connecting {
 #[derive(Debug)]
 pub struct AttestedChannel {
     inner: super::AttestedChannel,
-    worker: Arc<Worker>,
+    worker: Worker,
 }
 
 impl AttestedChannel {
@@ -119,10 +119,16 @@ impl AttestedChannel {
 #[derive(Clone, Debug)]
 pub struct Session {
     inner: super::Session,
-    worker: Arc<Worker>,
+    worker: Worker,
 }
 
 impl Session {
+    /// The same session, whose calls ask this interrupt while they wait. This one goes on asking its own.
+    #[must_use]
+    pub fn interrupted_by(&self, interrupt: Interrupt) -> Self {
+        Self { inner: self.inner.clone(), worker: self.worker.asking(interrupt) }
+    }
+
     /// Who the caller is, as the manifest names the key.
     #[must_use]
     pub fn participant(&self) -> &Name {
@@ -261,6 +267,26 @@ impl Session {
         )
     }
 
+    /// Takes the caller's result into memory, at most `most` bytes. See [`super::Session::result_in_memory`].
+    ///
+    /// # Errors
+    /// [`ResultError`].
+    pub fn result_in_memory(
+        &self,
+        place: &Path,
+        most: u64,
+        options: ResultOptions,
+        progress: &mut dyn FnMut(ResultProgress),
+    ) -> Result<Held, ResultError> {
+        let (session, place) = (self.inner.clone(), place.to_owned());
+        self.worker.wait_telling(
+            |tell| async move {
+                session.result_in_memory(&place, most, options, move |progress| tell.tell(progress)).await
+            },
+            progress,
+        )
+    }
+
     /// Fetches the transcript into a new file. See [`super::Session::transcript`].
     ///
     /// # Errors
@@ -273,18 +299,18 @@ impl Session {
     /// Watches the log from an entry on. See [`super::Session::watch`].
     #[must_use]
     pub fn watch(&self, from: u64) -> Watch {
-        Watch::start(Arc::clone(&self.worker), self.inner.watch(from))
+        Watch::start(self.worker.clone(), self.inner.watch(from))
     }
 
     /// Reads what the algorithm writes. See [`super::Session::logs`].
     #[must_use]
     pub fn logs(&self) -> Logs {
-        Logs::start(Arc::clone(&self.worker), self.inner.logs())
+        Logs::start(self.worker.clone(), self.inner.logs())
     }
 
     /// Reads the figures that the algorithm prints. See [`super::Session::metrics`].
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        Metrics::start(Arc::clone(&self.worker), self.inner.metrics())
+        Metrics::start(self.worker.clone(), self.inner.metrics())
     }
 }

@@ -50,6 +50,19 @@ pub enum Notice {
     },
 }
 
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retrying { reason, attempt, attempts, pause } => {
+                let seconds = pause.as_secs_f32();
+                write!(f, "connection lost ({reason}); trying again in {seconds} s, attempt {attempt} of {attempts}")
+            }
+            Self::Recovered => f.write_str("connected and attested again"),
+            Self::GaveUp { reason } => write!(f, "gave up: {reason}"),
+        }
+    }
+}
+
 /// Hears notices. It is called on a thread that does other work: it must not wait.
 #[derive(Clone)]
 pub struct Listener(Arc<dyn Fn(Notice) + Send + Sync>);

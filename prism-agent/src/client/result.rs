@@ -10,6 +10,7 @@ mod inflow;
 mod place;
 mod take;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use prism_core::audit::entry::Outcome;
@@ -86,6 +87,26 @@ pub struct Delivered {
     pub compared: bool,
 }
 
+/// A result that has arrived in memory.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Held {
+    /// An archive of the result's files.
+    pub bytes: Vec<u8>,
+    /// Its digest.
+    pub digest: Digest,
+    /// The agent's word that the result arrived and that nobody can have it again.
+    pub receipt: Receipt,
+    /// As in [`Delivered::compared`].
+    pub compared: bool,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Held").field("digest", &self.digest).field("size", &self.bytes.len()).finish_non_exhaustive()
+    }
+}
+
 /// Why a result was not taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -126,6 +147,16 @@ pub enum ResultError {
     Busy {
         /// The output.
         out: PathBuf,
+    },
+    /// It does not fit into the memory that it may take.
+    #[error(
+        "expected a result of at most {most} bytes, found {size}; nothing is lost: permit as many, or take it into a file"
+    )]
+    TooLarge {
+        /// What was permitted.
+        most: u64,
+        /// What there is.
+        size: u64,
     },
     /// The sealed bytes are not those whose digest the agent states.
     #[error("expected sealed bytes with digest {expected}, found {found}; they were removed, fetch them again")]
@@ -183,6 +214,7 @@ impl Coded for ResultError {
             Self::NoResult { .. } | Self::Gone => Code::ResultGone,
             Self::Released { .. } => Code::ResultReleased,
             Self::Busy { .. } => Code::AgentBusy,
+            Self::TooLarge { .. } => Code::Usage,
             Self::Altered { .. } => Code::SealBroken,
             Self::Malformed { .. } => Code::AgentMisbehaved,
             Self::Identity { .. } => Code::KeyMalformed,
@@ -221,9 +253,33 @@ impl Session {
         options: ResultOptions,
         progress: impl FnMut(ResultProgress) + Send,
     ) -> Result<Delivered, ResultError> {
-        if !self.manifest().manifest().results.consumers.contains(self.participant()) {
-            return Err(ResultError::NotConsumer { participant: self.participant().clone() });
-        }
+        self.require_consumer()?;
         Take::begin(self, out, options).await?.finish(progress).await
+    }
+
+    /// Takes the caller's result into memory, at most `most` bytes, exactly once, and confirms it.
+    ///
+    /// What resuming needs lies beside `place` until the result is in memory, the result itself in `place`; both are
+    /// removed once the agent has logged that it arrived. A process that ends in between finds it there, and the same
+    /// call goes on.
+    ///
+    /// # Errors
+    /// [`ResultError`]; [`ResultError::TooLarge`] before anything is confirmed.
+    pub async fn result_in_memory(
+        &self,
+        place: &Path,
+        most: u64,
+        options: ResultOptions,
+        progress: impl FnMut(ResultProgress) + Send,
+    ) -> Result<Held, ResultError> {
+        self.require_consumer()?;
+        Take::begin(self, place, options).await?.finish_in_memory(most, progress).await
+    }
+
+    fn require_consumer(&self) -> Result<(), ResultError> {
+        if self.manifest().manifest().results.consumers.contains(self.participant()) {
+            return Ok(());
+        }
+        Err(ResultError::NotConsumer { participant: self.participant().clone() })
     }
 }

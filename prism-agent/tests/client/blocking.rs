@@ -7,7 +7,7 @@ use std::thread;
 
 use prism_agent::client::blocking::{Client, Interrupt, Session};
 use prism_core::audit::entry::Event;
-use prism_core::code::Code;
+use prism_core::code::{Code, Coded};
 
 use crate::common::Computation;
 use crate::common::computation::now;
@@ -74,5 +74,18 @@ async fn an_interrupt_ends_the_waiting_and_the_same_watch_goes_on_later() {
     session.upload("h1", source(&computation, "h1"), None, &mut |_| {}).unwrap();
     assert_eq!(watch.next().unwrap().unwrap().entry.seq, size);
     drop((watch, session));
+    agent.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_call_is_interrupted_and_the_session_goes_on() {
+    let computation = Computation::new();
+    let agent = computation.start().await;
+    let session = join(&agent.local_addr().to_string(), &computation, "hospital-1", Interrupt::never());
+    let impatient = session.interrupted_by(Interrupt::when(|| ControlFlow::Break(())));
+    let refused = impatient.watch(0).find_map(Result::err).unwrap();
+    assert_eq!(refused.code(), Code::Cancelled);
+    session.status().unwrap();
+    drop(session);
     agent.shutdown().await;
 }

@@ -101,6 +101,43 @@ async fn a_kept_receipt_is_there_before_what_resuming_needs_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_result_arrives_in_memory_and_nothing_is_left_on_the_disk() {
+    let scene = Scene::set().await;
+    let (institute, options) = (scene.institute().await, ResultOptions::default());
+    let held = institute.result_in_memory(&scene.out, u64::MAX, options, |_| {}).await.unwrap();
+    assert_eq!(held.bytes, RESULT.repeat(1000));
+    assert_eq!(held.digest, Digest::sha256(&held.bytes));
+    assert!(matches!(held.receipt.entry().event, Event::ResultAcked(_)) && held.compared);
+    assert!(!format!("{held:?}").contains("bytes"), "no content in a debug text");
+    assert!(scene.beside().is_empty(), "{:?}", scene.beside());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_does_not_fit_into_memory_is_not_confirmed_and_not_lost() {
+    let scene = Scene::set().await;
+    let (institute, options) = (scene.institute().await, ResultOptions::default());
+    let size = RESULT.repeat(1000).len() as u64;
+    let refused = institute.result_in_memory(&scene.out, size - 1, options, |_| {}).await.unwrap_err();
+    assert!(matches!(refused, ResultError::TooLarge { size: found, .. } if found == size), "{refused}");
+    assert_eq!(refused.code(), Code::Usage);
+    assert!(!matches!(scene.agent.world().release, Release::Acked { .. }));
+    let held = institute.result_in_memory(&scene.out, size, options, |_| {}).await.unwrap();
+    assert_eq!(held.bytes, RESULT.repeat(1000));
+    assert!(scene.beside().is_empty(), "{:?}", scene.beside());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_dies_before_the_result_in_memory_is_confirmed_goes_on() {
+    let scene = Scene::set().await;
+    scene.die_at(ResultStep::Opened).await;
+    assert!(scene.beside().contains(&"results.zip".to_owned()));
+    let institute = scene.institute().await;
+    let held = institute.result_in_memory(&scene.out, u64::MAX, ResultOptions::default(), |_| {}).await.unwrap();
+    assert_eq!(held.bytes, RESULT.repeat(1000));
+    assert!(scene.beside().is_empty(), "{:?}", scene.beside());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_fetch_says_that_it_is_gone() {
     let scene = Scene::set().await;
     scene.take(&scene.out).await.unwrap();

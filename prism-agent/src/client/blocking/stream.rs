@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use prism_core::metric;
@@ -16,7 +15,7 @@ type Item<T> = Option<Result<T, SessionError>>;
 /// A stream that a task reads for a thread.
 #[derive(Debug)]
 struct Stream<T> {
-    worker: Arc<Worker>,
+    worker: Worker,
     items: Receiver<Item<T>>,
     task: AbortHandle,
     over: bool,
@@ -62,7 +61,7 @@ macro_rules! streams {
         pub struct $name(Stream<$item>);
 
         impl $name {
-            pub(super) fn start(worker: Arc<Worker>, mut source: crate::client::$name) -> Self {
+            pub(super) fn start(worker: Worker, mut source: crate::client::$name) -> Self {
                 let (sender, items) = sync_channel(AHEAD);
                 let task = worker.handle().spawn(async move {
                     loop {

@@ -40,19 +40,23 @@ impl fmt::Debug for Interrupt {
 
 /// The runtime that does the work of one connection and all that grows out of it.
 #[derive(Debug)]
-pub(super) struct Worker {
-    runtime: Option<Runtime>,
-    handle: Handle,
-    interrupt: Interrupt,
-}
+struct Threads(Option<Runtime>);
 
-impl Drop for Worker {
+impl Drop for Threads {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             // The last owner may sit on a thread that must not block.
             runtime.shutdown_background();
         }
     }
+}
+
+/// A calling thread's way to its runtime, and what it asks while it waits. The last clone ends the runtime.
+#[derive(Clone, Debug)]
+pub(super) struct Worker {
+    handle: Handle,
+    interrupt: Interrupt,
+    _threads: Arc<Threads>,
 }
 
 /// Says how far a call is, to the thread that waits for it.
@@ -71,11 +75,16 @@ impl<P, T> Tell<P, T> {
 }
 
 impl Worker {
-    pub(super) fn start(interrupt: Interrupt) -> Result<Arc<Self>, ConnectError> {
+    pub(super) fn start(interrupt: Interrupt) -> Result<Self, ConnectError> {
         let built = Builder::new_multi_thread().worker_threads(1).thread_name("prism-client").enable_all().build();
         let runtime = built.map_err(ConnectError::no_runtime)?;
         let handle = runtime.handle().clone();
-        Ok(Arc::new(Self { runtime: Some(runtime), handle, interrupt }))
+        Ok(Self { handle, interrupt, _threads: Arc::new(Threads(Some(runtime))) })
+    }
+
+    /// The same runtime for calls that ask something else.
+    pub(super) fn asking(&self, interrupt: Interrupt) -> Self {
+        Self { interrupt, ..self.clone() }
     }
 
     pub(super) const fn handle(&self) -> &Handle {

@@ -16,7 +16,8 @@ use rustix::process::geteuid;
 use super::ResultError;
 use super::inflow::Inflow;
 use crate::files::{
-    Draft, FileError, Measured, measure, measure_file, read_private, sync_directory, write_atomic, write_new_private,
+    Change, Draft, FileError, Measured, measure, measure_file, read_limited, read_private, sync_directory,
+    write_atomic, write_new_private,
 };
 use crate::seal::Effort;
 
@@ -178,6 +179,21 @@ impl Place {
             }
             written => Ok(written?),
         }
+    }
+
+    /// The output, which is what was opened.
+    pub(super) fn read(&self, opened: Measured) -> Result<Vec<u8>, ResultError> {
+        let bytes = read_limited(&self.out, opened.size)?;
+        if Digest::sha256(&bytes) == opened.digest {
+            return Ok(bytes);
+        }
+        Err(FileError::Changed { path: self.out.clone(), change: Change::Content }.into())
+    }
+
+    /// Removes the output.
+    pub(super) fn remove(&self) -> Result<(), ResultError> {
+        remove(&self.out)?;
+        Ok(sync_directory(parent(&self.out))?)
     }
 
     /// Writes the receipt, in place of an older one.

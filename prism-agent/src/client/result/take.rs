@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::inflow::Inflow;
 use super::place::{Holder, Place};
-use super::{Delivered, ResultError, ResultOptions, ResultProgress, ResultStep};
+use super::{Delivered, Held, ResultError, ResultOptions, ResultProgress, ResultStep};
 use crate::client::error::is_broken;
 use crate::client::session::{Live, Session};
 use crate::client::witness::blocking;
@@ -64,19 +64,41 @@ impl<'a> Take<'a> {
     }
 
     /// Goes through the steps that are still to be done.
-    pub(super) async fn finish(
+    pub(super) async fn finish(self, progress: impl FnMut(ResultProgress) + Send) -> Result<Delivered, ResultError> {
+        let mut tell = teller(self.length, progress);
+        let opened = self.open(&mut tell).await?;
+        self.confirm(opened, &mut tell).await
+    }
+
+    /// As [`finish`](Self::finish), but the output is in memory before anybody hears that it arrived, and on disk no
+    /// longer after that.
+    pub(super) async fn finish_in_memory(
         self,
-        mut progress: impl FnMut(ResultProgress) + Send,
-    ) -> Result<Delivered, ResultError> {
-        let total = self.length;
-        let mut tell = |step, received| progress(ResultProgress { step, received, total });
+        most: u64,
+        progress: impl FnMut(ResultProgress) + Send,
+    ) -> Result<Held, ResultError> {
+        let mut tell = teller(self.length, progress);
+        let opened = self.open(&mut tell).await?;
+        if opened.size > most {
+            return Err(ResultError::TooLarge { most, size: opened.size });
+        }
+        let place = self.place.clone();
+        let bytes = blocking(move || place.read(opened)).await?;
+        let at = self.place.clone();
+        let delivered = self.confirm(opened, &mut tell).await?;
+        blocking(move || at.remove()).await?;
+        Ok(Held { bytes, digest: delivered.digest, receipt: delivered.receipt, compared: delivered.compared })
+    }
+
+    /// Everything until the output is on disk.
+    async fn open(&self, tell: &mut (impl FnMut(ResultStep, u64) + Send)) -> Result<Measured, ResultError> {
         tell(ResultStep::Identity, self.place.received());
         if !self.acknowledged {
             self.receive(&mut |received| tell(ResultStep::Receiving, received)).await?;
         }
-        tell(ResultStep::Received, total);
+        tell(ResultStep::Received, self.length);
         let header = self.header().await?;
-        tell(ResultStep::Released, total);
+        tell(ResultStep::Released, self.length);
         let (place, holder, keep) = (self.place.clone(), Arc::clone(&self.holder), self.options.keep_sealed);
         let opened = blocking(move || {
             let opened = place.open(&header, &holder.identity)?;
@@ -86,15 +108,24 @@ impl<'a> Take<'a> {
             Ok::<_, ResultError>(opened)
         })
         .await?;
-        tell(ResultStep::Opened, total);
+        tell(ResultStep::Opened, self.length);
+        Ok(opened)
+    }
+
+    /// Has the agent log that the output arrived, and removes what resuming needed.
+    async fn confirm(
+        self,
+        opened: Measured,
+        tell: &mut (impl FnMut(ResultStep, u64) + Send),
+    ) -> Result<Delivered, ResultError> {
         let (receipt, compared) = self.acknowledge(opened).await?;
         if self.options.keep_receipt {
             self.keep_receipt(&receipt, opened).await?;
         }
-        tell(ResultStep::Acknowledged, total);
+        tell(ResultStep::Acknowledged, self.length);
         let place = self.place.clone();
         blocking(move || place.clear()).await?;
-        let sealed = keep.then(|| self.place.sealed.clone());
+        let sealed = self.options.keep_sealed.then(|| self.place.sealed.clone());
         Ok(Delivered { path: self.place.out, digest: opened.digest, size: opened.size, sealed, receipt, compared })
     }
 
@@ -235,6 +266,11 @@ impl<'a> Take<'a> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Says how far a result of `total` sealed bytes is.
+fn teller(total: u64, mut progress: impl FnMut(ResultProgress) + Send) -> impl FnMut(ResultStep, u64) + Send {
+    move |step, received| progress(ResultProgress { step, received, total })
 }
 
 /// Whether the agent could not be asked any more, as opposed to an answer that does not hold.
