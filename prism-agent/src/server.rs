@@ -44,7 +44,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{AgentConfig, Limits, PlatformChoice, RunnerConfig};
+pub use config::{AgentConfig, ChoiceError, Limits, PlatformChoice, RunnerConfig};
 pub use means::TermError;
 pub use start::StartError;
 pub use store::StoreError;
@@ -114,14 +114,21 @@ impl Agent {
     /// Waits until the log is closed and says how the computation ended. The agent goes on answering questions about
     /// its log until [`shutdown`](Self::shutdown). `None` when the agent was shut down from elsewhere before.
     pub async fn wait_closed(&self) -> Option<Outcome> {
-        let mut mark = self.engine.watch();
-        let closed = async {
-            let closed = mark.wait_for(|mark| mark.outcome.is_some()).await;
-            closed.ok().and_then(|mark| mark.outcome)
-        };
-        tokio::select! {
-            outcome = closed => outcome,
-            () = self.closing.cancelled() => None,
+        self.closed().await
+    }
+
+    /// As [`wait_closed`](Self::wait_closed), for somebody who has not got the agent.
+    pub fn closed(&self) -> impl Future<Output = Option<Outcome>> + Send + use<> {
+        let (mut mark, closing) = (self.engine.watch(), self.closing.clone());
+        async move {
+            let closed = async {
+                let closed = mark.wait_for(|mark| mark.outcome.is_some()).await;
+                closed.ok().and_then(|mark| mark.outcome)
+            };
+            tokio::select! {
+                outcome = closed => outcome,
+                () = closing.cancelled() => None,
+            }
         }
     }
 

@@ -25,7 +25,7 @@ pub struct PrismAsset {
 }
 
 impl PrismAsset {
-    fn of(measured: Measured) -> Self {
+    pub(crate) fn of(measured: Measured) -> Self {
         Self { digest: c_text(measured.digest.to_string()), size: measured.size }
     }
 }
@@ -142,7 +142,7 @@ pub extern "C" fn prism_asset_from_buffer(
 
 /// The digest, "sha256:" and 64 hex digits.
 ///
-/// Ownership: borrowed until `prism_asset_free`. Threads: any, one call at a time on an asset. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_asset_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_asset_digest(asset));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -152,7 +152,7 @@ pub extern "C" fn prism_asset_digest(asset: Option<&PrismAsset>) -> *const c_cha
 
 /// The number of bytes.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on an asset. Errors: 0 for NULL.
+/// Ownership: nothing. Threads: any. Errors: 0 for NULL.
 /// Example: `printf("%llu bytes\n", (unsigned long long)prism_asset_size(asset));`
 #[must_use]
 #[unsafe(no_mangle)]

@@ -91,8 +91,7 @@ impl PrismAudit {
 /// about; with NULL, compare digest and keys with what you know from elsewhere. It succeeds also when rules are broken: ask
 /// `prism_audit_holds`, or let `prism_audit_require_holds` fail.
 ///
-/// Ownership: `*out` is yours, until `prism_audit_free`; the manifest stays yours. Threads: any, one call at a time on a
-/// manifest. Errors: `file.missing`, `file.malformed` for a file that is too long, `file.io`.
+/// Ownership: `*out` is yours, until `prism_audit_free`; the manifest stays yours. Threads: any. Errors: `file.missing`, `file.malformed` for a file that is too long, `file.io`.
 /// Example: `if (prism_audit_file("run.transcript", terms, (uint64_t)time(NULL), &report, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_audit_file(
@@ -110,8 +109,7 @@ pub extern "C" fn prism_audit_file(
 
 /// As `prism_audit_file`, from memory.
 ///
-/// Ownership: `*out` is yours, until `prism_audit_free`; buffer and manifest stay yours. Threads: any, one call at a time on
-/// a manifest. Errors: `usage` for NULL.
+/// Ownership: `*out` is yours, until `prism_audit_free`; buffer and manifest stay yours. Threads: any. Errors: `usage` for NULL.
 /// Example: `if (prism_audit_buffer(data, size, NULL, (uint64_t)time(NULL), &report, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_audit_buffer(
@@ -127,7 +125,7 @@ pub extern "C" fn prism_audit_buffer(
 
 /// Whether every rule is kept.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a report. Errors: false for NULL.
+/// Ownership: nothing. Threads: any. Errors: false for NULL.
 /// Example: `if (!prism_audit_holds(report)) puts(prism_audit_text(report));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -137,7 +135,7 @@ pub extern "C" fn prism_audit_holds(report: Option<&PrismAudit>) -> bool {
 
 /// Succeeds only if every rule is kept.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a report. Errors: `audit.failed` names the first broken
+/// Ownership: nothing changes. Threads: any. Errors: `audit.failed` names the first broken
 /// rule.
 /// Example: `if (prism_audit_require_holds(report, &err)) goto fail;`
 #[unsafe(no_mangle)]
@@ -150,7 +148,7 @@ pub extern "C" fn prism_audit_require_holds(
 
 /// The report for people: what the transcript is about, and one line for each rule.
 ///
-/// Ownership: borrowed until `prism_audit_free`. Threads: any, one call at a time on a report. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_audit_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_audit_text(report));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -160,7 +158,7 @@ pub extern "C" fn prism_audit_text(report: Option<&PrismAudit>) -> *const c_char
 
 /// The report as one JSON object with stable names.
 ///
-/// Ownership: borrowed until `prism_audit_free`. Threads: any, one call at a time on a report. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_audit_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fputs(prism_audit_json(report), journal);`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -170,7 +168,7 @@ pub extern "C" fn prism_audit_json(report: Option<&PrismAudit>) -> *const c_char
 
 /// The number of findings, kept and broken.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a report. Errors: 0 for NULL.
+/// Ownership: nothing. Threads: any. Errors: 0 for NULL.
 /// Example: `for (i = 0; i < prism_audit_findings(report); i++) puts(prism_audit_finding_rule(report, i));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -180,7 +178,7 @@ pub extern "C" fn prism_audit_findings(report: Option<&PrismAudit>) -> usize {
 
 /// Whether the rule of finding `index`, counted from 0, is kept.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a report. Errors: false for NULL and beyond the last.
+/// Ownership: nothing. Threads: any. Errors: false for NULL and beyond the last.
 /// Example: `if (!prism_audit_finding_kept(report, i)) puts(prism_audit_finding_found(report, i));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -190,7 +188,7 @@ pub extern "C" fn prism_audit_finding_kept(report: Option<&PrismAudit>, index: u
 
 /// The stable name of the rule of finding `index`.
 ///
-/// Ownership: borrowed until `prism_audit_free`. Threads: any, one call at a time on a report. Errors: NULL for NULL and
+/// Ownership: borrowed until `prism_audit_free`. Threads: any. Errors: NULL for NULL and
 /// beyond the last.
 /// Example: `puts(prism_audit_finding_rule(report, i));`
 #[must_use]
@@ -201,7 +199,7 @@ pub extern "C" fn prism_audit_finding_rule(report: Option<&PrismAudit>, index: u
 
 /// Where in the transcript finding `index` is, such as "entry 17".
 ///
-/// Ownership: borrowed until `prism_audit_free`. Threads: any, one call at a time on a report. Errors: NULL for NULL and
+/// Ownership: borrowed until `prism_audit_free`. Threads: any. Errors: NULL for NULL and
 /// beyond the last.
 /// Example: `puts(prism_audit_finding_place(report, i));`
 #[must_use]
@@ -212,7 +210,7 @@ pub extern "C" fn prism_audit_finding_place(report: Option<&PrismAudit>, index: 
 
 /// What was found there.
 ///
-/// Ownership: borrowed until `prism_audit_free`. Threads: any, one call at a time on a report. Errors: NULL for NULL and
+/// Ownership: borrowed until `prism_audit_free`. Threads: any. Errors: NULL for NULL and
 /// beyond the last.
 /// Example: `puts(prism_audit_finding_found(report, i));`
 #[must_use]

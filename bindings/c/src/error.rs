@@ -5,7 +5,8 @@ use std::ffi::{CStr, CString, c_char, c_int};
 
 use prism_core::code::{Code, Coded, message};
 
-use crate::guard::{borrowed, c_text, free};
+use crate::guard::{borrowed, c_text, free, part};
+use crate::verdict::PrismVerdict;
 
 /// The version of the header's contract. It changes when a program has to be compiled again.
 pub const PRISM_ABI: u32 = 1;
@@ -32,14 +33,16 @@ pub struct PrismError {
     pub(crate) code: CString,
     pub(crate) message: CString,
     pub(crate) hint: CString,
+    verdict: Option<Box<PrismVerdict>>,
 }
 
 impl PrismError {
-    pub(crate) fn of(fault: &Fault) -> Self {
+    pub(crate) fn of(fault: Fault) -> Self {
         Self {
             code: c_text(fault.code.as_str()),
             message: c_text(fault.message.as_str()),
             hint: c_text(fault.code.hint()),
+            verdict: fault.verdict,
         }
     }
 }
@@ -49,11 +52,18 @@ impl PrismError {
 pub(crate) struct Fault {
     code: Code,
     message: String,
+    /// Why a machine was refused.
+    verdict: Option<Box<PrismVerdict>>,
 }
 
 impl Fault {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self { code, message: message.into(), verdict: None }
+    }
+
+    /// The same, with every finding about the machine.
+    pub(crate) fn with_verdict(self, verdict: PrismVerdict) -> Self {
+        Self { verdict: Some(Box::new(verdict)), ..self }
     }
 
     /// A wrong argument.
@@ -101,7 +111,7 @@ pub extern "C" fn prism_version() -> *const c_char {
 
 /// The error's stable code, such as "key.exposed".
 ///
-/// Ownership: borrowed until `prism_error_free`. Threads: any, one call at a time. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_error_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `if (!strcmp(prism_error_code(err), "file.exists")) choose_another_name();`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -111,7 +121,7 @@ pub extern "C" fn prism_error_code(error: Option<&PrismError>) -> *const c_char 
 
 /// What was expected, what was found, and often what to do next.
 ///
-/// Ownership: borrowed until `prism_error_free`. Threads: any, one call at a time. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_error_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fprintf(stderr, "%s\n", prism_error_message(err));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -121,12 +131,22 @@ pub extern "C" fn prism_error_message(error: Option<&PrismError>) -> *const c_ch
 
 /// What to do now, for people; without a full stop.
 ///
-/// Ownership: borrowed until `prism_error_free`. Threads: any, one call at a time. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_error_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fprintf(stderr, "  hint: %s\n", prism_error_hint(err));`
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_error_hint(error: Option<&PrismError>) -> *const c_char {
     borrowed(error, |error| Some(error.hint.as_c_str()))
+}
+
+/// The verdict with every finding, when the error is that a machine was refused; otherwise NULL.
+///
+/// Ownership: borrowed until `prism_error_free`; do not free it. Threads: any. Errors: NULL for NULL and for other errors.
+/// Example: `if (prism_error_verdict(err)) puts(prism_verdict_text(prism_error_verdict(err)));`
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn prism_error_verdict(error: Option<&PrismError>) -> *const PrismVerdict {
+    part(error, |error| error.verdict.as_deref())
 }
 
 /// Ends an error; NULL is taken.

@@ -5,14 +5,16 @@
 #![expect(unsafe_code, reason = "pointers of C are read here and nowhere else")]
 
 use std::any::Any;
-use std::ffi::{CStr, CString, OsStr, c_char, c_int};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_void};
+use std::io;
 use std::mem::{MaybeUninit, forget};
 use std::os::unix::ffi::OsStrExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::slice;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use prism_agent::files::{ReadAt, Source};
 use prism_core::code::Code;
 
 use crate::error::{Fault, PRISM_OK, PrismError};
@@ -32,7 +34,7 @@ pub(crate) fn call(err: ErrorPlace<'_>, work: impl FnOnce() -> Result<(), Fault>
     };
     let status = fault.status();
     if let Some(place) = err {
-        place.write(Box::into_raw(Box::new(PrismError::of(&fault))));
+        place.write(Box::into_raw(Box::new(PrismError::of(fault))));
     }
     status
 }
@@ -149,6 +151,127 @@ pub(crate) fn handles<T, R>(
         let handles = handles.iter().map(|handle| given(*handle, what)).collect::<Result<Vec<_>, _>>()?;
         work(&handles)
     })
+}
+
+/// A struct of options of C, which begins with its size in bytes. For every one of them each pattern of bytes is a value,
+/// and zeros mean the usual.
+///
+/// # Safety
+/// It is `repr(C)`, begins with a `usize`, and has no field of which some bytes would be no value.
+pub(crate) unsafe trait Options: Copy {}
+
+// SAFETY: sizes, numbers, raw pointers and functions that may be absent; the first field is the size.
+unsafe impl Options for crate::agent::PrismAgentOptions {}
+// SAFETY: as above.
+unsafe impl Options for crate::session::PrismConnectOptions {}
+// SAFETY: as above.
+unsafe impl Options for crate::upload::PrismUploadOptions {}
+// SAFETY: as above.
+unsafe impl Options for crate::result::PrismResultOptions {}
+
+/// Copies options. A shorter struct is one of an older header, whose missing fields mean the usual.
+pub(crate) fn options<T: Options>(given: *const T) -> Result<T, Fault> {
+    let mut own = MaybeUninit::<T>::zeroed();
+    if !given.is_null() {
+        // SAFETY: not NULL; the contract says that options begin with their size.
+        let size = unsafe { given.cast::<usize>().read_unaligned() };
+        if !(size_of::<usize>()..=size_of::<T>()).contains(&size) {
+            let most = size_of::<T>();
+            let text = format!("expected options that begin with their size, at most {most} bytes, found {size}");
+            return Err(Fault::usage(format!("{text}; begin with the _INIT of this library's own header")));
+        }
+        // SAFETY: the contract says that so many bytes are there; they fit, as was just compared.
+        unsafe { std::ptr::copy_nonoverlapping(given.cast::<u8>(), own.as_mut_ptr().cast(), size) };
+    }
+    // SAFETY: zeros or bytes of C, which are values of such a struct by the trait's own contract.
+    Ok(unsafe { own.assume_init() })
+}
+
+/// A handle in a struct of options.
+pub(crate) fn handle<'a, T>(handle: *const T) -> Option<&'a T> {
+    // SAFETY: NULL, or by the contract a handle that lives for the whole call, in which alone the reference is used.
+    unsafe { handle.as_ref() }
+}
+
+/// A function of the host with its first argument, for any thread that is in a call.
+#[derive(Clone, Copy)]
+pub(crate) struct Host<F> {
+    call: F,
+    user: *mut c_void,
+}
+
+// SAFETY: the pointer is not followed here, and the contract says on which threads the host is called with it.
+unsafe impl<F: Send> Send for Host<F> {}
+// SAFETY: as above.
+unsafe impl<F: Sync> Sync for Host<F> {}
+
+impl<F: Copy> Host<F> {
+    pub(crate) fn new(call: F, user: *mut c_void) -> Self {
+        Self { call, user }
+    }
+
+    pub(crate) fn get(&self) -> (F, *mut c_void) {
+        (self.call, self.user)
+    }
+}
+
+/// A buffer of the host, for as long as the call that it was given to lasts.
+struct Lent {
+    bytes: RwLock<Option<&'static [u8]>>,
+    length: u64,
+}
+
+impl ReadAt for Lent {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let bytes = self.bytes.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(bytes) = *bytes else { return Err(io::Error::other("the call that lent this buffer is over")) };
+        let rest = bytes.get(usize::try_from(offset).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        if let Some((to, from)) = buffer.get_mut(..count).zip(rest.get(..count)) {
+            to.copy_from_slice(from);
+        }
+        Ok(count)
+    }
+}
+
+/// Ends the loan, also when what used it panics. Threads that are copying are waited for.
+struct Return<'a>(&'a Lent);
+
+impl Drop for Return<'_> {
+    fn drop(&mut self) {
+        *self.0.bytes.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// Lends a buffer of C to `work` and whatever threads it has; nobody reads it once this returns.
+pub(crate) fn lend<R>(
+    buffer: (*const u8, usize),
+    what: &str,
+    work: impl FnOnce(Source) -> Result<R, Fault>,
+) -> Result<R, Fault> {
+    bytes(buffer, what, |bytes| {
+        // SAFETY: a longer lifetime of the same slice; `Return` takes the reference away before `bytes` is over, and a
+        // reader has it only while it holds the lock that `Return` waits for.
+        let forever = unsafe { slice::from_raw_parts(bytes.as_ptr(), bytes.len()) };
+        let lent = Arc::new(Lent { bytes: RwLock::new(Some(forever)), length: bytes.len() as u64 });
+        let _return = Return(&lent);
+        work(Source::from_host(Arc::clone(&lent) as Arc<dyn ReadAt>))
+    })
+}
+
+/// A handle that lives in another one; NULL for no handle, no such part, or a fault.
+pub(crate) fn part<T, U>(handle: Option<&T>, get: impl FnOnce(&T) -> Option<&U>) -> *const U {
+    let part = handle.and_then(|handle| caught(|| get(handle)).ok().flatten());
+    part.map_or(std::ptr::null(), std::ptr::from_ref)
+}
+
+/// The texts of an array of C, none of which may be NULL.
+pub(crate) fn texts(array: (*const *const c_char, usize), what: &str) -> Result<Vec<String>, Fault> {
+    shown(array, what, |texts| texts.iter().map(|given| text(*given, what)).collect())
 }
 
 /// Text for C. A zero byte would end it early and is shown as what cannot be shown.

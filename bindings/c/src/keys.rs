@@ -3,6 +3,7 @@
 
 use std::ffi::{CString, c_char, c_int};
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use prism_agent::drafting;
 use prism_agent::files::{read_private, write_new, write_new_private};
@@ -14,7 +15,7 @@ use crate::guard::{borrowed, c_text, call, free, given, make, path, text};
 
 /// A participant's private key.
 pub struct PrismKey {
-    pub(crate) key: SigningKey,
+    pub(crate) key: Arc<SigningKey>,
     fingerprint: CString,
 }
 
@@ -28,7 +29,7 @@ pub struct PrismPublicKey {
 
 impl PrismKey {
     fn of(key: SigningKey) -> Self {
-        Self { fingerprint: c_text(key.public().fingerprint().to_string()), key }
+        Self { fingerprint: c_text(key.public().fingerprint().to_string()), key: Arc::new(key) }
     }
 }
 
@@ -80,7 +81,7 @@ pub extern "C" fn prism_key_load(
 
 /// Writes a new file that only its owner can read (mode 0600). A file that is there already is never overwritten.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a key. Errors: `file.exists`, `file.io`, `file.missing`
+/// Ownership: nothing changes. Threads: any. Errors: `file.exists`, `file.io`, `file.missing`
 /// when there is no such folder.
 /// Example: `if (prism_key_save(key, "hospital-1.key", &err)) goto fail;`
 #[unsafe(no_mangle)]
@@ -94,8 +95,7 @@ pub extern "C" fn prism_key_save(
 
 /// The public half of a private key.
 ///
-/// Ownership: `*out` is yours, until `prism_public_key_free`, also after the private key is freed. Threads: any, one call
-/// at a time on a key. Errors: `usage` for NULL.
+/// Ownership: `*out` is yours, until `prism_public_key_free`, also after the private key is freed. Threads: any. Errors: `usage` for NULL.
 /// Example: `if (prism_key_public(key, &half, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_key_public(
@@ -108,7 +108,7 @@ pub extern "C" fn prism_key_public(
 
 /// The fingerprint of the public half, "sha256:" and 64 hex digits, to be compared over the telephone.
 ///
-/// Ownership: borrowed until `prism_key_free`. Threads: any, one call at a time on a key. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_key_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_key_fingerprint(key));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -154,7 +154,7 @@ pub extern "C" fn prism_public_key_from_pem(
 
 /// Writes a new file with the public key. A file that is there already is never overwritten.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a key. Errors: `file.exists`, `file.io`, `file.missing`.
+/// Ownership: nothing changes. Threads: any. Errors: `file.exists`, `file.io`, `file.missing`.
 /// Example: `if (prism_public_key_save(half, "hospital-1.pub", &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_public_key_save(
@@ -167,7 +167,7 @@ pub extern "C" fn prism_public_key_save(
 
 /// The public key as PEM text.
 ///
-/// Ownership: borrowed until `prism_public_key_free`. Threads: any, one call at a time on a key. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_public_key_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fputs(prism_public_key_pem(half), file);`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -177,7 +177,7 @@ pub extern "C" fn prism_public_key_pem(key: Option<&PrismPublicKey>) -> *const c
 
 /// The fingerprint, "sha256:" and 64 hex digits, to be compared over the telephone.
 ///
-/// Ownership: borrowed until `prism_public_key_free`. Threads: any, one call at a time on a key. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_public_key_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_public_key_fingerprint(half));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -187,7 +187,7 @@ pub extern "C" fn prism_public_key_fingerprint(key: Option<&PrismPublicKey>) -> 
 
 /// The kind of key: "ed25519", "ecdsa-p256" or "ecdsa-p384".
 ///
-/// Ownership: borrowed until `prism_public_key_free`. Threads: any, one call at a time on a key. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_public_key_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_public_key_kind(half));`
 #[must_use]
 #[unsafe(no_mangle)]

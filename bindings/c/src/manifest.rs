@@ -39,6 +39,11 @@ impl PrismManifest {
         })
     }
 
+    /// With everybody's approval.
+    pub(crate) fn signed(&self) -> Result<SignedManifest, Fault> {
+        Ok(SignedManifest::read(&self.file)?)
+    }
+
     fn approved(&self, index: usize) -> bool {
         let participant = self.terms.manifest().participants.get(index);
         participant.is_some_and(|participant| self.terms.approved_by().contains(&&participant.name))
@@ -76,7 +81,7 @@ pub extern "C" fn prism_manifest_from_buffer(
 
 /// Writes a new file: what was read, approved or assembled. A file that is there already is never overwritten.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a manifest. Errors: `file.exists`, `file.io`,
+/// Ownership: nothing changes. Threads: any. Errors: `file.exists`, `file.io`,
 /// `file.missing`.
 /// Example: `if (prism_manifest_save(approval, "hospital-1.approval", &err)) goto fail;`
 #[unsafe(no_mangle)]
@@ -90,7 +95,7 @@ pub extern "C" fn prism_manifest_save(
 
 /// Everything that a participant has to know before approving, in plain words.
 ///
-/// Ownership: borrowed until `prism_manifest_free`. Threads: any, one call at a time on a manifest. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_manifest_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_manifest_words(terms));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -100,7 +105,7 @@ pub extern "C" fn prism_manifest_words(manifest: Option<&PrismManifest>) -> *con
 
 /// The exact text that participants approve: JSON.
 ///
-/// Ownership: borrowed until `prism_manifest_free`. Threads: any, one call at a time on a manifest. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_manifest_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fputs(prism_manifest_json(terms), stdout);`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -112,7 +117,7 @@ pub extern "C" fn prism_manifest_json(manifest: Option<&PrismManifest>) -> *cons
 
 /// The terms as a card in HTML, without scripts and without references to anything elsewhere.
 ///
-/// Ownership: borrowed until `prism_manifest_free`. Threads: any, one call at a time on a manifest. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_manifest_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fputs(prism_manifest_card(terms), page);`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -122,7 +127,7 @@ pub extern "C" fn prism_manifest_card(manifest: Option<&PrismManifest>) -> *cons
 
 /// The digest of the exact text, "sha256:" and 64 hex digits: the computation's name.
 ///
-/// Ownership: borrowed until `prism_manifest_free`. Threads: any, one call at a time on a manifest. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_manifest_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_manifest_digest(terms));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -132,7 +137,7 @@ pub extern "C" fn prism_manifest_digest(manifest: Option<&PrismManifest>) -> *co
 
 /// Whether the terms accept a machine that is simulated and protects nothing.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a manifest. Errors: true for NULL.
+/// Ownership: nothing. Threads: any. Errors: true for NULL.
 /// Example: `if (prism_manifest_simulated(terms)) puts("SIMULATED: not for data of people");`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -142,7 +147,7 @@ pub extern "C" fn prism_manifest_simulated(manifest: Option<&PrismManifest>) -> 
 
 /// The number of participants, each of whom has to approve.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a manifest. Errors: 0 for NULL.
+/// Ownership: nothing. Threads: any. Errors: 0 for NULL.
 /// Example: `for (i = 0; i < prism_manifest_participants(terms); i++) puts(prism_manifest_participant(terms, i));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -152,7 +157,7 @@ pub extern "C" fn prism_manifest_participants(manifest: Option<&PrismManifest>) 
 
 /// The name of participant `index`, counted from 0 in the manifest's order.
 ///
-/// Ownership: borrowed until `prism_manifest_free`. Threads: any, one call at a time on a manifest. Errors: NULL for NULL
+/// Ownership: borrowed until `prism_manifest_free`. Threads: any. Errors: NULL for NULL
 /// and beyond the last.
 /// Example: `puts(prism_manifest_participant(terms, 0));`
 #[must_use]
@@ -163,7 +168,7 @@ pub extern "C" fn prism_manifest_participant(manifest: Option<&PrismManifest>, i
 
 /// Whether the approval of participant `index` is there and holds.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a manifest. Errors: false for NULL and beyond the last.
+/// Ownership: nothing. Threads: any. Errors: false for NULL and beyond the last.
 /// Example: `if (!prism_manifest_approved(terms, 0)) puts("not yet");`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -173,7 +178,7 @@ pub extern "C" fn prism_manifest_approved(manifest: Option<&PrismManifest>, inde
 
 /// Succeeds only if every participant's approval is there and holds, and nobody else's.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a manifest. Errors: `manifest.approval-missing` names
+/// Ownership: nothing changes. Threads: any. Errors: `manifest.approval-missing` names
 /// who is missing; `manifest.approval-invalid`; `key.unknown` for an approval by somebody whom the manifest does not name.
 /// Example: `if (prism_manifest_require_approved(terms, &err)) goto fail;`
 #[unsafe(no_mangle)]
@@ -181,14 +186,13 @@ pub extern "C" fn prism_manifest_require_approved(
     manifest: Option<&PrismManifest>,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
-    call(err, || Ok(SignedManifest::read(&given(manifest, "a manifest")?.file).map(drop)?))
+    call(err, || given(manifest, "a manifest")?.signed().map(drop))
 }
 
 /// One participant's approval of the exact text: a manifest with this one approval, to be saved and sent to the owner.
 /// Approvals that `manifest` holds already stay there and are not copied.
 ///
-/// Ownership: `*out` is yours, until `prism_manifest_free`; manifest and key stay yours. Threads: any, one call at a time
-/// on a manifest and a key. Errors: `key.unknown` when the key is no participant's.
+/// Ownership: `*out` is yours, until `prism_manifest_free`; manifest and key stay yours. Threads: any. Errors: `key.unknown` when the key is no participant's.
 /// Example: `if (prism_manifest_approve(terms, key, &approval, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_manifest_approve(
@@ -206,8 +210,7 @@ pub extern "C" fn prism_manifest_approve(
 
 /// Puts every participant's approval of the manifest's exact text together.
 ///
-/// Ownership: `*out` is yours, until `prism_manifest_free`; manifest, array and approvals stay yours. Threads: any, one
-/// call at a time on each manifest. Errors: `manifest.approval-missing`, `manifest.approval-invalid`, `key.unknown`,
+/// Ownership: `*out` is yours, until `prism_manifest_free`; manifest, array and approvals stay yours. Threads: any. Errors: `manifest.approval-missing`, `manifest.approval-invalid`, `key.unknown`,
 /// `envelope.malformed` for terms without an approval.
 /// Example: `if (prism_manifest_assemble(terms, approvals, 5, &signed_terms, &err)) goto fail;`
 #[unsafe(no_mangle)]

@@ -41,6 +41,12 @@ impl Condition {
     }
 }
 
+impl std::fmt::Debug for PrismVerdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PrismVerdict").field(&self.verdict).finish()
+    }
+}
+
 impl PrismVerdict {
     pub(crate) fn of(verdict: Verdict) -> Self {
         let (text, json, card) = (Lazy::default(), Lazy::default(), Lazy::default());
@@ -66,7 +72,7 @@ impl PrismVerdict {
 
 /// Whether every condition holds: the machine is genuine, wanted, and signed for what was expected.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a verdict. Errors: false for NULL.
+/// Ownership: nothing. Threads: any. Errors: false for NULL.
 /// Example: `if (!prism_verdict_good(verdict)) puts(prism_verdict_text(verdict));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -76,7 +82,7 @@ pub extern "C" fn prism_verdict_good(verdict: Option<&PrismVerdict>) -> bool {
 
 /// Succeeds only for a good verdict: one line between a verdict and whatever is built on it.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a verdict. Errors: `evidence.refused` names the first
+/// Ownership: nothing changes. Threads: any. Errors: `evidence.refused` names the first
 /// condition that is not met.
 /// Example: `if (prism_verdict_require_good(verdict, &err)) goto fail;`
 #[unsafe(no_mangle)]
@@ -89,7 +95,7 @@ pub extern "C" fn prism_verdict_require_good(
 
 /// Whether the machine is simulated and protects nothing.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a verdict. Errors: true for NULL.
+/// Ownership: nothing. Threads: any. Errors: true for NULL.
 /// Example: `if (prism_verdict_simulated(verdict)) puts("SIMULATED, NOT A TEE");`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -99,7 +105,7 @@ pub extern "C" fn prism_verdict_simulated(verdict: Option<&PrismVerdict>) -> boo
 
 /// The verdict for people, one line for each condition.
 ///
-/// Ownership: borrowed until `prism_verdict_free`. Threads: any, one call at a time on a verdict. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_verdict_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_verdict_text(verdict));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -109,7 +115,7 @@ pub extern "C" fn prism_verdict_text(verdict: Option<&PrismVerdict>) -> *const c
 
 /// The verdict as one JSON object with stable names.
 ///
-/// Ownership: borrowed until `prism_verdict_free`. Threads: any, one call at a time on a verdict. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_verdict_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fputs(prism_verdict_json(verdict), journal);`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -119,7 +125,7 @@ pub extern "C" fn prism_verdict_json(verdict: Option<&PrismVerdict>) -> *const c
 
 /// The verdict as a card in HTML, without scripts and without references to anything elsewhere.
 ///
-/// Ownership: borrowed until `prism_verdict_free`. Threads: any, one call at a time on a verdict. Errors: NULL for NULL.
+/// Ownership: borrowed until `prism_verdict_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `fputs(prism_verdict_card(verdict), page);`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -129,7 +135,7 @@ pub extern "C" fn prism_verdict_card(verdict: Option<&PrismVerdict>) -> *const c
 
 /// The number of conditions that were looked at.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a verdict. Errors: 0 for NULL.
+/// Ownership: nothing. Threads: any. Errors: 0 for NULL.
 /// Example: `for (i = 0; i < prism_verdict_findings(verdict); i++) puts(prism_verdict_finding_code(verdict, i));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -139,7 +145,7 @@ pub extern "C" fn prism_verdict_findings(verdict: Option<&PrismVerdict>) -> usiz
 
 /// Whether condition `index`, counted from 0, is met.
 ///
-/// Ownership: nothing. Threads: any, one call at a time on a verdict. Errors: false for NULL and beyond the last.
+/// Ownership: nothing. Threads: any. Errors: false for NULL and beyond the last.
 /// Example: `if (!prism_verdict_finding_met(verdict, i)) puts(prism_verdict_finding_found(verdict, i));`
 #[must_use]
 #[unsafe(no_mangle)]
@@ -149,7 +155,7 @@ pub extern "C" fn prism_verdict_finding_met(verdict: Option<&PrismVerdict>, inde
 
 /// The stable code of condition `index`.
 ///
-/// Ownership: borrowed until `prism_verdict_free`. Threads: any, one call at a time on a verdict. Errors: NULL for NULL and
+/// Ownership: borrowed until `prism_verdict_free`. Threads: any. Errors: NULL for NULL and
 /// beyond the last.
 /// Example: `puts(prism_verdict_finding_code(verdict, i));`
 #[must_use]
@@ -160,7 +166,7 @@ pub extern "C" fn prism_verdict_finding_code(verdict: Option<&PrismVerdict>, ind
 
 /// The stage of the judgement that condition `index` belongs to.
 ///
-/// Ownership: borrowed until `prism_verdict_free`. Threads: any, one call at a time on a verdict. Errors: NULL for NULL and
+/// Ownership: borrowed until `prism_verdict_free`. Threads: any. Errors: NULL for NULL and
 /// beyond the last.
 /// Example: `puts(prism_verdict_finding_stage(verdict, i));`
 #[must_use]
@@ -171,7 +177,7 @@ pub extern "C" fn prism_verdict_finding_stage(verdict: Option<&PrismVerdict>, in
 
 /// What condition `index` expected.
 ///
-/// Ownership: borrowed until `prism_verdict_free`. Threads: any, one call at a time on a verdict. Errors: NULL for NULL and
+/// Ownership: borrowed until `prism_verdict_free`. Threads: any. Errors: NULL for NULL and
 /// beyond the last.
 /// Example: `puts(prism_verdict_finding_expected(verdict, i));`
 #[must_use]
@@ -182,7 +188,7 @@ pub extern "C" fn prism_verdict_finding_expected(verdict: Option<&PrismVerdict>,
 
 /// What was found for condition `index`.
 ///
-/// Ownership: borrowed until `prism_verdict_free`. Threads: any, one call at a time on a verdict. Errors: NULL for NULL and
+/// Ownership: borrowed until `prism_verdict_free`. Threads: any. Errors: NULL for NULL and
 /// beyond the last.
 /// Example: `puts(prism_verdict_finding_found(verdict, i));`
 #[must_use]

@@ -4,6 +4,7 @@
 use std::ffi::{c_char, c_int};
 use std::mem::MaybeUninit;
 use std::str::FromStr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use prism_agent::files::read_limited;
 use prism_attest::endorsements::Offered;
@@ -18,7 +19,10 @@ use crate::verdict::PrismVerdict;
 
 /// What a verdict needs: evidence, endorsements, a policy and what the signed bytes have to stand for.
 #[derive(Default)]
-pub struct PrismVerifier {
+pub struct PrismVerifier(Mutex<Material>);
+
+#[derive(Default)]
+struct Material {
     evidence: Option<Evidence>,
     endorsements: Option<Offered>,
     policy: Option<PlatformPolicy>,
@@ -26,6 +30,13 @@ pub struct PrismVerifier {
 }
 
 impl PrismVerifier {
+    /// What was given so far, for one thread at a time. A panic leaves each part as it was or replaced.
+    fn material(&self) -> MutexGuard<'_, Material> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Material {
     fn take_evidence(&mut self, platform: &str, bytes: &[u8]) -> Result<(), Fault> {
         self.evidence = Some(Evidence::new(Platform::from_str(platform)?, bytes.to_vec())?);
         Ok(())
@@ -73,12 +84,12 @@ pub extern "C" fn prism_verifier_new(
 /// Takes what the machine signed, from memory. `platform` is "snp", "tdx", "azure-snp", "azure-tdx", "simulated" or
 /// "simulated-tdx".
 ///
-/// Ownership: the bytes are copied and stay yours. Threads: any, one call at a time on a verifier. Errors:
+/// Ownership: the bytes are copied and stay yours. Threads: any. Errors:
 /// `platform.unsupported`, `evidence.refused` or `usage` for bytes that cannot be evidence; what was given before stays.
 /// Example: `if (prism_verifier_evidence(verifier, "snp", report, 1184, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_evidence(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     platform: *const c_char,
     data: *const u8,
     size: usize,
@@ -86,107 +97,107 @@ pub extern "C" fn prism_verifier_evidence(
 ) -> c_int {
     call(err, || {
         let (verifier, platform) = (given(verifier, "a verifier")?, text(platform, "a platform")?);
-        bytes((data, size), "evidence", |bytes| verifier.take_evidence(&platform, bytes))
+        bytes((data, size), "evidence", |bytes| verifier.material().take_evidence(&platform, bytes))
     })
 }
 
 /// As `prism_verifier_evidence`, from a file.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a verifier. Errors: as there, and `file.missing`,
+/// Ownership: nothing changes. Threads: any. Errors: as there, and `file.missing`,
 /// `file.malformed` for a file that is too long, `file.io`.
 /// Example: `if (prism_verifier_evidence_file(verifier, "snp", "report.bin", &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_evidence_file(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     platform: *const c_char,
     file: *const c_char,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
     call(err, || {
         let (verifier, platform) = (given(verifier, "a verifier")?, text(platform, "a platform")?);
-        verifier.take_evidence(&platform, &read_limited(&path(file)?, EVIDENCE_MAX as u64)?)
+        verifier.material().take_evidence(&platform, &read_limited(&path(file)?, EVIDENCE_MAX as u64)?)
     })
 }
 
 /// Takes what the vendor vouches for, from memory: one machine's endorsements, a bundle for many, or the certificate (DER)
 /// of an AMD machine's key.
 ///
-/// Ownership: the bytes are copied and stay yours. Threads: any, one call at a time on a verifier. Errors: the code of
+/// Ownership: the bytes are copied and stay yours. Threads: any. Errors: the code of
 /// what is wrong with their form; what was given before stays.
 /// Example: `if (prism_verifier_endorsements(verifier, bundle, size, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_endorsements(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     data: *const u8,
     size: usize,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
     call(err, || {
         let verifier = given(verifier, "a verifier")?;
-        bytes((data, size), "endorsements", |bytes| verifier.take_endorsements(bytes))
+        bytes((data, size), "endorsements", |bytes| verifier.material().take_endorsements(bytes))
     })
 }
 
 /// As `prism_verifier_endorsements`, from a file.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a verifier. Errors: as there, and `file.missing`,
+/// Ownership: nothing changes. Threads: any. Errors: as there, and `file.missing`,
 /// `file.malformed`, `file.io`.
 /// Example: `if (prism_verifier_endorsements_file(verifier, "bundle.json", &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_endorsements_file(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     file: *const c_char,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
     call(err, || {
         let verifier = given(verifier, "a verifier")?;
-        verifier.take_endorsements(&read_limited(&path(file)?, BUNDLE_MAX as u64)?)
+        verifier.material().take_endorsements(&read_limited(&path(file)?, BUNDLE_MAX as u64)?)
     })
 }
 
 /// Takes what is accepted, from memory: a policy in TOML or JSON, confirmed by a person.
 ///
-/// Ownership: the bytes are copied and stay yours. Threads: any, one call at a time on a verifier. Errors:
+/// Ownership: the bytes are copied and stay yours. Threads: any. Errors:
 /// `policy.malformed`, `policy.unconfirmed`; what was given before stays.
 /// Example: `if (prism_verifier_policy(verifier, policy, size, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_policy(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     data: *const u8,
     size: usize,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
     call(err, || {
         let verifier = given(verifier, "a verifier")?;
-        bytes((data, size), "a policy", |bytes| verifier.take_policy(bytes))
+        bytes((data, size), "a policy", |bytes| verifier.material().take_policy(bytes))
     })
 }
 
 /// As `prism_verifier_policy`, from a file.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a verifier. Errors: as there, and `file.missing`,
+/// Ownership: nothing changes. Threads: any. Errors: as there, and `file.missing`,
 /// `file.malformed`, `file.io`.
 /// Example: `if (prism_verifier_policy_file(verifier, "policy.toml", &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_policy_file(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     file: *const c_char,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
     call(err, || {
         let verifier = given(verifier, "a verifier")?;
-        verifier.take_policy(&read_limited(&path(file)?, POLICY_MAX as u64)?)
+        verifier.material().take_policy(&read_limited(&path(file)?, POLICY_MAX as u64)?)
     })
 }
 
 /// Requires that the machine signed for exactly these 64 bytes.
 ///
-/// Ownership: the bytes are copied and stay yours. Threads: any, one call at a time on a verifier. Errors: `usage` for
+/// Ownership: the bytes are copied and stay yours. Threads: any. Errors: `usage` for
 /// another length.
 /// Example: `if (prism_verifier_report_data(verifier, data, 64, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_report_data(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     data: *const u8,
     size: usize,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
@@ -195,7 +206,7 @@ pub extern "C" fn prism_verifier_report_data(
         let verifier = given(verifier, "a verifier")?;
         bytes((data, size), "report data", |bytes| {
             let other = |_| Fault::usage(format!("expected report data of 64 bytes, found {}", bytes.len()));
-            verifier.expected = Some(ExpectedBinding::foreign(bytes.try_into().map_err(other)?));
+            verifier.material().expected = Some(ExpectedBinding::foreign(bytes.try_into().map_err(other)?));
             Ok(())
         })
     })
@@ -203,15 +214,15 @@ pub extern "C" fn prism_verifier_report_data(
 
 /// Says that it is not known what the signed bytes stand for: the verdict is about the machine alone, and says so.
 ///
-/// Ownership: nothing changes. Threads: any, one call at a time on a verifier. Errors: `usage` for NULL.
+/// Ownership: nothing changes. Threads: any. Errors: `usage` for NULL.
 /// Example: `if (prism_verifier_unbound(verifier, &err)) goto fail;`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_verifier_unbound(
-    verifier: Option<&mut PrismVerifier>,
+    verifier: Option<&PrismVerifier>,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
     call(err, || {
-        given(verifier, "a verifier")?.expected = Some(ExpectedBinding::unbound());
+        given(verifier, "a verifier")?.material().expected = Some(ExpectedBinding::unbound());
         Ok(())
     })
 }
@@ -219,8 +230,7 @@ pub extern "C" fn prism_verifier_unbound(
 /// Judges as of the time `at`, in seconds since 1970 UTC. It succeeds also when the machine is refused: ask
 /// `prism_verdict_good`, or let `prism_verdict_require_good` fail.
 ///
-/// Ownership: `*out` is yours, until `prism_verdict_free`, also after the verifier is freed. Threads: any, one call at a
-/// time on a verifier. Errors: `usage` when something was not given, `endorsements.missing` when a bundle has none for
+/// Ownership: `*out` is yours, until `prism_verdict_free`, also after the verifier is freed. Threads: any. Errors: `usage` when something was not given, `endorsements.missing` when a bundle has none for
 /// this evidence.
 /// Example: `if (prism_verifier_judge(verifier, (uint64_t)time(NULL), &verdict, &err)) goto fail;`
 #[unsafe(no_mangle)]
@@ -230,7 +240,7 @@ pub extern "C" fn prism_verifier_judge(
     out: Option<&mut MaybeUninit<*mut PrismVerdict>>,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
-    make(out, err, || given(verifier, "a verifier")?.judge(at))
+    make(out, err, || given(verifier, "a verifier")?.material().judge(at))
 }
 
 /// Ends a verifier; NULL is taken.

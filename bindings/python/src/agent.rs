@@ -7,7 +7,6 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use prism_agent::drafting::{simulator_file, tdx_simulator_file};
 use prism_agent::runner::{HelperProgram, helper_main};
 use prism_agent::server::{self, AgentConfig, PlatformChoice};
 use prism_core::code::Code;
@@ -56,7 +55,11 @@ impl Agent {
     ) -> PyResult<Self> {
         let listen: SocketAddr =
             listen.parse().map_err(|_| usage("expected an address such as 127.0.0.1:0, found another text"))?;
-        let mut config = AgentConfig::new(listen, state_dir, choice(platform, &simulators, endorsements)?);
+        let mut config = AgentConfig::new(
+            listen,
+            state_dir,
+            PlatformChoice::named(platform, &simulators, endorsements).map_err(fault)?,
+        );
         config.runner.helper = HelperProgram { program: helper.0, arguments: helper.1 };
         config.runner.python = python;
         let (runtime, agent) = wake(py, config, signed.0.clone())?;
@@ -134,22 +137,4 @@ fn wake(py: Python<'_>, config: AgentConfig, signed: manifest::SignedManifest) -
             Err(error)
         }
     }
-}
-
-fn choice(platform: &str, simulators: &std::path::Path, endorsements: Option<PathBuf>) -> PyResult<PlatformChoice> {
-    let required = |endorsements: Option<PathBuf>| {
-        endorsements.ok_or_else(|| usage("expected the vendor's endorsements for this platform, found none"))
-    };
-    Ok(match platform {
-        "simulated" => PlatformChoice::Simulated { vendor: simulator_file(simulators) },
-        "simulated-tdx" => PlatformChoice::SimulatedTdx { vendor: tdx_simulator_file(simulators) },
-        "snp" => PlatformChoice::Snp { endorsements, vmpl: None },
-        "tdx" => PlatformChoice::Tdx { endorsements: required(endorsements)? },
-        "azure-snp" => PlatformChoice::AzureSnp { endorsements: required(endorsements)? },
-        "azure-tdx" => PlatformChoice::AzureTdx { endorsements: required(endorsements)? },
-        "auto" => PlatformChoice::Auto { endorsements },
-        _ => {
-            return Err(usage("expected simulated, simulated-tdx, snp, tdx, azure-snp, azure-tdx or auto as platform"));
-        }
-    })
 }

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prism_core::archive;
+use prism_core::code::{Code, Coded};
 use prism_core::manifest::{Install, Manifest};
 
+#[cfg(feature = "simulator")]
+use crate::drafting::{simulator_file, tdx_simulator_file};
 use crate::index::{IndexError, PackageIndex};
 use crate::pull::PullConfig;
 use crate::runner::{HelperProgram, KeepEnvironments, Kept, KeptError};
@@ -138,7 +141,72 @@ pub enum PlatformChoice {
     },
 }
 
+/// Why a name and a file of endorsements choose no platform.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChoiceError {
+    /// No platform has this name.
+    #[error(
+        "expected auto, snp, tdx, azure-snp, azure-tdx, simulated or simulated-tdx as platform, found {found:?}; choose one of them"
+    )]
+    Unknown {
+        /// The name.
+        found: String,
+    },
+    /// This platform is handed no endorsements.
+    #[error("expected a file with the vendor's endorsements for {platform}, found none; name one")]
+    NoEndorsements {
+        /// The platform.
+        platform: &'static str,
+    },
+    /// A build without the simulator.
+    #[error(
+        "expected a platform that this build has, found a simulated one; choose hardware, or build with the simulator"
+    )]
+    NoSimulator,
+}
+
+impl Coded for ChoiceError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unknown { .. } | Self::NoEndorsements { .. } => Code::Usage,
+            Self::NoSimulator => Code::PlatformUnsupported,
+        }
+    }
+}
+
 impl PlatformChoice {
+    /// The choice by its name: `auto`, `snp`, `tdx`, `azure-snp`, `azure-tdx`, `simulated` or `simulated-tdx`. Pretend
+    /// vendors keep their keys in the folder `simulators`.
+    ///
+    /// # Errors
+    /// [`ChoiceError`].
+    pub fn named(name: &str, simulators: &Path, endorsements: Option<PathBuf>) -> Result<Self, ChoiceError> {
+        let required = |platform| endorsements.clone().ok_or(ChoiceError::NoEndorsements { platform });
+        Ok(match name {
+            "auto" => Self::Auto { endorsements },
+            "snp" => Self::Snp { endorsements, vmpl: None },
+            "tdx" => Self::Tdx { endorsements: required("tdx")? },
+            "azure-snp" => Self::AzureSnp { endorsements: required("azure-snp")? },
+            "azure-tdx" => Self::AzureTdx { endorsements: required("azure-tdx")? },
+            "simulated" | "simulated-tdx" => Self::simulated(name, simulators)?,
+            _ => return Err(ChoiceError::Unknown { found: name.to_owned() }),
+        })
+    }
+
+    #[cfg(feature = "simulator")]
+    fn simulated(name: &str, simulators: &Path) -> Result<Self, ChoiceError> {
+        Ok(match name {
+            "simulated" => Self::Simulated { vendor: simulator_file(simulators) },
+            _ => Self::SimulatedTdx { vendor: tdx_simulator_file(simulators) },
+        })
+    }
+
+    #[cfg(not(feature = "simulator"))]
+    fn simulated(_: &str, _: &Path) -> Result<Self, ChoiceError> {
+        Err(ChoiceError::NoSimulator)
+    }
+
     /// The endorsements' file, if one is configured.
     pub(crate) fn endorsements(&self) -> Option<&Path> {
         match self {
@@ -252,6 +320,36 @@ impl Limits {
             entries: self.unpacked_entries,
             path_bytes: self.unpacked_path_bytes,
             ..archive::Limits::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, endorsements: Option<&str>) -> Result<PlatformChoice, ChoiceError> {
+        PlatformChoice::named(name, Path::new("simulators"), endorsements.map(PathBuf::from))
+    }
+
+    #[test]
+    fn a_platform_is_chosen_by_its_name() {
+        assert_eq!(named("snp", None), Ok(PlatformChoice::Snp { endorsements: None, vmpl: None }));
+        assert_eq!(named("tdx", Some("e")), Ok(PlatformChoice::Tdx { endorsements: "e".into() }));
+        assert_eq!(named("auto", None), Ok(PlatformChoice::Auto { endorsements: None }));
+        let vendor = Path::new("simulators").join("simulator.json");
+        let simulated = named("simulated", None).unwrap();
+        assert!(matches!(&simulated, PlatformChoice::Simulated { vendor: found } if found.parent() == vendor.parent()));
+        assert_ne!(named("simulated-tdx", None).unwrap(), simulated);
+    }
+
+    #[test]
+    fn unknown_platforms_and_missing_endorsements_are_refused() {
+        for name in ["", "SNP", "abacus"] {
+            assert_eq!(named(name, None), Err(ChoiceError::Unknown { found: name.to_owned() }));
+        }
+        for name in ["tdx", "azure-snp", "azure-tdx"] {
+            assert!(matches!(named(name, None), Err(ChoiceError::NoEndorsements { platform }) if platform == name));
         }
     }
 }

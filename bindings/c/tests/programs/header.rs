@@ -8,7 +8,10 @@ use std::process::Command;
 use crate::common::{compiler, functions, header, here, library, run};
 
 /// The modules in the order of the header.
-const MODULES: [&str; 7] = ["error", "keys", "manifest", "asset", "verifier", "verdict", "audit"];
+const MODULES: [&str; 16] = [
+    "error", "cancel", "keys", "manifest", "asset", "seal", "verifier", "verdict", "session", "status", "receipt",
+    "upload", "stream", "result", "audit", "agent",
+];
 
 fn generated() -> String {
     let config = cbindgen::Config::from_file(here().join("cbindgen.toml")).unwrap();

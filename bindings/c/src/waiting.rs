@@ -1,0 +1,138 @@
+//! Calls that wait: until they are done, or until a token, or the host's own callback, has had enough.
+
+use std::mem;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use prism_agent::client::blocking::Interrupt;
+use prism_agent::client::{Listener, Notice};
+use prism_core::code::Code;
+
+use crate::cancel::PrismCancel;
+use crate::error::Fault;
+use crate::guard::{Host, c_text, handle};
+use crate::session::PrismNotice;
+
+/// What is told of a connection, on whatever thread, until a thread that waits hands it to the host.
+#[derive(Default)]
+pub(crate) struct Notices {
+    news: Mutex<Vec<Notice>>,
+    host: Option<Host<PrismNotice>>,
+}
+
+impl Notices {
+    pub(crate) fn to(host: Host<PrismNotice>) -> Arc<Self> {
+        Arc::new(Self { news: Mutex::default(), host: Some(host) })
+    }
+
+    pub(crate) fn listener(self: &Arc<Self>) -> Listener {
+        let notices = Arc::clone(self);
+        Listener::new(move |notice| notices.news.lock().unwrap_or_else(PoisonError::into_inner).push(notice))
+    }
+
+    fn tell(&self) {
+        let news = mem::take(&mut *self.news.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some((Some(told), user)) = self.host.as_ref().map(Host::get) else { return };
+        for notice in news {
+            told(user, c_text(notice.to_string()).as_ptr());
+        }
+    }
+}
+
+/// What ends a call before it is done.
+#[derive(Clone, Default)]
+pub(crate) struct Patience {
+    tokens: Vec<Arc<AtomicBool>>,
+    notices: Arc<Notices>,
+}
+
+impl Patience {
+    /// With the token of some options, if there is one.
+    pub(crate) fn until(cancel: *const PrismCancel) -> Self {
+        Self { tokens: handle(cancel).map(|cancel| Arc::clone(&cancel.0)).into_iter().collect(), ..Self::default() }
+    }
+
+    pub(crate) fn telling(self, notices: Arc<Notices>) -> Self {
+        Self { notices, ..self }
+    }
+
+    /// The same for one call, which another token or the host's callback may end as well.
+    pub(crate) fn and_until(&self, cancel: *const PrismCancel) -> (Self, Enough) {
+        let (mut more, enough) = (self.clone(), Arc::new(AtomicBool::new(false)));
+        more.tokens.extend(handle(cancel).map(|cancel| Arc::clone(&cancel.0)));
+        more.tokens.push(Arc::clone(&enough));
+        (more, Enough(enough))
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.tokens.iter().any(|token| token.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn interrupt(&self) -> Interrupt {
+        let patience = self.clone();
+        Interrupt::when(move || {
+            patience.notices.tell();
+            if patience.is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+}
+
+/// The word of a call's own callback that it shall end.
+pub(crate) struct Enough(Arc<AtomicBool>);
+
+impl Enough {
+    /// Heeds what a callback returned: anything but 0 ends the call.
+    pub(crate) fn heed(&self, returned: i32) {
+        if returned != 0 {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+enum News<N, T> {
+    Told(N),
+    Done(T),
+}
+
+/// Tells the thread that waits.
+pub(crate) struct Tell<N, T>(Sender<News<N, T>>);
+
+impl<N, T> Clone for Tell<N, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<N, T> Tell<N, T> {
+    /// False when nobody listens any more.
+    pub(crate) fn tell(&self, news: N) -> bool {
+        self.0.send(News::Told(news)).is_ok()
+    }
+}
+
+/// Does `work` on a thread of its own, while the calling thread hears what it tells: the host's callbacks are called on
+/// the host's thread. The thread is gone when this returns.
+pub(crate) fn aside<N: Send, T: Send>(
+    work: impl FnOnce(Tell<N, Result<T, Fault>>) -> Result<T, Fault> + Send,
+    mut hear: impl FnMut(N),
+) -> Result<T, Fault> {
+    let (send, heard) = channel();
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().name("prism-work".to_owned()).spawn_scoped(scope, move || {
+            let done = work(Tell(send.clone()));
+            // Whoever does not wait any more is not told.
+            let _ = send.send(News::Done(done));
+        });
+        worker.map_err(|error| Fault::new(Code::Internal, format!("expected a thread to work in, found: {error}")))?;
+        loop {
+            match heard.recv() {
+                Ok(News::Told(news)) => hear(news),
+                Ok(News::Done(done)) => return done,
+                Err(_) => return Err(Fault::new(Code::Internal, "expected no fault of prism, found one")),
+            }
+        }
+    })
+}
