@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot set its scene fails")]
 #![expect(clippy::print_stdout, reason = "a test says what it skips")]
 
+mod collaboration;
 mod common;
 mod examples;
 mod header;
 #[path = "../../../../prism-attest/tests/audit/history.rs"]
 mod history;
 mod misuse;
+mod room;
 #[path = "../../../../prism-attest/tests/audit/terms.rs"]
 mod terms;
 #[path = "../../../../prism-attest/tests/audit/world.rs"]
