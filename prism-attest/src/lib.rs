@@ -103,4 +103,16 @@ impl Case<'_> {
             .and_then(|()| question.answer(&mut notes));
         Verdict::conclude((evidence, now), claims.ok(), notes, self.policy, self.expected)
     }
+
+    /// Verifies the endorsements under the roots that [`judge_under`](Self::judge_under) would take, for this evidence and
+    /// whatever else comes from the same machine under the same policy.
+    ///
+    /// # Errors
+    /// [`VerifyError`] with the first condition that fails; a verdict has the others as well.
+    pub fn prepare_under(&self, roots: &Roots) -> Result<Prepared, VerifyError> {
+        let roots = roots.clone().with_simulators_of(self.policy);
+        let prepared = Prepared::new(self.evidence.platform(), self.endorsements, &roots, self.now)?;
+        // Evidence that does not hold is said so by its verdict.
+        Ok(prepared.admit(self.evidence, self.now).unwrap_or(prepared))
+    }
 }

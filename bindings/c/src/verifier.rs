@@ -10,7 +10,7 @@ use prism_agent::files::read_limited;
 use prism_attest::endorsements::Offered;
 use prism_attest::endorsements::bundle::BUNDLE_MAX;
 use prism_attest::evidence::EVIDENCE_MAX;
-use prism_attest::{Case, Evidence, ExpectedBinding, Platform, Roots};
+use prism_attest::{Case, Endorsements, Evidence, ExpectedBinding, Platform, Prepared, Roots};
 use prism_core::manifest::platform::{POLICY_MAX, PlatformPolicy, PolicyDocument};
 
 use crate::error::{Fault, PrismError};
@@ -27,6 +27,8 @@ struct Material {
     endorsements: Option<Offered>,
     policy: Option<PlatformPolicy>,
     expected: Option<ExpectedBinding>,
+    /// Endorsements that held under this policy, verified once for all evidence of their machine.
+    prepared: Option<(Platform, Endorsements, Prepared)>,
 }
 
 impl PrismVerifier {
@@ -44,15 +46,17 @@ impl Material {
 
     fn take_endorsements(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.endorsements = Some(Offered::read(bytes)?);
+        self.prepared = None;
         Ok(())
     }
 
     fn take_policy(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.policy = Some(PolicyDocument::read(bytes).and_then(PolicyDocument::into_policy)?);
+        self.prepared = None;
         Ok(())
     }
 
-    fn judge(&self, at: u64) -> Result<PrismVerdict, Fault> {
+    fn judge(&mut self, at: u64) -> Result<PrismVerdict, Fault> {
         let missing =
             |what: &str, how: &str| Fault::usage(format!("expected {what}, found none so far; call {how} first"));
         let evidence = self.evidence.as_ref().ok_or_else(|| missing("evidence", "prism_verifier_evidence"))?;
@@ -64,7 +68,15 @@ impl Material {
         })?;
         let endorsements = offered.for_evidence(evidence)?;
         let case = Case { evidence, endorsements: &endorsements, policy, expected, now: at };
-        Ok(PrismVerdict::of(case.judge_under(&Roots::built_in())))
+        if let Some((platform, same, prepared)) = &self.prepared
+            && (*platform, same) == (evidence.platform(), &endorsements)
+        {
+            return Ok(PrismVerdict::of(prepared.judge(evidence, policy, expected, at)));
+        }
+        let prepared = case.prepare_under(&Roots::built_in());
+        let verdict = case.judge_under(&Roots::built_in());
+        self.prepared = prepared.ok().map(|prepared| (evidence.platform(), endorsements, prepared));
+        Ok(PrismVerdict::of(verdict))
     }
 }
 

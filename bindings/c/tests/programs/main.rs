@@ -12,6 +12,7 @@ mod misuse;
 mod room;
 #[path = "../../../../prism-attest/tests/audit/terms.rs"]
 mod terms;
+mod warm;
 #[path = "../../../../prism-attest/tests/audit/world.rs"]
 #[expect(dead_code, reason = "shared with the suite of audits, which uses all of it")]
 mod world;
