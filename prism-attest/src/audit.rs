@@ -4,6 +4,7 @@
 //! reports every rule with what it found. Same transcript and same `now`, same report: in a notebook, in court five
 //! years on. No key is needed.
 
+mod card;
 mod log;
 mod report;
 mod run;

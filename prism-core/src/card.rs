@@ -3,11 +3,14 @@
 //! A card is a fragment of HTML that changes nothing around it: its styles are its own, it holds no script and names
 //! nothing from elsewhere, every text is escaped. It follows the colours of the notebook, or of the reader's system.
 
+mod page;
 mod plot;
 
 use std::fmt::{self, Display, Write};
 
 use crate::printable::{SIMULATED, is_printable_line};
+
+pub use page::page;
 
 /// What a card says at first glance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

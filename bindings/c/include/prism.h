@@ -1632,6 +1632,14 @@ const char *prism_audit_text(const struct prism_audit *report);
 const char *prism_audit_json(const struct prism_audit *report);
 
 /**
+ * The report as a card in HTML, without scripts and without references to anything elsewhere.
+ *
+ * Ownership: borrowed until `prism_audit_free`. Threads: any. Errors: NULL for NULL.
+ * Example: `fputs(prism_audit_card(report), page);`
+ */
+const char *prism_audit_card(const struct prism_audit *report);
+
+/**
  * The number of findings, kept and broken.
  *
  * Ownership: nothing. Threads: any. Errors: 0 for NULL.

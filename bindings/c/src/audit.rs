@@ -21,6 +21,7 @@ pub struct PrismAudit {
     report: AuditReport,
     text: Lazy,
     json: Lazy,
+    card: Lazy,
     findings: OnceLock<Vec<Line>>,
 }
 
@@ -44,7 +45,8 @@ impl PrismAudit {
         let expected = manifest
             .map_or(ExpectedComputation::AsRecorded, |manifest| ExpectedComputation::Manifest(manifest.terms.digest()));
         let report = audit(transcript, expected, at);
-        Self { report, text: Lazy::default(), json: Lazy::default(), findings: OnceLock::new() }
+        let (text, json, card) = (Lazy::default(), Lazy::default(), Lazy::default());
+        Self { report, text, json, card, findings: OnceLock::new() }
     }
 
     fn line(&self, index: usize) -> Option<&Line> {
@@ -164,6 +166,16 @@ pub extern "C" fn prism_audit_text(report: Option<&PrismAudit>) -> *const c_char
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_audit_json(report: Option<&PrismAudit>) -> *const c_char {
     borrowed(report, |report| Some(report.json.get(|| serde_json::to_string(&report.report).unwrap_or_default())))
+}
+
+/// The report as a card in HTML, without scripts and without references to anything elsewhere.
+///
+/// Ownership: borrowed until `prism_audit_free`. Threads: any. Errors: NULL for NULL.
+/// Example: `fputs(prism_audit_card(report), page);`
+#[must_use]
+#[unsafe(no_mangle)]
+pub extern "C" fn prism_audit_card(report: Option<&PrismAudit>) -> *const c_char {
+    borrowed(report, |report| Some(report.card.get(|| report.report.card().to_html())))
 }
 
 /// The number of findings, kept and broken.

@@ -12,14 +12,14 @@ use pyo3::pybacked::PyBackedBytes;
 
 use crate::fault::{fault, raised, usage};
 
-/// Replays a transcript: whether every rule holds, and the report as JSON.
+/// Replays a transcript: whether every rule holds, the report as JSON, and its card.
 #[pyfunction]
 pub(crate) fn audit(
     py: Python<'_>,
     transcript: PyBackedBytes,
     manifest: Option<&str>,
     now: UnixSeconds,
-) -> PyResult<(bool, String)> {
+) -> PyResult<(bool, String, String)> {
     let expected = match manifest.map(Digest::from_str) {
         None => ExpectedComputation::AsRecorded,
         Some(Ok(digest)) => ExpectedComputation::Manifest(digest),
@@ -28,7 +28,7 @@ pub(crate) fn audit(
     let report = py.detach(|| replay(&transcript, expected, now));
     let text = serde_json::to_string(&report)
         .map_err(|error| raised(Code::Internal, &format!("expected a printable report: {error}"), None))?;
-    Ok((report.holds(), text))
+    Ok((report.holds(), text, report.card().to_html()))
 }
 
 /// An entry of the log in plain words, on one line.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use clap::Args;
+use prism_agent::files::write_new;
 use prism_attest::audit::{AuditReport, ExpectedComputation, KeyReleased, audit};
 use prism_core::audit::entry::{Conditions, Outcome as Ending, Packages, PackagesOrigin, Releaser};
 use prism_core::code::Code;
@@ -19,6 +20,7 @@ pub(crate) const EXAMPLE: &str = "\
 Example
   prism audit run.transcript
   prism audit run.transcript --manifest covid19.prism --at 2026-01-31T12:00:00Z
+  prism audit run.transcript --html report.html
 
 Needs no key, no agent and no network. Exit code 0 only when every rule holds; otherwise 4, and one \
 line for each broken rule. Without --manifest, compare the manifest's digest and the keys with what \
@@ -36,6 +38,9 @@ pub(crate) struct Audit {
     /// Require that the transcript is about this manifest
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
+    /// Also write report, terms and log as one HTML file, which needs nothing else and runs nothing
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
     /// List the rules that hold, too
     #[arg(long)]
     all: bool,
@@ -61,6 +66,9 @@ impl Audit {
         };
         let at = self.at.unwrap_or_else(now);
         let report = audit(&bytes, expected, at);
+        if let Some(path) = &self.html {
+            write_new(path, report.page(&bytes).as_bytes())?;
+        }
         let summary = report.summary();
         printer.show(&Audited {
             simulated: summary.is_some_and(|summary| summary.simulated),

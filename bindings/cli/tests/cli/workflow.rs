@@ -56,6 +56,13 @@ fn audited(place: &Place, entries: usize) {
     let words = stranger.run("audit run.transcript --manifest covid19.prism").ok().out.clone();
     assert!(words.starts_with("SIMULATED") && words.contains("audit ok"), "{words}");
     stranger.run("audit run.transcript --at 2020-01-01T00:00:00Z").refused(4, "audit.failed");
+    stranger.run("audit run.transcript --html report.html").ok();
+    stranger.run("audit run.transcript --html report.html").refused(2, "file.exists");
+    let page = String::from_utf8(stranger.read("report.html")).unwrap();
+    for part in ["Audit ok", "SIMULATED", "key of hospital", "What happened, in order", "default-src 'none'"] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("<script") && !page.contains("http://"), "{page}");
 
     for at in [0, transcript.len() / 3, transcript.len() / 2, transcript.len() - 2] {
         let mut altered = transcript.clone();
