@@ -2,6 +2,7 @@
 //! calls in Rust. Both have their turn in every round.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::print_stdout,
     reason = "a bench that cannot be set up has nothing to measure; its lines are what it is for"
 )]

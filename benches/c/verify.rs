@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use prism_attest::platform::simulated::{Mutations, SimulatedMachine, SimulatedVendor};
-use prism_attest::{Case, Evidence, ExpectedBinding, Platform, ReportData, Roots};
+use prism_attest::{AgentBinding, Case, Evidence, ExpectedBinding, Platform, ReportData, Roots, SessionBinding};
 use prism_core::entropy::SystemEntropy;
 use prism_core::manifest::platform::PolicyDocument;
 use rustix::time::{ClockId, clock_gettime};
@@ -21,7 +21,9 @@ const ROUNDS: usize = 60;
 
 pub(crate) fn run(calls: &Path, place: &Path) {
     let vendor = SimulatedVendor::generate(&mut SystemEntropy::default(), NOW).unwrap();
-    let data = ReportData::from_bytes([7; 64]);
+    let agent = AgentBinding::new([1; 16], vec![2; 91], "prism.log/bench+0badcafe+key".to_owned(), None).unwrap();
+    let session = SessionBinding { exporter: [3; 32], client_nonce: [4; 32], agent_nonce: [5; 32] };
+    let data = ReportData::compose(&session.leaf(), &agent);
     let (evidence, endorsements) = vendor.attest(&data, &Mutations::default()).unwrap();
     let policy = vendor.policy_for(&SimulatedMachine::default());
     let write = |name: &str, bytes: &[u8]| fs::write(place.join(name), bytes).unwrap();
@@ -30,7 +32,7 @@ pub(crate) fn run(calls: &Path, place: &Path) {
     write("endorsements.json", &endorsements.to_json());
     write("policy.toml", PolicyDocument::confirmed(policy.clone()).to_toml().unwrap().as_bytes());
 
-    let expected = ExpectedBinding::foreign([7; 64]);
+    let expected = ExpectedBinding::foreign(*data.as_bytes());
     let case =
         Case { evidence: &evidence, endorsements: &endorsements, policy: &policy, expected: &expected, now: NOW };
     let prepared = case.prepare_under(&Roots::built_in()).unwrap();
@@ -45,7 +47,7 @@ pub(crate) fn run(calls: &Path, place: &Path) {
     for _ in 0..ROUNDS {
         let from = processor_time();
         (0..TIMES).for_each(|_| judge());
-        best.0 = best.0.min((processor_time() - from).as_secs_f64() * 1e6 / f64::from(TIMES));
+        best.0 = best.0.min(processor_time().saturating_sub(from).as_secs_f64() * 1e6 / f64::from(TIMES));
         c.ask();
         best.1 = best.1.min(c.line().parse().unwrap());
     }

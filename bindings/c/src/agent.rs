@@ -90,7 +90,7 @@ impl PrismAgent {
         let closed = awake.agent.closed();
         let task = awake.runtime.spawn(async move {
             if closed.await.is_some() && tell.send(()).is_ok() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         });
         Ok((told, task.abort_handle()))
@@ -173,11 +173,13 @@ fn wake(config: AgentConfig, signed: SignedManifest, patience: &Patience) -> Res
             return Err(cancelled());
         }
     };
-    match started {
-        Ok(Ok(agent)) => Ok(Awake { runtime, agent }),
-        Ok(Err(error)) => Err(error.into()),
-        Err(error) => Err(Fault::new(Code::Internal, format!("expected an agent, found: {error}"))),
-    }
+    let fault = match started {
+        Ok(Ok(agent)) => return Ok(Awake { runtime, agent }),
+        Ok(Err(error)) => error.into(),
+        Err(error) => Fault::new(Code::Internal, format!("expected an agent, found: {error}")),
+    };
+    runtime.shutdown_timeout(GOODBYE);
+    Err(fault)
 }
 
 /// Becomes the sandbox helper, and never returns, if this program was executed as one; otherwise does nothing. Call it

@@ -71,7 +71,7 @@ pub(crate) fn free<T>(handle: Option<Box<T>>) {
 }
 
 /// A panic of Rust becomes a fault.
-fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Fault> {
+pub(crate) fn caught<R>(work: impl FnOnce() -> R) -> Result<R, Fault> {
     // What a panic left half done is not looked at again: a handle that failed is only read or freed after it.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let fault = Fault::new(Code::Internal, format!("expected no fault of prism, found one: {}", said(&*panic)));

@@ -146,7 +146,7 @@ pub extern "C" fn prism_result_size(result: Option<&PrismResult>) -> u64 {
 #[must_use]
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_result_data(result: Option<&PrismResult>) -> *const u8 {
-    fact(result, std::ptr::null(), |result| result.data.as_ref().map_or(std::ptr::null(), |data| data.as_ptr()))
+    fact(result, std::ptr::null(), |result| result.data.as_ref().map_or(std::ptr::null(), Vec::as_ptr))
 }
 
 /// The agent's word that the result arrived and that nobody can have it again.

@@ -120,7 +120,7 @@ fn watched(
             token.cancel();
         }
     };
-    Ok(PrismAsset::of(aside(work, hear)?))
+    Ok(PrismAsset::of(aside(work, hear, || {})?))
 }
 
 /// Seals a file, or a folder as its canonical archive, into the new file `to`, for whoever has the identity of one of

@@ -71,7 +71,7 @@ pub extern "C" fn prism_session_status(
     })
 }
 
-/// The run's state, such as "WaitingForDatasets".
+/// The run's state, such as `WaitingForDatasets`.
 ///
 /// Ownership: borrowed until `prism_status_free`. Threads: any. Errors: NULL for NULL.
 /// Example: `puts(prism_status_state(status));`

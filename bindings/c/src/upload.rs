@@ -110,6 +110,7 @@ impl Call<'_> {
         let read = given(read, "a function that reads")?;
         let given = options(self.options)?;
         let (session, patience, enough) = session.for_call(given.cancel);
+        let session = session.interrupted_by(patience.elsewhere());
         let how = given.read()?;
         let work = move |tell: Tell<News, Result<Receipt, Fault>>| {
             let source = Source::from_host(Arc::new(Pulled { size, tell: tell.clone() }));
@@ -122,7 +123,7 @@ impl Call<'_> {
             // Whoever asked may be gone.
             News::Read(wanted) => drop(wanted.reply.send(asked(&wanted, read, user, &patience))),
         };
-        Ok(PrismReceipt::of(&aside(work, hear)?))
+        Ok(PrismReceipt::of(&aside(work, hear, || patience.tell())?))
     }
 }
 

@@ -3,9 +3,10 @@
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use prism_agent::client::blocking::Interrupt;
 use prism_agent::client::{Listener, Notice};
@@ -13,8 +14,11 @@ use prism_core::code::Code;
 
 use crate::cancel::PrismCancel;
 use crate::error::Fault;
-use crate::guard::{Host, c_text, handle};
+use crate::guard::{Host, c_text, caught, handle};
 use crate::session::PrismNotice;
+
+/// How often a thread that waits looks around.
+const ASK: Duration = Duration::from_millis(50);
 
 /// What is told of a connection, on whatever thread, until a thread that waits hands it to the host.
 #[derive(Default)]
@@ -67,6 +71,18 @@ impl Patience {
         (more, Enough(enough))
     }
 
+    /// The same for a thread that is not the host's: whoever waits for it tells what there is to tell.
+    pub(crate) fn elsewhere(&self) -> Interrupt {
+        let tokens = self.tokens.clone();
+        let is_over = move || tokens.iter().any(|token| token.load(Ordering::Relaxed));
+        Interrupt::when(move || if is_over() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
+
+    /// Hands the host what its connection told, on its own thread.
+    pub(crate) fn tell(&self) {
+        self.notices.tell();
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.tokens.iter().any(|token| token.load(Ordering::Relaxed))
     }
@@ -113,26 +129,32 @@ impl<N, T> Tell<N, T> {
     }
 }
 
-/// Does `work` on a thread of its own, while the calling thread hears what it tells: the host's callbacks are called on
-/// the host's thread. The thread is gone when this returns.
+/// Does `work` on a thread of its own, while the calling thread hears what it tells, and is `idle` in between: the host's
+/// callbacks are called on the host's thread. The thread is gone when this returns.
 pub(crate) fn aside<N: Send, T: Send>(
     work: impl FnOnce(Tell<N, Result<T, Fault>>) -> Result<T, Fault> + Send,
     mut hear: impl FnMut(N),
+    mut idle: impl FnMut(),
 ) -> Result<T, Fault> {
     let (send, heard) = channel();
-    thread::scope(|scope| {
+    // All of it moves in: what listens is gone before the thread is waited for, which then waits for no answer.
+    thread::scope(move |scope| {
         let worker = thread::Builder::new().name("prism-work".to_owned()).spawn_scoped(scope, move || {
-            let done = work(Tell(send.clone()));
+            let done = caught(|| work(Tell(send.clone()))).and_then(|done| done);
             // Whoever does not wait any more is not told.
             let _ = send.send(News::Done(done));
         });
         worker.map_err(|error| Fault::new(Code::Internal, format!("expected a thread to work in, found: {error}")))?;
         loop {
-            match heard.recv() {
+            match heard.recv_timeout(ASK) {
                 Ok(News::Told(news)) => hear(news),
                 Ok(News::Done(done)) => return done,
-                Err(_) => return Err(Fault::new(Code::Internal, "expected no fault of prism, found one")),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Fault::new(Code::Internal, "expected an end of the work, found none"));
+                }
             }
+            idle();
         }
     })
 }

@@ -189,22 +189,17 @@ impl PlatformChoice {
             "tdx" => Self::Tdx { endorsements: required("tdx")? },
             "azure-snp" => Self::AzureSnp { endorsements: required("azure-snp")? },
             "azure-tdx" => Self::AzureTdx { endorsements: required("azure-tdx")? },
-            "simulated" | "simulated-tdx" => Self::simulated(name, simulators)?,
+            #[cfg(feature = "simulator")]
+            "simulated" => Self::Simulated { vendor: simulator_file(simulators) },
+            #[cfg(feature = "simulator")]
+            "simulated-tdx" => Self::SimulatedTdx { vendor: tdx_simulator_file(simulators) },
+            #[cfg(not(feature = "simulator"))]
+            "simulated" | "simulated-tdx" => {
+                let _ = simulators;
+                return Err(ChoiceError::NoSimulator);
+            }
             _ => return Err(ChoiceError::Unknown { found: name.to_owned() }),
         })
-    }
-
-    #[cfg(feature = "simulator")]
-    fn simulated(name: &str, simulators: &Path) -> Result<Self, ChoiceError> {
-        Ok(match name {
-            "simulated" => Self::Simulated { vendor: simulator_file(simulators) },
-            _ => Self::SimulatedTdx { vendor: tdx_simulator_file(simulators) },
-        })
-    }
-
-    #[cfg(not(feature = "simulator"))]
-    fn simulated(_: &str, _: &Path) -> Result<Self, ChoiceError> {
-        Err(ChoiceError::NoSimulator)
     }
 
     /// The endorsements' file, if one is configured.

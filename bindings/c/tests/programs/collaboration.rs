@@ -94,9 +94,8 @@ impl Stage {
         let mut line = String::new();
         while !line.contains("listens on ") {
             line.clear();
-            if said.read_line(&mut line).unwrap() == 0 {
-                panic!("no agent: {}", words(&child.wait_with_output().unwrap()));
-            }
+            let read = said.read_line(&mut line).unwrap();
+            assert!(read > 0, "no agent: {:?}", child.wait());
         }
         let address = line.trim().rsplit(' ').next().unwrap().to_owned();
         Host { child, address, said }
