@@ -1250,7 +1250,7 @@ int prism_session_status(const struct prism_session *session,
                          struct prism_error **err);
 
 /**
- * The run's state, such as "WaitingForDatasets".
+ * The run's state, such as `WaitingForDatasets`.
  *
  * Ownership: borrowed until `prism_status_free`. Threads: any. Errors: NULL for NULL.
  * Example: `puts(prism_status_state(status));`
