@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{self, Command, Output};
+use std::sync::OnceLock;
 
 pub(crate) fn here() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -17,6 +19,28 @@ pub(crate) fn header() -> String {
 /// The shared library that was built for these tests.
 pub(crate) fn library() -> PathBuf {
     env::current_exe().unwrap().with_file_name("libprism.so")
+}
+
+/// The version of the header's contract.
+pub(crate) fn abi() -> u32 {
+    let text = header();
+    let number = text.lines().find_map(|line| line.strip_prefix("#define PRISM_ABI "));
+    number.unwrap().parse().unwrap()
+}
+
+/// A folder in which programs find the shared library under the name that they ask for when they start.
+pub(crate) fn run_path() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let profile = library().ancestors().nth(2).unwrap().file_name().unwrap().to_owned();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("named").join(profile);
+        fs::create_dir_all(&folder).unwrap();
+        // Renamed into its place: another run of these tests may be at the same point.
+        let fresh = folder.join(process::id().to_string());
+        symlink(library(), &fresh).unwrap();
+        fs::rename(&fresh, folder.join(format!("libprism.so.{}", abi()))).unwrap();
+        folder
+    })
 }
 
 /// Every function that the header declares.
@@ -40,10 +64,9 @@ pub(crate) fn compiler(plus: bool, standard: &str) -> Command {
 
 /// Compiles a C program against the shared library.
 pub(crate) fn build(source: &Path, program: &Path, more: &[&str]) -> Output {
-    let folder = library().parent().unwrap().to_path_buf();
     let mut command = compiler(false, "c99");
     command.args(more).arg(source).arg("-o").arg(program).arg(library());
-    command.arg(format!("-Wl,-rpath,{}", folder.display()));
+    command.arg(format!("-Wl,-rpath,{}", run_path().display()));
     command.output().unwrap()
 }
 

@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::process::Command;
 
-use crate::common::{compiler, functions, header, here, library, run};
+use crate::common::{abi, compiler, functions, header, here, library, run, run_path};
 
 /// The modules in the order of the header.
 const MODULES: [&str; 16] = [
@@ -77,7 +77,7 @@ fn the_header_alone_is_enough_for_a_program_of_every_standard() {
         let program = place.path().join("alone");
         let mut command = compiler(plus, standard);
         command.arg("-pedantic").arg(&file).arg("-o").arg(&program).arg(library());
-        run(command.arg(format!("-Wl,-rpath,{}", library().parent().unwrap().display())));
+        run(command.arg(format!("-Wl,-rpath,{}", run_path().display())));
         run(&mut Command::new(&program));
     }
 }
@@ -90,4 +90,11 @@ fn the_library_exports_exactly_the_functions_of_the_header() {
     let exported: BTreeSet<String> =
         said.lines().filter_map(|line| line.split(' ').next_back()).map(str::to_owned).collect();
     assert_eq!(exported, functions());
+}
+
+#[test]
+fn the_library_is_named_after_its_contract() {
+    let output = Command::new("readelf").arg("-d").arg(library()).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.contains(&format!("soname: [libprism.so.{}]", abi())), "{said}");
 }

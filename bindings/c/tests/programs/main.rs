@@ -9,6 +9,7 @@ mod header;
 #[path = "../../../../prism-attest/tests/audit/history.rs"]
 mod history;
 mod misuse;
+mod packages;
 mod room;
 #[path = "../../../../prism-attest/tests/audit/terms.rs"]
 mod terms;
