@@ -74,15 +74,17 @@ tree=$work/tree
 mkdir -p "$tree/include" "$tree/$libdir/pkgconfig" "$tree/$libdir/cmake/Prism" || refuse "$root cannot be written to;
   take another --prefix, or run this as somebody who may"
 
-# One object that shows the header's functions only: no name of a crate below can meet one of the program's own, and
-# what no function of the header needs is left out (so are the notes for debuggers and the compiler's own bitcode).
+# One object that shows the header's functions only: no name of a crate below can meet one of the program's own. What no
+# function of the header needs is left out, with the names that it needed; so are notes for debuggers, and bitcode, over
+# which plugins of ar and nm stumble.
 private() {
   "${NM:-nm}" -D --defined-only "$from/libprism.so" | sed -n 's/.* T \(prism_[a-z0-9_]*\)$/\1/p' >"$work/names" &&
     [ -s "$work/names" ] &&
     # shellcheck disable=SC2046 # names of functions have no spaces
     "${LD:-ld}" -r -S --gc-sections --force-group-allocation $(sed 's/^/-u /' "$work/names") \
       -o "$work/all.o" "$from/libprism.a" &&
-    "${OBJCOPY:-objcopy}" -R .llvmbc -R .llvmcmd --keep-global-symbols="$work/names" "$work/all.o" "$work/prism.o" &&
+    "${OBJCOPY:-objcopy}" -R .llvmbc -R .llvmcmd --strip-unneeded --keep-global-symbols="$work/names" \
+      "$work/all.o" "$work/prism.o" &&
     "${AR:-ar}" rcs "$work/libprism.a" "$work/prism.o" && mv -f "$work/libprism.a" "$tree/$libdir/libprism.a"
 }
 private 2>"$work/why" || {

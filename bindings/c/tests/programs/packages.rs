@@ -5,6 +5,7 @@ mod refusals;
 
 use std::collections::BTreeSet;
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -212,21 +213,47 @@ fn the_static_library_shows_the_functions_of_the_header_and_nothing_else() {
     assert_eq!(told.lines().filter(|line| line.contains(' ')).count(), functions().len(), "{told}");
 }
 
+/// A program linked with a static library; everything that the compiler and the linker say if it cannot be.
+fn linked(source: &Path, archive: &Path) -> Result<PathBuf, String> {
+    let program = source.with_extension("");
+    let mut command = compiler(false, "c99");
+    command.arg(source).arg("-o").arg(&program).arg(archive);
+    let output = command.args(["-lutil", "-lrt", "-lpthread", "-lm", "-ldl"]).output().unwrap();
+    if output.status.success() { Ok(program) } else { Err(said(&output)) }
+}
+
 #[test]
 fn a_program_may_use_the_names_of_crates_below() {
     let here_now = installed();
-    let raw = Command::new("nm").args(["-g", "--defined-only"]).arg(library().with_extension("a")).output().unwrap();
-    let raw = String::from_utf8_lossy(&raw.stdout).into_owned();
-    let mut theirs = raw.lines().filter_map(|line| line.split_once(" T ").map(|(_, name)| name));
-    let theirs = theirs.find(|name| name.starts_with("aws_lc_") || name.starts_with("crc_fast_")).unwrap();
     let source = here_now.place.path().join("clash.c");
-    let text = format!("int {theirs}(void);\nint {theirs}(void) {{ return 7; }}\n{PROGRAM}");
-    let (main, program) = (text.replace("return 0;", &format!("return {theirs}() != 7;")), source.with_extension(""));
-    fs::write(&source, main).unwrap();
-    let mut command = compiler(false, "c99");
-    command.arg(&source).arg("-o").arg(&program).arg(here_now.prefix().join("lib/libprism.a"));
-    run(command.args(["-lutil", "-lrt", "-lpthread", "-lm", "-ldl"]));
+    let name = "crc_fast_checksum";
+    let text = format!("int {name}(void);\nint {name}(void) {{ return 7; }}\n{PROGRAM}");
+    fs::write(&source, text.replace("return 0;", &format!("return {name}() != 7;"))).unwrap();
+    let program = linked(&source, &here_now.prefix().join("lib/libprism.a")).unwrap();
     assert_eq!(run(&mut Command::new(&program)), served());
+    let told = linked(&source, &library().with_extension("a")).unwrap_err();
+    assert!(told.contains("multiple definition"), "the library of cargo shows the name no more: {told}");
+}
+
+/// Names that nothing uses any more must not be asked for: another object that can do without them could not, then.
+#[test]
+fn the_static_library_asks_the_system_for_nothing_that_is_not_there() {
+    let here_now = installed();
+    let told = here_now.shell("nm -u moved/lib/libprism.a");
+    let names = told.lines().filter_map(|line| line.trim().strip_prefix("U "));
+    let names: BTreeSet<&str> = names.filter(|name| *name != "_GLOBAL_OFFSET_TABLE_").collect();
+    assert!(names.contains("malloc") && names.contains("read"), "{told}");
+    let mut text = String::from("typedef void function(void);\n");
+    for name in &names {
+        writeln!(text, "extern function {name};").unwrap();
+    }
+    let list = names.into_iter().collect::<Vec<_>>().join(", ");
+    write!(text, "function *const all[] = {{{list}}};\nint main(void) {{ return !all[0]; }}\n").unwrap();
+    let source = here_now.place.path().join("asked.c");
+    fs::write(&source, text).unwrap();
+    let mut command = Command::new("cc");
+    command.args(["-w", "-fno-builtin"]).arg(&source).arg("-o").arg(source.with_extension(""));
+    run(command.args(["-lutil", "-lrt", "-lpthread", "-lm", "-ldl"]));
 }
 
 /// What rustc says that a static library needs, but for what every C compiler adds by itself.

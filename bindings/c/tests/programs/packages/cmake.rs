@@ -1,5 +1,6 @@
-//! Projects of CMake that find an installed Prism, or have its sources among their own.
+//! Projects of `CMake` that find an installed Prism, or have its sources among their own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -119,10 +120,12 @@ fn another_version_than_the_one_asked_for_is_refused() {
         ("0.0...0.9", true),
     ] {
         let wrong = if fits { "NOT Prism_FOUND" } else { "Prism_FOUND" };
-        text.push_str(&format!(
+        write!(
+            text,
             "find_package(Prism {asked} CONFIG QUIET)\nif({wrong})\nmessage(FATAL_ERROR \"wrong about '{asked}'\")\nendif()\n\
              unset(Prism_FOUND)\nunset(Prism_DIR CACHE)\n"
-        ));
+        )
+        .unwrap();
     }
     let output = Project::of(&text).configure(&prefix);
     assert!(output.status.success(), "{}", said(&output));
