@@ -9,6 +9,8 @@ fn main() {
     println!("cargo:rerun-if-changed={WHERE}");
     // Some crates below give functions of theirs a name that C knows. They are nobody's business outside.
     println!("cargo:rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");
+    // Threads of sessions that were freed may take a moment to end: their code stays where it is until the program ends.
+    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     match abi() {
         Some(abi) => println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libprism.so.{abi}"),
         None => println!("cargo::error=expected `pub const PRISM_ABI: u32 = NUMBER;` in {WHERE}, found no such line"),
