@@ -31,7 +31,8 @@
  *   struct, and zeros in it, mean the usual.
  * - A call that waits can be ended: by a prism_cancel, from any thread or a signal handler, or by what its
  *   callback returns. It loses nothing; the same call goes on where it ended.
- * - Nothing is written to standard output and no signal handler is installed. Threads of Prism's own live in
+ * - Nothing is written to standard output and no signal handler is installed. A peer that has gone is an error
+ *   and never SIGPIPE, whatever the host does with that signal. Threads of Prism's own live in
  *   sessions and agents and end with them, at the latest a moment after. After fork(), a child may use nothing
  *   of this header before exec().
  * - No panic of Rust unwinds into the caller or aborts: it becomes PRISM_INTERNAL (in a function that returns

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 
 use crate::cancel::PrismCancel;
 use crate::error::{Fault, PrismError};
-use crate::guard::{borrowed, c_text, call, fact, free, given, make, options, path, text};
+use crate::guard::{as_helper, borrowed, c_text, call, fact, free, given, make, options, path, text};
 use crate::manifest::PrismManifest;
 use crate::session::state;
 use crate::waiting::Patience;
@@ -189,7 +189,7 @@ fn wake(config: AgentConfig, signed: SignedManifest, patience: &Patience) -> Res
 /// Example: `int main(int argc, char **argv) { prism_sandbox_helper_if_asked(); return serve(argc, argv); }`
 #[unsafe(no_mangle)]
 pub extern "C" fn prism_sandbox_helper_if_asked() {
-    fact(Some(&()), (), |()| helper_main_if_asked());
+    fact(Some(&()), (), |()| as_helper(helper_main_if_asked));
 }
 
 /// Starts an agent for one computation, in this process. The program that everybody agreed on runs in a sandbox of its own,
@@ -209,6 +209,7 @@ pub extern "C" fn prism_agent_start(
     make(out, err, || {
         let (signed, given) = (given(terms, "a manifest")?.signed()?, self::options(options)?);
         let patience = Patience::until(given.cancel);
+        patience.require()?;
         let awake = wake(config(&given)?, signed, &patience)?;
         let address = c_text(awake.agent.local_addr().to_string());
         let platform = c_text(awake.agent.platform().to_string());

@@ -27,7 +27,7 @@ pub(crate) type Place<'a, T> = Option<&'a mut MaybeUninit<*mut T>>;
 
 /// Does what a function of the header is for: its status, and its error where the caller wants it.
 pub(crate) fn call(err: ErrorPlace<'_>, work: impl FnOnce() -> Result<(), Fault>) -> c_int {
-    let fault = match caught(work) {
+    let fault = match without_sigpipe(|| caught(work)) {
         Ok(Ok(())) => return PRISM_OK,
         Ok(Err(fault)) => fault,
         Err(panicked) => panicked,
@@ -37,6 +37,49 @@ pub(crate) fn call(err: ErrorPlace<'_>, work: impl FnOnce() -> Result<(), Fault>
         place.write(Box::into_raw(Box::new(PrismError::of(fault))));
     }
     status
+}
+
+/// Does `work` while writing to somebody who has gone is an error and no signal. A host has SIGPIPE as it likes; threads
+/// that begin meanwhile inherit that it is blocked, and what came of it here does not come later.
+fn without_sigpipe<R>(work: impl FnOnce() -> R) -> R {
+    let mut pipe = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigemptyset` fills the set that the others then read and write; `before` is written by `pthread_sigmask`,
+    // which cannot fail with a valid way and sets of our own; the pointers live for the calls alone.
+    let (pipe, before, was_pending) = unsafe {
+        libc::sigemptyset(pipe.as_mut_ptr());
+        libc::sigaddset(pipe.as_mut_ptr(), libc::SIGPIPE);
+        let pipe = pipe.assume_init();
+        let was_pending = pending(libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const pipe, before.as_mut_ptr());
+        (pipe, before.assume_init(), was_pending)
+    };
+    let done = work();
+    // SAFETY: as above; a null pointer asks for no information, and a time of zero does not wait.
+    unsafe {
+        if !was_pending && pending(libc::SIGPIPE) {
+            let at_once = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            libc::sigtimedwait(&raw const pipe, std::ptr::null_mut(), &raw const at_once);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+    }
+    done
+}
+
+/// Whether a signal waits for this thread or its process.
+fn pending(signal: c_int) -> bool {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `sigpending` fills the set before it is read.
+    unsafe { libc::sigpending(set.as_mut_ptr()) == 0 && libc::sigismember(set.as_ptr(), signal) == 1 }
+}
+
+/// Does `work` in a process that is Prism's own from here on, and where a Rust program would be: without SIGPIPE.
+pub(crate) fn as_helper(work: impl FnOnce()) {
+    // SAFETY: the process has one thread; no handler is installed, and what was there comes back.
+    let before = unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    work();
+    // SAFETY: as above.
+    unsafe { libc::signal(libc::SIGPIPE, before) };
 }
 
 /// As [`call`], for a function that makes a handle. Nothing is done without a place for it.

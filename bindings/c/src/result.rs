@@ -86,7 +86,7 @@ pub extern "C" fn prism_session_result_file(
 ) -> c_int {
     make(out, err, || {
         let (session, file, how) = (given(session, "a session")?, path(file)?, self::options(options)?);
-        let (session, _, enough) = session.for_call(how.cancel);
+        let (session, _, enough) = session.for_call(how.cancel)?;
         let taken = session.result(&file, how.read(), &mut |at| how.tell(at, &enough))?;
         let result = PrismResult::of(taken.digest, &taken.receipt, taken.compared);
         Ok(PrismResult { size: taken.size, ..result })
@@ -112,7 +112,7 @@ pub extern "C" fn prism_session_result_memory(
 ) -> c_int {
     make(out, err, || {
         let (session, place, how) = (given(session, "a session")?, path(place)?, self::options(options)?);
-        let (session, _, enough) = session.for_call(how.cancel);
+        let (session, _, enough) = session.for_call(how.cancel)?;
         let held = session.result_in_memory(&place, most, how.read(), &mut |at| how.tell(at, &enough))?;
         let result = PrismResult::of(held.digest, &held.receipt, held.compared);
         Ok(PrismResult { size: held.bytes.len() as u64, data: Some(held.bytes), ..result })

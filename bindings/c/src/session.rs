@@ -54,10 +54,11 @@ pub struct PrismSession {
 }
 
 impl PrismSession {
-    /// The session for one call, which `cancel` or its own callback may end.
-    pub(crate) fn for_call(&self, cancel: *const PrismCancel) -> (Session, Patience, Enough) {
+    /// The session for one call, which `cancel` or its own callback may end, unless it is to end before it begins.
+    pub(crate) fn for_call(&self, cancel: *const PrismCancel) -> Result<(Session, Patience, Enough), Fault> {
         let (patience, enough) = self.patience.and_until(cancel);
-        (self.session.interrupted_by(patience.interrupt()), patience, enough)
+        patience.require()?;
+        Ok((self.session.interrupted_by(patience.interrupt()), patience, enough))
     }
 }
 
@@ -75,6 +76,7 @@ impl Meeting<'_> {
         let signed = crate::guard::given(self.terms, "a manifest")?.signed()?;
         let notices = Notices::to(Host::new(given.notice, given.user));
         let patience = Patience::until(given.cancel).telling(Arc::clone(&notices));
+        patience.require()?;
         let mut options = Options::new(CheckpointStore::in_directory(state(given.state)?.join("checkpoints")));
         options.listener = notices.listener();
         options.retry = retry(given.retries);
@@ -215,7 +217,10 @@ pub extern "C" fn prism_session_stop(
     out: Option<&mut MaybeUninit<*mut PrismReceipt>>,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
-    make(out, err, || Ok(PrismReceipt::of(&given(session, "a session")?.session.stop()?)))
+    make(out, err, || {
+        let (session, ..) = given(session, "a session")?.for_call(std::ptr::null())?;
+        Ok(PrismReceipt::of(&session.stop()?))
+    })
 }
 
 /// Fetches the transcript of the computation into a new file, for `prism_audit_file`. Its log is compared with what was
@@ -230,7 +235,10 @@ pub extern "C" fn prism_session_transcript(
     file: *const c_char,
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
-    call(err, || Ok(given(session, "a session")?.session.transcript(&path(file)?).map(drop)?))
+    call(err, || {
+        let (session, ..) = given(session, "a session")?.for_call(std::ptr::null())?;
+        Ok(session.transcript(&path(file)?).map(drop)?)
+    })
 }
 
 /// Ends a session and its connections; NULL is taken. What the agent holds stays there.

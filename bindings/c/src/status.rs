@@ -66,7 +66,7 @@ pub extern "C" fn prism_session_status(
     err: Option<&mut MaybeUninit<*mut PrismError>>,
 ) -> c_int {
     make(out, err, || {
-        let (session, ..) = given(session, "a session")?.for_call(std::ptr::null());
+        let (session, ..) = given(session, "a session")?.for_call(std::ptr::null())?;
         Ok(PrismStatus::of(session.status()?))
     })
 }

@@ -69,7 +69,7 @@ fn read<T>(
 
 fn for_call(session: Option<&PrismSession>, cancel: Option<&PrismCancel>) -> Result<Session, Fault> {
     let cancel = cancel.map_or(std::ptr::null(), std::ptr::from_ref);
-    Ok(given(session, "a session")?.for_call(cancel).0)
+    Ok(given(session, "a session")?.for_call(cancel)?.0)
 }
 
 /// Tells the entries of the log from index `first` on, each once it is proven, until the log is closed or `heard` has had

@@ -99,7 +99,7 @@ impl Call<'_> {
     fn send(&self, source: Source) -> Result<PrismReceipt, Fault> {
         let (session, asset) = (given(self.session, "a session")?, text(self.asset, "the name of an asset")?);
         let given = options(self.options)?;
-        let (session, _, enough) = session.for_call(given.cancel);
+        let (session, _, enough) = session.for_call(given.cancel)?;
         let receipt = session.upload(&asset, source, given.read()?, &mut |at| given.tell(at, &enough))?;
         Ok(PrismReceipt::of(&receipt))
     }
@@ -109,7 +109,7 @@ impl Call<'_> {
         let (session, asset) = (given(self.session, "a session")?, text(self.asset, "the name of an asset")?);
         let read = given(read, "a function that reads")?;
         let given = options(self.options)?;
-        let (session, patience, enough) = session.for_call(given.cancel);
+        let (session, patience, enough) = session.for_call(given.cancel)?;
         let session = session.interrupted_by(patience.elsewhere());
         let how = given.read()?;
         let work = move |tell: Tell<News, Result<Receipt, Fault>>| {

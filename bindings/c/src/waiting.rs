@@ -83,6 +83,17 @@ impl Patience {
         self.notices.tell();
     }
 
+    /// Refuses to begin what is to end at once.
+    pub(crate) fn require(&self) -> Result<(), Fault> {
+        if self.is_over() {
+            return Err(Fault::new(
+                Code::Cancelled,
+                "expected to begin, found that the caller had cancelled; reset it first",
+            ));
+        }
+        Ok(())
+    }
+
     pub(crate) fn is_over(&self) -> bool {
         self.tokens.iter().any(|token| token.load(Ordering::Relaxed))
     }

@@ -8,6 +8,7 @@ mod examples;
 mod header;
 #[path = "../../../../prism-attest/tests/audit/history.rs"]
 mod history;
+mod live;
 mod misuse;
 mod packages;
 mod room;

@@ -8,42 +8,11 @@
  * policy.toml and report-data.bin of a simulated machine, which is good as of the time in `NOW`.
  */
 #define _POSIX_C_SOURCE 200809L
-#include <prism.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-
-#define CHECK(what) do { if (!(what)) { fprintf(stderr, "line %d: %s\n", __LINE__, #what); exit(1); } } while (0)
-
-static int checked = 0;
-
-/* The error of the last call: there, with every text, and of this code. */
-static void expect_error(int status, const char *code, prism_error **err, int line) {
-    if (status == 0 || !*err || strcmp(prism_error_code(*err), code) || !*prism_error_message(*err) || !*prism_error_hint(*err)) {
-        fprintf(stderr, "line %d: expected %s, found status %d, %s: %s\n", line, code, status,
-                *err ? prism_error_code(*err) : "no error", *err ? prism_error_message(*err) : "");
-        exit(1);
-    }
-    prism_error_free(*err);
-    *err = NULL;
-    checked++;
-}
-
-#define REFUSED(code, call) expect_error((call), (code), &err, __LINE__)
-#define USAGE(call) REFUSED("usage", call)
-#define DONE(call) do { int s = (call); if (s) { fprintf(stderr, "line %d: %s: %s\n", __LINE__, prism_error_code(err), prism_error_message(err)); exit(1); } CHECK(!err); } while (0)
+#include "trying.h"
 
 static prism_error *err = NULL;
 static const char *folder, *material;
-
-static const char *below(const char *place, const char *name) {
-    static char path[4][4096];
-    static int turn = 0;
-    turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", place, name);
-    return path[turn];
-}
 
 static const char *at(const char *name) { return below(folder, name); }
 static const char *given(const char *name) { return below(material, name); }
@@ -321,7 +290,7 @@ static void audits(void) {
     USAGE(prism_audit_buffer((const uint8_t *)"{}", 2, NULL, 0, NULL, &err));
     USAGE(prism_audit_require_holds(NULL, &err));
     CHECK(!report && !prism_audit_holds(NULL) && !prism_audit_text(NULL) && !prism_audit_json(NULL));
-    CHECK(!prism_audit_findings(NULL) && !prism_audit_finding_kept(NULL, 0) && !prism_audit_finding_rule(NULL, 0));
+    CHECK(!prism_audit_card(NULL) && !prism_audit_findings(NULL) && !prism_audit_finding_kept(NULL, 0) && !prism_audit_finding_rule(NULL, 0));
     CHECK(!prism_audit_finding_place(NULL, 0) && !prism_audit_finding_found(NULL, 0));
     /* Bytes that are no transcript break a rule; nothing else happens. */
     DONE(prism_audit_buffer((const uint8_t *)"{}", 2, NULL, UINT64_MAX, &report, &err));
