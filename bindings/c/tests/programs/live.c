@@ -6,8 +6,11 @@
  * ROOM is a folder as room.rs makes it.
  */
 #define _POSIX_C_SOURCE 200809L
+#include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <time.h>
+#include <unistd.h>
 #include "trying.h"
 
 static prism_error *err = NULL;
@@ -24,7 +27,7 @@ static int stop_at_once(void *user, uint64_t done, uint64_t total) {
 }
 
 static int stop_upload(void *user, const prism_upload_state *state) {
-    CHECK(state->total > 0 && state->measured <= state->total);
+    CHECK(state->total > 0 && state->durable <= state->total);
     ++*(int *)user;
     return 1;
 }
@@ -67,6 +70,27 @@ static void cancels(void) {
     CHECK(!prism_cancel_requested(cancel));
     prism_cancel_free(cancel);
     prism_cancel_free(NULL);
+}
+
+/* Whoever writes to somebody who has gone, inside of a call, hears of it and lives: this program has SIGPIPE as it came. */
+static int to_nobody(void *user, uint64_t done, uint64_t total) {
+    (void)done;
+    (void)total;
+    CHECK(write(*(int *)user, "x", 1) == -1 && errno == EPIPE);
+    return 0;
+}
+
+static void pipes(void) {
+    int ends[2];
+    prism_asset *asset = NULL;
+    struct sigaction action;
+    sigset_t mask;
+    CHECK(!pipe(ends) && !close(ends[0]));
+    DONE(prism_asset_measure(at("h2.csv"), to_nobody, &ends[1], &asset, &err));
+    CHECK(!close(ends[1]) && !sigaction(SIGPIPE, NULL, &action) && action.sa_handler == SIG_DFL);
+    CHECK(!sigprocmask(SIG_BLOCK, NULL, &mask) && sigismember(&mask, SIGPIPE) == 0);
+    CHECK(!sigpending(&mask) && sigismember(&mask, SIGPIPE) == 0);
+    prism_asset_free(asset);
 }
 
 static void identities(void) {
@@ -503,8 +527,9 @@ static void stopped(const prism_manifest *terms) {
     DONE(prism_agent_wait(agent, 0, &err));
     prism_agent_free(agent);
     agent = host(terms, "third");
+    /* Stopped while it is waited for, its log is closed; stopped before that, there is nothing to wait for. */
     CHECK(!pthread_create(&thread, NULL, stops, agent));
-    USAGE(prism_agent_wait(agent, 0, &err));
+    if (prism_agent_wait(agent, 600, &err)) USAGE(PRISM_USAGE);
     CHECK(!pthread_join(thread, NULL));
     prism_agent_free(agent);
     /* One that nobody stopped ends with its handle. */
@@ -518,6 +543,7 @@ int main(int argc, char **argv) {
     CHECK(argc == 2);
     room = argv[1];
     cancels();
+    pipes();
     identities();
     sealing();
     nothing();
