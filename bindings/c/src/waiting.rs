@@ -169,3 +169,62 @@ pub(crate) fn aside<N: Send, T: Send>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_heard_on_the_thread_that_waits() {
+        let here = thread::current().id();
+        let mut heard = Vec::new();
+        let work = |tell: Tell<u8, Result<u8, Fault>>| {
+            assert_ne!(thread::current().id(), here);
+            assert!(tell.tell(1) && tell.tell(2));
+            Ok(3)
+        };
+        let hear = |news| {
+            assert_eq!(thread::current().id(), here);
+            heard.push(news);
+        };
+        assert_eq!(aside(work, hear, || {}).unwrap(), 3);
+        assert_eq!(heard, [1, 2]);
+    }
+
+    #[test]
+    fn a_panic_of_the_work_is_a_fault_although_somebody_could_still_tell() {
+        let mut kept = None;
+        let work = |tell: Tell<u8, Result<(), Fault>>| {
+            kept = Some(tell);
+            panic!("boom")
+        };
+        assert!(aside(work, |_| {}, || {}).is_err());
+        assert!(!kept.unwrap().tell(1), "nobody listens any more");
+    }
+
+    #[test]
+    fn work_that_waits_for_whoever_hears_ends_when_that_panics() {
+        let work = |tell: Tell<std::sync::mpsc::SyncSender<()>, Result<(), Fault>>| {
+            let (reply, answer) = std::sync::mpsc::sync_channel(1);
+            tell.tell(reply);
+            answer.recv().map_err(|_| Fault::new(Code::Cancelled, "nobody answers"))
+        };
+        let panicked = caught(|| aside(work, |_| panic!("boom"), || {}));
+        assert!(panicked.is_err());
+    }
+
+    #[test]
+    fn a_call_ends_by_any_of_its_tokens_and_by_its_own_word() {
+        let (connection, call) = (PrismCancel(Arc::default()), PrismCancel(Arc::default()));
+        let patience = Patience::until(&raw const connection);
+        let (mine, enough) = patience.and_until(&raw const call);
+        assert!(mine.require().is_ok());
+        enough.heed(0);
+        assert!(!mine.is_over());
+        enough.heed(-1);
+        assert!(mine.is_over() && !patience.is_over(), "the word of one call ends no other");
+        let (other, _) = patience.and_until(std::ptr::null());
+        connection.0.store(true, Ordering::Relaxed);
+        assert!(other.require().is_err() && patience.is_over());
+    }
+}

@@ -1,5 +1,9 @@
+use std::io::Read as _;
+use std::mem::offset_of;
+
 use super::*;
 use crate::error::{PRISM_INTERNAL, PRISM_USAGE};
+use crate::upload::PrismUploadOptions;
 
 /// The status of a call and the error that came out of it.
 fn tried(work: impl FnOnce() -> Result<(), Fault>) -> (c_int, Option<Box<PrismError>>) {
@@ -80,4 +84,56 @@ fn null_text_and_buffers_and_impossible_lengths_are_refused() {
 #[test]
 fn zero_bytes_in_text_do_not_cut_it() {
     assert_eq!(c_text("a\0b").to_str(), Ok("a\u{fffd}b"));
+}
+
+#[test]
+fn options_are_read_as_far_as_their_own_size_says() {
+    let mut given = options(std::ptr::null::<PrismUploadOptions>()).unwrap();
+    given.size = size_of::<PrismUploadOptions>();
+    (given.connections, given.one_pass) = (7, 1);
+    assert_eq!(options(&raw const given).map(|own| (own.connections, own.one_pass)).unwrap(), (7, 1));
+    // A header that did not know the last field.
+    given.size = offset_of!(PrismUploadOptions, one_pass);
+    assert_eq!(options(&raw const given).map(|own| (own.connections, own.one_pass)).unwrap(), (7, 0));
+    for size in [0, size_of::<usize>() - 1, size_of::<PrismUploadOptions>() + 1, usize::MAX] {
+        given.size = size;
+        assert!(options(&raw const given).is_err(), "{size}");
+    }
+    assert_eq!(options(std::ptr::null::<PrismUploadOptions>()).map(|own| own.connections).unwrap(), 0);
+}
+
+#[test]
+fn a_buffer_that_was_lent_is_read_by_nobody_after_the_call() {
+    let mut kept = None;
+    let read = |source: &Source| {
+        let mut bytes = Vec::new();
+        source.reader(0).unwrap().read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let seen = lend((b"abc".as_ptr(), 3), "a buffer", |source| {
+        let bytes = read(&source).unwrap();
+        kept = Some(source);
+        Ok(bytes)
+    });
+    assert_eq!(seen.unwrap(), b"abc");
+    assert!(read(&kept.unwrap()).is_err());
+    let mut kept = None;
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        lend((b"abc".as_ptr(), 3), "a buffer", |source| -> Result<(), Fault> {
+            kept = Some(source);
+            panic!("boom")
+        })
+    }));
+    assert!(panicked.is_err() && read(&kept.unwrap()).is_err());
+    assert!(lend((std::ptr::null(), 3), "a buffer", |_| Ok(())).is_err());
+}
+
+#[test]
+fn parts_and_texts_of_nobody_are_nothing() {
+    assert!(part(None::<&u8>, |_| Some(&7_u8)).is_null());
+    assert!(part(Some(&1_u8), |_| -> Option<&u8> { panic!("boom") }).is_null());
+    let list = [c"one".as_ptr(), c"two".as_ptr()];
+    assert_eq!(texts((list.as_ptr(), 2), "a text").unwrap(), ["one", "two"]);
+    assert!(texts(([c"one".as_ptr(), std::ptr::null()].as_ptr(), 2), "a text").is_err());
+    assert!(texts((std::ptr::null(), 1), "a text").is_err());
+    assert!(handle(std::ptr::null::<u8>()).is_none());
 }

@@ -98,3 +98,26 @@ fn the_library_is_named_after_its_contract() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(said.contains(&format!("soname: [libprism.so.{}]", abi())), "{said}");
 }
+
+/// Functions that have nothing to guard: what they return is a constant.
+const CONSTANT: [&str; 2] = ["prism_abi", "prism_version"];
+
+#[test]
+fn every_function_does_its_work_inside_of_the_guard() {
+    let guards = ["call(", "make(", "borrowed(", "fact(", "part(", "free("];
+    let mut seen = BTreeSet::new();
+    for module in MODULES {
+        let text = fs::read_to_string(here().join("src").join(format!("{module}.rs"))).unwrap();
+        for function in text.split("pub extern \"C\" fn ").skip(1) {
+            let (name, rest) = function.split_once('(').unwrap();
+            let (_, body) = rest.split_once(" {\n").unwrap();
+            let body = body.split("\n}\n").next().unwrap().trim();
+            let guarded = guards.iter().any(|guard| body.starts_with(guard));
+            assert!(guarded || CONSTANT.contains(&name), "{name} is not guarded: {body}");
+            // One expression: the guard's closing bracket is the last there is.
+            assert!(CONSTANT.contains(&name) || body.trim_end_matches(';').ends_with(')'), "{name} goes on: {body}");
+            seen.insert(name.to_owned());
+        }
+    }
+    assert_eq!(seen, functions());
+}
