@@ -200,7 +200,8 @@ pub(crate) fn handles<T, R>(
 /// and zeros mean the usual.
 ///
 /// # Safety
-/// It is `repr(C)`, begins with a `usize`, and has no field of which some bytes would be no value.
+/// It is `repr(C)`, begins with a `usize`, is aligned as that is, and has no field of which some bytes would be no value.
+/// A field that comes later begins at a multiple of that alignment: where an older header has its end, padding included.
 pub(crate) unsafe trait Options: Copy {}
 
 // SAFETY: sizes, numbers, raw pointers and functions that may be absent; the first field is the size.
@@ -218,7 +219,8 @@ pub(crate) fn options<T: Options>(given: *const T) -> Result<T, Fault> {
     if !given.is_null() {
         // SAFETY: not NULL; the contract says that options begin with their size.
         let size = unsafe { given.cast::<usize>().read_unaligned() };
-        if !(size_of::<usize>()..=size_of::<T>()).contains(&size) {
+        // No size cuts a field in two.
+        if !(size_of::<usize>()..=size_of::<T>()).contains(&size) || !size.is_multiple_of(align_of::<usize>()) {
             let most = size_of::<T>();
             let text = format!("expected options that begin with their size, at most {most} bytes, found {size}");
             return Err(Fault::usage(format!("{text}; begin with the _INIT of this library's own header")));

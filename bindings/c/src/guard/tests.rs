@@ -93,9 +93,9 @@ fn options_are_read_as_far_as_their_own_size_says() {
     (given.connections, given.one_pass) = (7, 1);
     assert_eq!(options(&raw const given).map(|own| (own.connections, own.one_pass)).unwrap(), (7, 1));
     // A header that did not know the last field.
-    given.size = offset_of!(PrismUploadOptions, one_pass);
-    assert_eq!(options(&raw const given).map(|own| (own.connections, own.one_pass)).unwrap(), (7, 0));
-    for size in [0, size_of::<usize>() - 1, size_of::<PrismUploadOptions>() + 1, usize::MAX] {
+    given.size = offset_of!(PrismUploadOptions, connections);
+    assert_eq!(options(&raw const given).map(|own| (own.connections, own.one_pass)).unwrap(), (0, 0));
+    for size in [0, size_of::<usize>() - 1, size_of::<usize>() + 4, size_of::<PrismUploadOptions>() + 1, usize::MAX] {
         given.size = size;
         assert!(options(&raw const given).is_err(), "{size}");
     }
