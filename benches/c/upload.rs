@@ -1,5 +1,6 @@
 //! A file sent to a real agent on the simulated platform.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,6 +14,7 @@ use prism_agent::files::{Source, measure_file};
 use prism_agent::server::{Agent, AgentConfig};
 use prism_core::digest::Hasher;
 use prism_core::key::SigningKey;
+use prism_core::manifest::SignedManifest;
 use tokio::runtime::Runtime;
 
 use crate::common::Computation;
@@ -57,31 +59,54 @@ impl Scene {
         took
     }
 
-    fn in_rust(&self, address: &str) -> f64 {
-        let options = Options::new(CheckpointStore::in_directory(self.computation.dir.path().join("seen")));
-        let connecting = Client::connect(address, &self.computation.signed, options, Interrupt::never()).unwrap();
-        let key = SigningKey::from_pem(&self.computation.keys["hospital-1"].to_pem()).unwrap();
-        let session = connecting.attest(now()).unwrap().authenticate(key).unwrap();
+    /// A client in a process of its own, in C or in Rust: what it takes from the word to begin until it is done.
+    fn by(&self, program: &Path, place: &Path, address: &str) -> f64 {
+        let mut command = Command::new(program);
+        command
+            .args([TURN, address])
+            .arg(place.join("terms.prism"))
+            .arg(place.join("h1.key"))
+            .arg("h1")
+            .arg(&self.file);
+        command.env("PRISM_STATE", place.join("state"));
+        let mut client = Calls::start(command);
+        assert_eq!(client.line(), "ready");
         let begun = Instant::now();
-        let options = UploadOptions::default().one_pass(true);
-        session.upload("h1", Source::open(&self.file).unwrap(), options, &mut |_| {}).unwrap();
-        milliseconds(begun)
+        client.ask();
+        assert_eq!(client.line(), "done");
+        let took = milliseconds(begun);
+        client.end();
+        took
+    }
+}
+
+/// The first argument of a client's process.
+const TURN: &str = "upload";
+
+/// What `calls.c` does, in Rust.
+pub(crate) struct Turn(Vec<OsString>);
+
+impl Turn {
+    /// The turn that this process was started for, if it was.
+    pub(crate) fn asked() -> Option<Self> {
+        let mut arguments = std::env::args_os().skip(1);
+        (arguments.next().is_some_and(|first| first == TURN)).then(|| Self(arguments.collect()))
     }
 
-    fn in_c(&self, calls: &Path, place: &Path, address: &str) -> f64 {
-        let mut command = Command::new(calls);
-        command.args(["upload", address]).arg(place.join("terms.prism")).arg(place.join("h1.key")).arg("h1");
-        let mut c = Calls::start({
-            command.arg(&self.file).env("PRISM_STATE", place.join("state"));
-            command
-        });
-        assert_eq!(c.line(), "ready");
-        let begun = Instant::now();
-        c.ask();
-        assert_eq!(c.line(), "done");
-        let took = milliseconds(begun);
-        c.end();
-        took
+    pub(crate) fn take(self) {
+        let [address, terms, key, asset, file] = self.0.try_into().unwrap();
+        let [address, asset] = [address, asset].map(|text| text.into_string().unwrap());
+        let signed = SignedManifest::read(&fs::read(terms).unwrap()).unwrap();
+        let key = SigningKey::from_pem(&fs::read_to_string(key).unwrap()).unwrap();
+        let state = PathBuf::from(std::env::var_os("PRISM_STATE").unwrap());
+        let options = Options::new(CheckpointStore::in_directory(state.join("checkpoints")));
+        let connecting = Client::connect(&address, &signed, options, Interrupt::never()).unwrap();
+        let session = connecting.attest(now()).unwrap().authenticate(key).unwrap();
+        println!("ready");
+        std::io::stdin().read_line(&mut String::new()).unwrap();
+        let options = UploadOptions::default().one_pass(true);
+        session.upload(&asset, Source::open(Path::new(&file)).unwrap(), options, &mut |_| {}).unwrap();
+        println!("done");
     }
 }
 
@@ -104,11 +129,11 @@ fn write(file: &Path) {
 }
 
 pub(crate) fn run(calls: &Path, place: &Path) {
-    let scene = Scene::set(place);
+    let (scene, rust) = (Scene::set(place), std::env::current_exe().unwrap());
     let mut best = (f64::INFINITY, f64::INFINITY);
     for _ in 0..ROUNDS {
-        best.0 = best.0.min(scene.with_agent(|address| scene.in_rust(address)));
-        best.1 = best.1.min(scene.with_agent(|address| scene.in_c(calls, place, address)));
+        best.0 = best.0.min(scene.with_agent(|address| scene.by(&rust, place, address)));
+        best.1 = best.1.min(scene.with_agent(|address| scene.by(calls, place, address)));
     }
     report("An upload of 512 MiB from a file, one connection", "ms", best, "at most 1.05: 0.95 of the throughput");
 }

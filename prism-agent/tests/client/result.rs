@@ -138,6 +138,20 @@ async fn whoever_dies_before_the_result_in_memory_is_confirmed_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_left_a_moment_ago_is_waited_for() {
+    let scene = Scene::set().await;
+    scene.die_at(ResultStep::Identity).await;
+    let left = scene.beside().into_iter().find(|name| name.contains(".identity-")).unwrap();
+    let held = fs::File::open(scene.computation.dir.path().join(left)).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let taking = scene.take(&scene.out);
+    let mut taking = std::pin::pin!(taking);
+    assert!(tokio::time::timeout(std::time::Duration::from_millis(200), &mut taking).await.is_err(), "it waits");
+    drop(held);
+    is_whole(&scene, &taking.await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_fetch_says_that_it_is_gone() {
     let scene = Scene::set().await;
     scene.take(&scene.out).await.unwrap();

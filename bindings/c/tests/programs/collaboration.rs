@@ -1,4 +1,4 @@
-//! The examples that need an agent, against one that `host_agent.c` serves: everybody's part in C.
+//! The examples that need an agent, against one that `host_agent.c` serves: everybody's part in C, one of them in C++.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::{build, here};
+use crate::common::{build, compiler, here, library, run_path};
 use crate::room::Room;
 
 /// How programs are compiled, and below what clients run.
@@ -71,6 +71,11 @@ impl Stage {
             let built = build(&here().join(format!("examples/{example}.c")), &stage.program(example), way.flags);
             assert!(built.status.success(), "{}", words(&built));
         }
+        let mut command = compiler(true, "c++17");
+        command.args(way.flags).arg(here().join("examples/hospital.cpp")).arg("-o").arg(stage.program("hospital_plus"));
+        command.arg(library()).arg(format!("-Wl,-rpath,{}", run_path().display()));
+        let built = command.output().unwrap();
+        assert!(built.status.success(), "{}", words(&built));
         stage
     }
 
@@ -106,8 +111,12 @@ impl Stage {
     }
 
     fn give(&self, host: &Host, who: &str, asset: &str, file: &str) -> Output {
+        self.give_by("hospital", host, [who, asset, file])
+    }
+
+    fn give_by(&self, program: &str, host: &Host, [who, asset, file]: [&str; 3]) -> Output {
         let (key, receipt) = (format!("{who}.key"), format!("{asset}.receipt"));
-        self.client("hospital", &[&host.address, "terms.prism", &key, asset, file, &receipt])
+        self.client(program, &[&host.address, "terms.prism", &key, asset, file, &receipt])
     }
 }
 
@@ -127,7 +136,9 @@ fn whole_life(way: Way) {
     let said = done(&stage.give(&host, "hospital-1", "h1", "h1"));
     assert!(said.contains("SIMULATED") && said.contains("holds h1"), "{said}");
     done(&stage.give(&host, "lab", "count.py", "count.py"));
-    done(&stage.give(&host, "hospital-2", "h2.csv", "h2.csv"));
+    // The last one, in C++, goes on to watch the run.
+    let said = done(&stage.give_by("hospital_plus", &host, ["hospital-2", "h2.csv", "h2.csv"]));
+    assert!(said.contains("holds h2.csv") && said.contains("Running") && said.contains("Delivering"), "{said}");
 
     let taking = [&*host.address, "terms.prism", "institute.key", "result.zip", "run.transcript"];
     let said = done(&stage.client("consumer", &taking));

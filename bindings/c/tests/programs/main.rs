@@ -11,6 +11,7 @@ mod history;
 mod live;
 mod misuse;
 mod packages;
+mod plus;
 mod room;
 #[path = "../../../../prism-attest/tests/audit/terms.rs"]
 mod terms;

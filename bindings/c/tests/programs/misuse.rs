@@ -21,7 +21,7 @@ fn now() -> String {
 }
 
 /// What a simulated machine signed, and what belongs to it.
-fn material(folder: &Path) {
+pub(crate) fn material(folder: &Path) {
     let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).unwrap();
     let signed_for = report_data(&honest());
     let (evidence, endorsements) = world().vendor.attest(&signed_for, &Mutations::default()).unwrap();

@@ -105,6 +105,17 @@ impl Place {
         Ok(Some(Holder { identity, _lock: lock }))
     }
 
+    /// As [`resume`](Self::resume), once whoever is at this result has left it.
+    pub(super) fn resume_when_left(&self) -> Result<Option<Holder>, ResultError> {
+        match File::open(&self.identity) {
+            Ok(held) => flock(&held, FlockOperation::LockExclusive)
+                .map_err(|error| FileError::io("lock", &self.identity)(error.into()))?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(FileError::io("open", &self.identity)(error).into()),
+        }
+        self.resume()
+    }
+
     /// The sealed bytes so far, opened for more and hashed.
     pub(super) fn open_payload(&self) -> Result<Inflow, ResultError> {
         Inflow::resume(ours(&self.payload, OpenOptions::new().write(true).create(true))?, &self.payload)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use prism_core::audit::entry::Event;
@@ -12,6 +13,7 @@ use prism_core::seal::sealed_len;
 use prism_core::statement::{ResultAckBody, ResultRequestBody};
 
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::inflow::Inflow;
 use super::place::{Holder, Place};
@@ -43,8 +45,7 @@ impl<'a> Take<'a> {
         let stated = stated(session).await?;
         let payload = stated.digest.parse().map_err(|_| ResultError::Malformed { expected: "the result's digest" })?;
         let place = Place::new(out, payload);
-        let at = place.clone();
-        let holder = blocking(move || at.resume()).await?;
+        let holder = holder(&place).await?;
         let ours = holder.as_ref().map(|holder| holder.identity.recipient().to_string());
         refuse_what_is_over(&stated, ours.as_deref(), &place)?;
         let at = place.clone();
@@ -265,6 +266,21 @@ impl<'a> Take<'a> {
             Err(error) if is_gone(&error) => Ok((receipt, false)),
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// How long a call waits for another one at the same result: one of this program that was interrupted is about to end.
+const LEAVING: Duration = Duration::from_secs(2);
+
+/// The identity of an earlier attempt, if there is one and nobody else is at it.
+async fn holder(place: &Place) -> Result<Option<Holder>, ResultError> {
+    let at = place.clone();
+    match blocking(move || at.resume()).await {
+        Err(busy @ ResultError::Busy { .. }) => {
+            let at = place.clone();
+            timeout(LEAVING, blocking(move || at.resume_when_left())).await.unwrap_or(Err(busy))
+        }
+        resumed => resumed,
     }
 }
 
