@@ -195,7 +195,8 @@ static void online(void) {
     case 4: MAKE(receipt, prism_session_upload_file(any_session(), word(), file(), &give, out, &err)); break;
     case 5: size = some(); MAKE(receipt, prism_session_upload_buffer(any_session(), word(), maybe(), size, &give, out, &err)); break;
     case 6: MAKE(receipt, prism_session_upload_from(any_session(), word(), draw(100), draw(8) ? on_read : NULL, NULL, &give, out, &err)); break;
-    case 7: CALL(prism_session_watch(any_session(), draw(9), draw(8) ? on_entry : NULL, NULL, any_cancel(), &err)); break;
+    /* From an entry that is there: nobody else would end the waiting for one that never comes. */
+    case 7: CALL(prism_session_watch(any_session(), draw(2), draw(8) ? on_entry : NULL, NULL, any_cancel(), &err)); break;
     case 8: if (any_cancel()) break; CALL(prism_session_output(NULL, on_output, NULL, any_cancel(), &err)); break;
     case 9: CALL(prism_session_figures(NULL, draw(2) ? on_figure : NULL, NULL, any_cancel(), &err)); break;
     case 10: MAKE(result, prism_session_result_file(any_session(), file(), &take, out, &err)); break;
