@@ -195,6 +195,30 @@ codes! {
     AuditFailed = "audit.failed", NotTrusted;
     /// A bound that the configuration sets was reached.
     LimitReached = "limit.reached", Unavailable;
+    /// The key, or its organisation, is no member of the workspace.
+    MemberUnknown = "member.unknown", Refused;
+    /// The key was revoked.
+    KeyRevoked = "key.revoked", Refused;
+    /// The workspace is disabled or deleted.
+    WorkspaceClosed = "workspace.closed", Refused;
+    /// The workspace has nothing of that name.
+    WorkspaceUnknown = "workspace.unknown", NotFound;
+    /// The request does not fit what the workspace is now.
+    WorkspaceConflict = "workspace.conflict", Refused;
+    /// A request whose number was used already.
+    RequestReplayed = "request.replayed", Refused;
+    /// A request that was signed at another time.
+    RequestStale = "request.stale", Refused;
+    /// It would leave nobody who administers, or an organisation without a key.
+    AdministratorLast = "administrator.last", Refused;
+    /// Something is missing before the computation can run.
+    RunNotReady = "run.not-ready", Refused;
+    /// A bound of the plan or of the workspace was reached.
+    PlanExceeded = "plan.exceeded", Refused;
+    /// A workspace's history does not hold.
+    HistoryInvalid = "history.invalid", NotTrusted;
+    /// A workspace's history is another or shorter than one seen before.
+    HistoryForked = "history.forked", NotTrusted;
     /// The caller cancelled.
     Cancelled = "cancelled", Unavailable;
     /// A fault of Prism itself.

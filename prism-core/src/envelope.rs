@@ -69,6 +69,8 @@ payload_types! {
     Stop = "stop";
     /// A reviewer's decision on a result.
     Review = "review";
+    /// A member's request to a workspace.
+    Request = "request";
 }
 
 impl fmt::Display for PayloadType {
@@ -214,6 +216,19 @@ impl Envelope {
         let signature = key.sign(&pae(payload_type, body))?;
         let signatures = BTreeMap::from([(key.public().fingerprint(), signature)]);
         Ok(Self { payload_type, payload: body.to_vec(), signatures })
+    }
+
+    /// An envelope from a payload and one signature that were kept apart. Nothing is verified yet.
+    pub(crate) fn from_parts(payload_type: PayloadType, payload: Vec<u8>, keyid: Digest, signature: Vec<u8>) -> Self {
+        Self { payload_type, payload, signatures: BTreeMap::from([(keyid, signature)]) }
+    }
+
+    /// An envelope of `body` with the signatures of several keys.
+    pub(crate) fn sign_with(t: PayloadType, body: &[u8], keys: &[&SigningKey]) -> Result<Self, EnvelopeError> {
+        let (first, others) = keys.split_first().ok_or(EnvelopeError::Unsigned)?;
+        let mut envelope = Self::sign(t, body, first)?;
+        others.iter().try_for_each(|key| envelope.merge(Self::sign(t, body, key)?))?;
+        Ok(envelope)
     }
 
     /// The canonical JSON form: no white space, signatures in the order of their key identifiers.

@@ -12,6 +12,7 @@
 //! - [`metric`]: figures that an algorithm prints for those who may read them;
 //! - [`release`]: how a result is released exactly once, [`seal`]: files at rest, [`jwe`]: secrets of key brokers;
 //! - [`statement`]: what participants sign while they talk to an agent;
+//! - [`workspace`]: where organisations meet: signed requests, and a history that anybody recomputes;
 //! - [`code`]: the stable error codes of every language.
 //!
 //! **It is not for** talking to anybody: there are no sockets, files, clocks or environment variables here; time and
@@ -43,6 +44,7 @@ pub mod seal;
 pub mod statement;
 pub mod strict;
 pub mod transcript;
+pub mod workspace;
 
 /// Seconds since 1970-01-01T00:00:00Z. The edge reads the clock and passes the time in.
 pub type UnixSeconds = u64;

@@ -39,9 +39,11 @@ class Clock:
 @contextmanager
 def interrupt_when(wait: Callable[[], object], what: str) -> Iterator[None]:
     """Ctrl-C once ``wait`` returns; what is done meanwhile has to end with it."""
-    clock = Clock()
+    clock, begun = Clock(), threading.Event()
 
     def send() -> None:
+        # Not while the thread that is to be interrupted still starts this one.
+        begun.wait()
         wait()
         clock.sent = time.monotonic()
         os.kill(os.getpid(), signal.SIGINT)
@@ -49,6 +51,7 @@ def interrupt_when(wait: Callable[[], object], what: str) -> Iterator[None]:
     thread = threading.Thread(target=send)
     thread.start()
     try:
+        begun.set()
         yield
     except KeyboardInterrupt:
         clock.say(what)

@@ -16,6 +16,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tree::{Tree, TreeError, TreeHash, verify_consistency};
 use crate::code::{Code, Coded};
@@ -135,6 +136,19 @@ impl FromStr for VerifierKey {
         let key = Self::new(name, key)?;
         let expected = hex::encode(key.id());
         if id == expected { Ok(key) } else { Err(VerifierKeyError::Id { expected }) }
+    }
+}
+
+impl Serialize for VerifierKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for VerifierKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
 

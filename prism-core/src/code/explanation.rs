@@ -4,7 +4,7 @@ use super::Code;
 
 /// What happened, in a sentence, and what to do now.
 pub(super) fn explanation(code: Code) -> (&'static str, &'static str) {
-    let rows = [local, vendor, terms, agent, assets, run, proof];
+    let rows = [local, vendor, terms, agent, assets, run, proof, workspace];
     rows.into_iter().find_map(|rows| rows(code)).unwrap_or_default()
 }
 
@@ -297,6 +297,61 @@ fn proof(code: Code) -> Row {
         Code::AuditFailed => (
             "A transcript breaks a rule.",
             "each line names the rule and the entry. A transcript that was taken before the log was closed lacks its end: fetch it again then. Otherwise get it from another participant and compare",
+        ),
+        _ => return None,
+    })
+}
+
+/// Workspaces and their histories.
+fn workspace(code: Code) -> Row {
+    Some(match code {
+        Code::MemberUnknown => (
+            "The key, or its organisation, is no member of the workspace.",
+            "check which key signs and which workspace is named; otherwise ask an administrator for an invitation",
+        ),
+        Code::KeyRevoked => (
+            "The key was revoked; it never counts again in this workspace.",
+            "sign with another key of the organisation; an invitation to the old key has to be sent anew",
+        ),
+        Code::WorkspaceClosed => (
+            "The workspace is disabled or deleted.",
+            "an administrator can enable it again; a deleted workspace stays deleted",
+        ),
+        Code::WorkspaceUnknown => (
+            "The workspace has nothing of that name.",
+            "look at the workspace's lists; names are told apart by upper and lower case",
+        ),
+        Code::WorkspaceConflict => (
+            "The request does not fit what the workspace is now: a name is taken, or it stands elsewhere.",
+            "look at the workspace's history: somebody may have been faster; then sign what still makes sense",
+        ),
+        Code::RequestReplayed => (
+            "A request whose number this key used already.",
+            "sign it anew with the next number; if you did not send it before, somebody replays your requests",
+        ),
+        Code::RequestStale => (
+            "A request that was signed too long before or after it arrived.",
+            "check this machine's clock, then sign it anew",
+        ),
+        Code::AdministratorLast => (
+            "It would leave nobody who administers, or an organisation without a key.",
+            "give the role to another member, or add another key, first",
+        ),
+        Code::RunNotReady => (
+            "Something is missing before the computation can run.",
+            "the dry run lists everything that is missing and who owes it",
+        ),
+        Code::PlanExceeded => (
+            "A bound of the plan, or of the workspace itself, was reached.",
+            "remove what is not needed any more, wait until runs have ended, or choose another plan",
+        ),
+        Code::HistoryInvalid => (
+            "A workspace's history does not hold: an entry was altered, dropped, moved, added or should have been refused.",
+            "trust nothing that this history says; keep the file, and compare with another member's",
+        ),
+        Code::HistoryForked => (
+            "A workspace's history is another, or shorter, than one that was seen before: the courier tells different stories.",
+            "keep both histories and compare heads with the other members; change nothing through this courier until it is clear",
         ),
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Manifest, ManifestError};
+use super::{Manifest, ManifestError, Participant};
 use crate::code::{Code, Coded};
 use crate::digest::Digest;
 use crate::envelope::{Envelope, EnvelopeError, PayloadType};
@@ -111,6 +111,26 @@ impl SignedManifest {
         Self::from_envelope(envelope)
     }
 
+    /// Whose approvals of `bytes` an envelope holds, each of them verified, while others may still be missing.
+    ///
+    /// # Errors
+    /// [`ApprovalError`] when it is of other bytes, by a key that the manifest does not name, or does not hold.
+    pub fn approvers(bytes: &[u8], approval: &Envelope) -> Result<Vec<Name>, ApprovalError> {
+        let manifest = Manifest::read(bytes)?;
+        let (expected, found) = (Digest::sha256(bytes), Digest::sha256(approval.payload_unverified()));
+        if found != expected {
+            return Err(ApprovalError::OtherManifest { expected, found });
+        }
+        refuse_unnamed(approval, &manifest)?;
+        let mut names = Vec::new();
+        for participant in manifest.participants {
+            if has_approved(approval, &participant)? {
+                names.push(participant.name);
+            }
+        }
+        Ok(names)
+    }
+
     /// Reads what [`to_bytes`](Self::to_bytes) wrote and verifies every approval.
     ///
     /// # Errors
@@ -135,10 +155,8 @@ impl SignedManifest {
         refuse_unnamed(&envelope, &manifest)?;
         let mut missing = Vec::new();
         for participant in &manifest.participants {
-            match envelope.verify(PayloadType::Manifest, &participant.key) {
-                Ok(_) => {}
-                Err(EnvelopeError::NotSigned { .. }) => missing.push(participant.name.clone()),
-                Err(source) => return Err(ApprovalError::Invalid { name: participant.name.clone(), source }),
+            if !has_approved(&envelope, participant)? {
+                missing.push(participant.name.clone());
             }
         }
         if !missing.is_empty() {
@@ -164,6 +182,15 @@ impl SignedManifest {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+}
+
+/// Whether the participant's approval is there; one that does not hold is an error.
+fn has_approved(envelope: &Envelope, participant: &Participant) -> Result<bool, ApprovalError> {
+    match envelope.verify(PayloadType::Manifest, &participant.key) {
+        Ok(_) => Ok(true),
+        Err(EnvelopeError::NotSigned { .. }) => Ok(false),
+        Err(source) => Err(ApprovalError::Invalid { name: participant.name.clone(), source }),
     }
 }
 

@@ -463,6 +463,90 @@ class LimitReached(PrismError, RuntimeError):
 
 
 @_class
+class MemberUnknown(PrismError, PermissionError):
+    """The key, or its organisation, is no member of the workspace."""
+
+    code = "member.unknown"
+
+
+@_class
+class KeyRevoked(PrismError, PermissionError):
+    """The key was revoked."""
+
+    code = "key.revoked"
+
+
+@_class
+class WorkspaceClosed(PrismError, PermissionError):
+    """The workspace is disabled or deleted."""
+
+    code = "workspace.closed"
+
+
+@_class
+class WorkspaceUnknown(PrismError, LookupError):
+    """The workspace has nothing of that name."""
+
+    code = "workspace.unknown"
+
+
+@_class
+class WorkspaceConflict(PrismError, RuntimeError):
+    """The request does not fit what the workspace is now."""
+
+    code = "workspace.conflict"
+
+
+@_class
+class RequestReplayed(PrismError, PermissionError):
+    """A request whose number was used already."""
+
+    code = "request.replayed"
+
+
+@_class
+class RequestStale(PrismError, PermissionError):
+    """A request that was signed at another time."""
+
+    code = "request.stale"
+
+
+@_class
+class AdministratorLast(PrismError, RuntimeError):
+    """It would leave nobody who administers, or an organisation without a key."""
+
+    code = "administrator.last"
+
+
+@_class
+class RunNotReady(PrismError, RuntimeError):
+    """Something is missing before the computation can run."""
+
+    code = "run.not-ready"
+
+
+@_class
+class PlanExceeded(PrismError, RuntimeError):
+    """A bound of the plan or of the workspace was reached."""
+
+    code = "plan.exceeded"
+
+
+@_class
+class HistoryInvalid(PrismError, ValueError):
+    """A workspace's history does not hold."""
+
+    code = "history.invalid"
+
+
+@_class
+class HistoryForked(PrismError, ValueError):
+    """A workspace's history is another or shorter than one seen before."""
+
+    code = "history.forked"
+
+
+@_class
 class Cancelled(PrismError, RuntimeError):
     """The caller cancelled."""
 
